@@ -1,0 +1,52 @@
+"""The Python API: everything that the commands do, for notebooks and programs.
+
+from bdia_edm.api import prepare, sample_images
+run = prepare("+model=digits", "sampler.num_steps=6")   # options as on the command line, checked
+images, labels, nfe = sample_images(run.denoiser, run.config.sampler, seeds=range(64))
+record = run.finish(print)                              # what python -m bdia_edm.sample prints
+"""
+
+from __future__ import annotations
+
+from hydra import compose, initialize_config_dir
+
+from bdia_edm.cards import conf_folder, read_config
+from bdia_edm.command import plain_values
+from bdia_edm.engine.worker import sample_images, to_uint8
+from bdia_edm.metrics.frechet import frechet_distance
+from bdia_edm.metrics.statistics import FeatureStatistics
+from bdia_edm.models.gaussian_mixture import GaussianMixture
+from bdia_edm.models.preconditioning import EDMPrecond, VEPrecond, VPPrecond, iDDPMPrecond
+from bdia_edm.runs import Run
+from bdia_edm.sample import sample_command
+from bdia_edm.samplers.registry import make_sampler
+
+__all__ = [
+    "EDMPrecond",
+    "FeatureStatistics",
+    "GaussianMixture",
+    "Run",
+    "VEPrecond",
+    "VPPrecond",
+    "frechet_distance",
+    "iDDPMPrecond",
+    "make_sampler",
+    "prepare",
+    "sample_images",
+    "to_uint8",
+]
+
+
+def prepare(*overrides: str) -> Run:
+    """A run, checked and with its network, detector and reference loaded.
+
+    Args:
+        overrides: options as ``python -m bdia_edm.sample`` takes them; '+model=NAME' among them.
+
+    Raises:
+        UserError: an option or a file is wrong.
+        hydra.errors.HydraException: an option's name or form is wrong.
+    """
+    with initialize_config_dir(version_base="1.3", config_dir=str(conf_folder())):
+        config = compose(config_name="sample", overrides=list(overrides))
+    return Run.prepare(read_config(plain_values(config)), sample_command(list(overrides)))

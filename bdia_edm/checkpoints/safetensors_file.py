@@ -1,0 +1,100 @@
+"""Networks in safetensors files: the weights, and what to build the network from in the file's metadata.
+
+Nothing in such a file is code. The metadata holds `format`, `class_name` and `init_kwargs` (JSON); any further
+entries are the maker's notes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from bdia_edm.errors import UserError
+
+__all__ = ["StoredNetwork", "load_weights", "read_network", "write_network"]
+
+
+class StoredNetwork(NamedTuple):
+    """A network as a file holds it."""
+
+    class_name: str
+    init_kwargs: dict[str, Any]
+    state_dict: dict[str, Tensor]
+    notes: dict[str, str]
+
+
+def write_network(
+    path: Path, network: nn.Module, init_kwargs: Mapping[str, Any], kind: str, notes: Mapping[str, str] | None = None
+) -> None:
+    """Writes the weights of ``network``, whose class built from ``init_kwargs`` takes them back.
+
+    Args:
+        kind: 'denoiser' or 'detector'; reading asks for one of them.
+    """
+    metadata = {
+        **(notes or {}),
+        "format": f"bdia_edm {kind}",
+        "class_name": type(network).__name__,
+        "init_kwargs": json.dumps(dict(init_kwargs)),
+    }
+    state = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+    partial = path.with_name(path.name + ".partial")
+    save_file(state, partial, metadata)
+    partial.replace(path)
+
+
+def read_network(path: Path, kind: str) -> StoredNetwork:
+    """Reads what ``write_network`` wrote.
+
+    Raises:
+        UserError: the file is missing, damaged, or not a network of this kind.
+    """
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; a {kind} in a safetensors file is needed")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = dict(file.metadata() or {})
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+    except (SafetensorError, OSError, ValueError) as error:
+        raise UserError(f"{path}: not a readable safetensors file: {_one_line(error)}") from error
+    found = metadata.pop("format", "no format entry")
+    if found != f"bdia_edm {kind}":
+        raise UserError(f"{path}: its metadata must say format 'bdia_edm {kind}', it says {found!r}")
+    try:
+        class_name, init_kwargs = metadata.pop("class_name"), json.loads(metadata.pop("init_kwargs"))
+    except (KeyError, ValueError) as error:
+        raise UserError(f"{path}: its metadata has no valid class_name and init_kwargs: {error!r}") from error
+    if not isinstance(init_kwargs, dict):
+        raise UserError(f"{path}: init_kwargs in its metadata must be a JSON object")
+    return StoredNetwork(class_name, init_kwargs, state, metadata)
+
+
+def load_weights(classes: Mapping[str, type[nn.Module]], stored: StoredNetwork, path: Path) -> nn.Module:
+    """Builds the stored network and gives it its weights, in evaluation mode, without gradients.
+
+    Raises:
+        UserError: the class is unknown, its arguments are wrong, or weights are missing, surplus or misshapen.
+    """
+    if stored.class_name not in classes:
+        raise UserError(f"{path}: class {stored.class_name!r} is unknown; known are {', '.join(classes)}")
+    try:
+        with torch.device("meta"):
+            network = classes[stored.class_name](**stored.init_kwargs)
+    except Exception as error:  # whatever arguments from a file make a constructor do
+        raise UserError(f"{path}: {stored.class_name} cannot be built from init_kwargs: {_one_line(error)}") from error
+    try:
+        network.load_state_dict(stored.state_dict, strict=True, assign=True)
+    except RuntimeError as error:
+        raise UserError(f"{path}: the weights do not fit: {_one_line(error)}") from error
+    return network.eval().requires_grad_(False)
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:300]

@@ -1,0 +1,95 @@
+"""Running a command under Hydra: its errors in one line, nothing but the result on stdout."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import hydra
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import InterpolationKeyError, MissingMandatoryValue, OmegaConfBaseException
+
+from bdia_edm.cards import conf_folder, model_list
+from bdia_edm.errors import UserError
+
+__all__ = ["plain_values", "run_command", "say"]
+
+_FULL_ERROR = "HYDRA_FULL_ERROR"
+
+
+def say(line: str) -> None:
+    """A line for the user, on stderr: stdout is for results."""
+    print(line, file=sys.stderr)
+
+
+def run_command(config_name: str, task: Callable[[DictConfig], None]) -> None:
+    """Runs ``task`` with the config that Hydra makes of conf/ and the command line.
+
+    Ends the process with status 2 and one line on stderr for a user's mistake, with 130 for Ctrl-C. Who sets
+    HYDRA_FULL_ERROR=1 gets the traceback.
+    """
+    full_error = os.environ.get(_FULL_ERROR) == "1"
+    # Makes Hydra raise what it would print over several lines.
+    os.environ[_FULL_ERROR] = "1"
+
+    def task_with_model(config: DictConfig) -> None:
+        with _one_line_errors(full_error):
+            if "model" not in config:
+                models = "\n".join(f"  {name:<18} {description}" for name, description in model_list().items())
+                raise UserError(f"no model chosen; add +model=NAME, one of\n{models}")
+            task(config)
+
+    with _one_line_errors(full_error):
+        hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=config_name)(task_with_model)()
+
+
+@contextmanager
+def _one_line_errors(full_error: bool) -> Iterator[None]:
+    """Ends the process on an error that is the user's; around the task too, since Hydra adds lines of its own."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        say("interrupted; what is finished is kept, and the same command goes on from there")
+        sys.exit(128 + signal.SIGINT)
+    except (UserError, HydraException, OmegaConfBaseException, OSError) as error:
+        if full_error:
+            raise
+        say(f"error: {error if isinstance(error, UserError) else _explain(error)}")
+        sys.exit(2)
+
+
+def plain_values(config: DictConfig) -> dict[str, Any]:
+    """The config resolved to plain values.
+
+    Raises:
+        UserError: an option that must be given is missing.
+    """
+    try:
+        values = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    except MissingMandatoryValue as error:
+        name = re.search(r"full_key: (\S+)", str(error))
+        raise UserError(f"{name[1] if name else 'an option'}: missing; this model needs it") from error
+    except InterpolationKeyError as error:
+        raise UserError(f"the config does not resolve: {_explain(error)}") from error
+    assert isinstance(values, dict)
+    return {str(key): value for key, value in values.items()}
+
+
+def _explain(error: Exception) -> str:
+    """Hydra's and OmegaConf's messages in one line, with the words of this program where it can say more."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    text = " ".join(lines) or type(error).__name__
+    group = re.search(r"Could not find '(\w+)/([^']*)'", text)
+    if group:
+        options = [line for line in str(error).splitlines() if line.startswith("\t") and "=" not in line]
+        return f"{group[1]}={group[2]}: unknown; there are {', '.join(option.strip() for option in options)}"
+    unknown = re.search(r"Could not override '([^']*)'", text)
+    if unknown:
+        return f"{unknown[1]}: unknown option; options are those in conf/, listed by --cfg job"
+    return text[:400]

@@ -1,0 +1,81 @@
+"""python -m bdia_edm.compare +model=digits: a grid of samplers on the same seeds, as table, plot and picture.
+
+The grid is conf/experiment's: a list of entries whose values are options of one sampler, single or lists; every
+combination is one run of ``sample``, whose record is reused where it exists.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from pathlib import Path
+
+from hydra import compose
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from bdia_edm.cards import read_config
+from bdia_edm.command import plain_values, run_command, say
+from bdia_edm.errors import UserError
+from bdia_edm.report.comparison import side_by_side, write_comparison
+from bdia_edm.runs import Run
+from bdia_edm.sample import sample_command
+
+__all__ = ["grid_overrides", "main"]
+
+_OWN = ("grid", "experiment")
+
+
+def grid_overrides(grid: object) -> list[list[str]]:
+    """The options of every point of the grid, in its order.
+
+    Raises:
+        UserError: it is no list of entries that name a sampler.
+    """
+    if not isinstance(grid, list) or not grid:
+        raise UserError(f"grid={grid}: must be a list of entries such as {{sampler: bdia, gamma: [0.1, 0.3]}}")
+    points: list[list[str]] = []
+    for entry in grid:
+        if not isinstance(entry, Mapping) or "sampler" not in entry:
+            raise UserError(f"grid: the entry {entry} must name its sampler, as in {{sampler: bdia, gamma: 0.1}}")
+        names = ["sampler" if name == "sampler" else f"sampler.{name}" for name in entry]
+        values = [value if isinstance(value, list) else [value] for value in entry.values()]
+        if any(isinstance(value, Mapping) for choice in values for value in choice) or not all(values):
+            raise UserError(f"grid: the entry {entry} must hold values or lists of values")
+        for choice in itertools.product(*values):
+            points.append([f"{name}={value}" for name, value in zip(names, choice, strict=True)])
+    return points
+
+
+def _compare(config: DictConfig) -> None:
+    values = plain_values(config)
+    shared = [
+        override
+        for override in HydraConfig.get().overrides.task
+        if override.lstrip("+~").partition("=")[0].partition(".")[0] not in (*_OWN, "sampler", "seeds")
+    ]
+    shared.append(f"seeds='{values['seeds']}'" if "," in str(values["seeds"]) else f"seeds={values['seeds']}")
+    # Every point is checked before the first is run.
+    runs: list[Run] = []
+    for point in grid_overrides(values.get("grid")):
+        overrides = [*shared, *point]
+        sample_config = compose(config_name="sample", overrides=overrides)
+        runs.append(Run.prepare(read_config(plain_values(sample_config)), sample_command(overrides)))
+    records = []
+    for number, run in enumerate(runs, 1):
+        say(f"[{number}/{len(runs)}] {run.command}")
+        records.append(run.finish(say))
+    folder = Path(str(values["results_dir"]))
+    text = write_comparison(records, folder, "comparison")
+    side_by_side([(run.folder, record) for run, record in zip(runs, records, strict=True)], folder / "side_by_side.png")
+    say(f"written: {folder}/comparison.md, comparison.csv, comparison.png, side_by_side.png")
+    print(text, flush=True)
+
+
+def main() -> None:
+    """The command."""
+    run_command("compare", _compare)
+
+
+if __name__ == "__main__":
+    main()

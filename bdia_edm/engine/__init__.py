@@ -1,0 +1,1 @@
+"""Plan, random streams, precision, shards and the worker of a run."""

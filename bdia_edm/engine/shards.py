@@ -1,0 +1,102 @@
+"""Shards: what a finished block leaves on disk.
+
+A shard is written under a temporary name and renamed, so it is there whole or not at all. It carries the identity of
+its run and a checksum, so that a damaged or foreign one is found and made again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Shard", "ShardError", "read_shard", "write_shard"]
+
+
+class ShardError(Exception):
+    """The file is not the shard that it should be; the message says how."""
+
+
+@dataclass(frozen=True)
+class Shard:
+    """The results of one block of n images.
+
+    Attributes:
+        features: (n, F) float32; F = 0 without a detector.
+        preview: (m, H, W, C) uint8, the images among the run's first few.
+        labels: (n,) int64 class indices, -1 for an unconditional network.
+        evaluations: of the denoiser, summed over the images.
+        seconds: what sampling and features took.
+    """
+
+    features: NDArray[np.float32]
+    preview: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    evaluations: int
+    seconds: float
+
+
+def write_shard(path: Path, shard: Shard, identity: str) -> None:
+    """Writes the shard of the run ``identity`` to ``path``, which then is on the disk whole."""
+    arrays = _arrays(shard)
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    try:
+        with partial.open("wb") as file:
+            np.savez(file, identity=np.array(identity), checksum=np.array(_checksum(arrays, identity)), **arrays)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def read_shard(path: Path, identity: str, num: int) -> Shard:
+    """Reads the shard of ``num`` images that the run ``identity`` wrote.
+
+    Raises:
+        FileNotFoundError: there is none.
+        ShardError: it is damaged, or another run's.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            found = {name: file[name] for name in file.files}
+        arrays = {name: found[name] for name in ("features", "preview", "labels", "evaluations", "seconds")}
+        foreign = str(found["identity"]) != identity
+        damaged = str(found["checksum"]) != _checksum(arrays, str(found["identity"]))
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, KeyError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
+        raise ShardError(f"unreadable ({type(error).__name__})") from error
+    if damaged:
+        raise ShardError("its checksum does not fit")
+    if foreign:
+        raise ShardError("it is another run's")
+    if len(arrays["features"]) != num or len(arrays["labels"]) != num:
+        raise ShardError(f"it holds {len(arrays['features'])} images instead of {num}")
+    evaluations, seconds = int(arrays["evaluations"]), float(arrays["seconds"])
+    return Shard(arrays["features"], arrays["preview"], arrays["labels"], evaluations, seconds)
+
+
+def _arrays(shard: Shard) -> dict[str, Any]:
+    return {
+        "features": shard.features,
+        "preview": shard.preview,
+        "labels": shard.labels,
+        "evaluations": np.array(shard.evaluations, dtype=np.int64),
+        "seconds": np.array(shard.seconds, dtype=np.float64),
+    }
+
+
+def _checksum(arrays: dict[str, Any], identity: str) -> str:
+    digest = hashlib.sha256(identity.encode())
+    for name, array in sorted(arrays.items()):
+        digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,1 @@
+"""Detectors, feature statistics and distances."""

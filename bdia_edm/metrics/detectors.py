@@ -1,0 +1,63 @@
+"""Detectors: networks whose features the distances compare.
+
+A detector takes uint8 images (N, C, H, W) to float32 features (N, F). It has a name, which the distance carries, and
+a checksum, which the record keeps.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["Detector", "NetworkDetector", "PixelDetector", "distance_name"]
+
+
+class Detector(Protocol):
+    """uint8 images to features, one row an image, whatever the others in the batch."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def num_features(self) -> int: ...
+    @property
+    def checksum(self) -> str: ...
+
+    def __call__(self, images: Tensor) -> Tensor: ...
+    def __hash__(self) -> int: ...
+
+
+def distance_name(detector: str) -> str:
+    """What the Fréchet distance of a detector's features is called: FID is Inception's alone."""
+    return "fid" if detector.startswith("inception") else f"fd_{detector}"
+
+
+@dataclass(frozen=True)
+class NetworkDetector:
+    """A network as a detector."""
+
+    name: str
+    network: nn.Module
+    num_features: int
+    checksum: str
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """uint8 (N, C, H, W) to float32 (N, num_features)."""
+        return self.network(images)
+
+
+class PixelDetector:
+    """The pixels themselves, in [-1, 1]: the exact features for data whose mean and covariance say everything."""
+
+    name = "pixels"
+
+    def __init__(self, shape: tuple[int, int, int]) -> None:
+        self.num_features = shape[0] * shape[1] * shape[2]
+        self.checksum = hashlib.sha256(b"pixels / 127.5 - 1").hexdigest()
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """uint8 (N, C, H, W) to float32 (N, C·H·W)."""
+        return images.flatten(1).to(torch.float32) / 127.5 - 1

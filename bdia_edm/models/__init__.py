@@ -1,0 +1,1 @@
+"""Denoisers: the EDM networks and their preconditionings, and a Gaussian mixture."""

@@ -1,0 +1,190 @@
+"""The four preconditionings: a raw network F becomes a denoiser D.
+
+    D(x; sigma) = c_skip x + c_out F(c_in x, c_noise, labels)
+
+Karras et al. 2022 (arXiv 2206.00364), Table 1. Everything around F runs in float32. F's activations are float16
+where the checkpoint asks for it (``use_fp16``) and the device is a GPU.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from bdia_edm.models.dhariwal_unet import DhariwalUNet
+from bdia_edm.models.song_unet import SongUNet
+
+__all__ = ["PRECONDITIONINGS", "Denoiser", "EDMPrecond", "VEPrecond", "VPPrecond", "iDDPMPrecond"]
+
+_NETWORKS: dict[str, type[nn.Module]] = {"SongUNet": SongUNet, "DhariwalUNet": DhariwalUNet}
+
+
+class Denoiser(Protocol):
+    """What a sampler's network is: D(x; sigma, labels) and the noise levels it knows."""
+
+    img_resolution: int
+    img_channels: int
+    label_dim: int
+    sigma_min: float
+    sigma_max: float
+
+    def __call__(self, x: Tensor, sigma: Tensor, class_labels: Tensor | None = None) -> Tensor: ...
+
+    def round_sigma(self, sigma: Tensor) -> Tensor: ...
+
+
+class _Preconditioning(nn.Module):
+    """What the four share; a subclass gives the coefficients and the range of noise levels."""
+
+    out_channels_factor = 1
+
+    def __init__(
+        self,
+        img_resolution: int,
+        img_channels: int,
+        label_dim: int = 0,
+        use_fp16: bool = False,
+        model_type: str = "SongUNet",
+        **network: Any,
+    ) -> None:
+        super().__init__()
+        if model_type not in _NETWORKS:
+            raise ValueError(f"model_type={model_type!r}: must be one of {', '.join(_NETWORKS)}")
+        self.img_resolution, self.img_channels = img_resolution, img_channels
+        self.label_dim, self.use_fp16 = label_dim, use_fp16
+        self.sigma_min, self.sigma_max = 0.0, math.inf
+        self.model = _NETWORKS[model_type](
+            img_resolution=img_resolution,
+            in_channels=img_channels,
+            out_channels=img_channels * self.out_channels_factor,
+            label_dim=label_dim,
+            **network,
+        )
+
+    def coefficients(self, sigma: Tensor) -> tuple[Tensor | float, Tensor, Tensor | float, Tensor]:
+        """c_skip, c_out, c_in (each broadcastable with sigma) and c_noise, of sigma (N, 1, 1, 1)."""
+        raise NotImplementedError
+
+    def forward(self, x: Tensor, sigma: Tensor | float, class_labels: Tensor | None = None) -> Tensor:
+        """The denoised images D(x; sigma).
+
+        Args:
+            x: (N, C, H, W), pixels in [-1, 1] plus noise.
+            sigma: noise level, scalar or (N,).
+            class_labels: one-hot (N, label_dim); None gives a conditional network one all-zero row.
+
+        Returns:
+            (N, C, H, W) float32.
+        """
+        x = x.to(torch.float32)
+        sigma = torch.as_tensor(sigma, device=x.device).to(torch.float32).reshape(-1, 1, 1, 1)
+        labels: Tensor | None = None
+        if self.label_dim:
+            if class_labels is None:
+                class_labels = torch.zeros(1, self.label_dim, device=x.device)
+            labels = class_labels.to(torch.float32).reshape(-1, self.label_dim)
+        c_skip, c_out, c_in, c_noise = self.coefficients(sigma)
+        dtype = torch.float16 if self.use_fp16 and x.is_cuda else torch.float32
+        f_x = self.model((c_in * x).to(dtype), c_noise.flatten(), labels)
+        return c_skip * x + c_out * f_x[:, : self.img_channels].to(torch.float32)
+
+    def round_sigma(self, sigma: Tensor) -> Tensor:
+        """The noise level nearest to ``sigma`` that the network was trained at, in sigma's own precision."""
+        return sigma
+
+
+class EDMPrecond(_Preconditioning):
+    """Karras et al. 2022; ``sigma_data`` is the standard deviation of the data's pixels."""
+
+    def __init__(
+        self, *, sigma_min: float = 0.0, sigma_max: float = math.inf, sigma_data: float = 0.5, **options: Any
+    ) -> None:
+        super().__init__(**options)
+        self.sigma_min, self.sigma_max, self.sigma_data = sigma_min, sigma_max, sigma_data
+
+    def coefficients(self, sigma: Tensor) -> tuple[Tensor | float, Tensor, Tensor | float, Tensor]:
+        total = sigma**2 + self.sigma_data**2
+        return self.sigma_data**2 / total, sigma * self.sigma_data / total.sqrt(), 1 / total.sqrt(), sigma.log() / 4
+
+
+class VPPrecond(_Preconditioning):
+    """Variance preserving, Song et al. 2021; M = 1000 levels, trained down to t = epsilon_t."""
+
+    def __init__(
+        self, *, beta_d: float = 19.9, beta_min: float = 0.1, M: int = 1000, epsilon_t: float = 1e-5, **options: Any
+    ) -> None:
+        super().__init__(**options)
+        self.beta_d, self.beta_min, self.M = beta_d, beta_min, M
+
+        def level(t: float) -> float:
+            time = torch.tensor(t, device="cpu")
+            return float(((beta_d * time**2 / 2 + beta_min * time).exp() - 1).sqrt())
+
+        self.sigma_min, self.sigma_max = level(epsilon_t), level(1.0)
+
+    def coefficients(self, sigma: Tensor) -> tuple[Tensor | float, Tensor, Tensor | float, Tensor]:
+        t = ((self.beta_min**2 + 2 * self.beta_d * (1 + sigma**2).log()).sqrt() - self.beta_min) / self.beta_d
+        return 1.0, -sigma, 1 / (sigma**2 + 1).sqrt(), (self.M - 1) * t
+
+
+class VEPrecond(_Preconditioning):
+    """Variance exploding, Song et al. 2021."""
+
+    def __init__(self, *, sigma_min: float = 0.02, sigma_max: float = 100.0, **options: Any) -> None:
+        super().__init__(**options)
+        self.sigma_min, self.sigma_max = sigma_min, sigma_max
+
+    def coefficients(self, sigma: Tensor) -> tuple[Tensor | float, Tensor, Tensor | float, Tensor]:
+        return 1.0, sigma, 1.0, (sigma / 2).log()
+
+
+class iDDPMPrecond(_Preconditioning):  # the class name that the checkpoints hold
+    """Improved DDPM, Nichol and Dhariwal 2021; knows the M+1 levels ``u`` only. F also predicts a variance."""
+
+    out_channels_factor = 2
+    u: Tensor
+
+    def __init__(self, *, C_1: float = 0.001, C_2: float = 0.008, M: int = 1000, **options: Any) -> None:
+        super().__init__(**options)
+        self.M = M
+        # The range is read on the CPU, whatever device (the meta device, say) the network is built on.
+        u = iddpm_levels(C_1, C_2, M, torch.float32)
+        self.sigma_min, self.sigma_max = float(u[M - 1]), float(u[0])
+        # Time steps live on the CPU: rounding them there waits for no GPU.
+        self._cpu_levels = u
+        self.register_buffer("u", u.to(torch.get_default_device()))
+
+    def coefficients(self, sigma: Tensor) -> tuple[Tensor | float, Tensor, Tensor | float, Tensor]:
+        c_noise = self.M - 1 - _nearest(sigma, self.u).to(torch.float32)
+        return 1.0, -sigma, 1 / (sigma**2 + 1).sqrt(), c_noise
+
+    def round_sigma(self, sigma: Tensor) -> Tensor:
+        levels = self.u if sigma.device == self.u.device else self._cpu_levels.to(sigma.device)
+        return levels[_nearest(sigma, levels)].to(sigma.dtype)
+
+
+def _nearest(sigma: Tensor, levels: Tensor) -> Tensor:
+    """Index of the level nearest to each sigma, in float32."""
+    return (sigma.to(torch.float32).reshape(-1, 1) - levels).abs().argmin(dim=1).reshape(sigma.shape)
+
+
+def iddpm_levels(C_1: float, C_2: float, M: int, dtype: torch.dtype) -> Tensor:
+    """The levels u_0 > ... > u_M = 0, on the CPU.
+
+    u_{j-1} = sqrt((u_j² + 1)/max(abar(j-1)/abar(j), C_1) - 1), abar(j) = sin²(π/2 · j/(M (C_2 + 1))).
+    """
+    with torch.device("cpu"):
+        j = torch.arange(M + 1, dtype=dtype)
+        abar = (0.5 * math.pi * j / M / (C_2 + 1)).sin() ** 2
+        u = torch.zeros(M + 1, dtype=dtype)
+        for k in range(M, 0, -1):
+            u[k - 1] = ((u[k] ** 2 + 1) / (abar[k - 1] / abar[k]).clip(min=C_1) - 1).sqrt()
+    return u
+
+
+PRECONDITIONINGS: dict[str, type[_Preconditioning]] = {
+    cls.__name__: cls for cls in (EDMPrecond, VPPrecond, VEPrecond, iDDPMPrecond)
+}

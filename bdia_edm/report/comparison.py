@@ -1,0 +1,69 @@
+"""A comparison's files: the table in Markdown and CSV, the plot, the same seeds side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bdia_edm.report.pictures import write_side_by_side
+from bdia_edm.report.plots import plot_distances
+from bdia_edm.report.records import Record
+from bdia_edm.report.tables import group_records, to_csv, to_markdown
+
+__all__ = ["PREVIEW", "side_by_side", "write_comparison"]
+
+PREVIEW = "preview.npz"
+"""A run's first images, beside its record."""
+_SHOWN = 24
+
+
+def write_comparison(records: Sequence[Record], folder: Path, name: str) -> str:
+    """Writes folder/name.md, .csv and .png from the records; returns the Markdown."""
+    folder.mkdir(parents=True, exist_ok=True)
+    groups = group_records(records)
+    text = to_markdown(groups)
+    for suffix, content in ((".md", text), (".csv", to_csv(groups))):
+        partial = folder / f"{name}{suffix}.partial"
+        partial.write_text(content)
+        partial.replace(folder / f"{name}{suffix}")
+    plot_distances(groups, folder / f"{name}.png")
+    return text
+
+
+def side_by_side(runs: Sequence[tuple[Path, Record]], path: Path) -> None:
+    """The first seeds under EDM and under the best BDIA, for every number of steps that both have.
+
+    Args:
+        runs: folders of runs of the same model and seeds, and their records.
+        path: the PNG to write.
+    """
+    best: dict[tuple[int, str], tuple[Path, Record]] = {}
+    for folder, record in runs:
+        key = (record["sampler"]["num_steps"], record["sampler"]["name"])
+        if key not in best or _distance(record) < _distance(best[key][1]):
+            best[key] = (folder, record)
+    steps = sorted({count for count, name in best if (count, "edm") in best and (count, "bdia") in best})
+    chosen = [best[count, name] for count in steps for name in ("edm", "bdia")] or list(runs)
+    rows = [(_label(record), _preview(folder)[:_SHOWN]) for folder, record in chosen]
+    first = chosen[0][1]
+    write_side_by_side(path, rows, f"{first['model']}: a column is one seed (of {first['seeds']}, from the first)")
+
+
+def _distance(record: Record) -> float:
+    return float(next(iter(record["metrics"].values()), np.inf))
+
+
+def _preview(folder: Path) -> NDArray[np.uint8]:
+    with np.load(folder / PREVIEW, allow_pickle=False) as file:
+        return np.asarray(file["arr_0"])
+
+
+def _label(record: Record) -> str:
+    options = record["sampler"]
+    name = f"{options['name'].upper()}, {options['num_steps']} steps, NFE {record['nfe']:g}"
+    if options["name"] == "bdia":
+        name += f"\n{options['backward']}, gamma {options['gamma']:g}"
+    return "\n".join([name, *(f"{metric} {value:.3g}" for metric, value in record["metrics"].items())])

@@ -1,0 +1,1 @@
+"""Time steps, integrators and samplers: functions of a denoiser."""

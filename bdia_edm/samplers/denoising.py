@@ -1,0 +1,41 @@
+"""What a sampler sees of a network: D(x; sigma) for one batch, counted."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from bdia_edm.models.preconditioning import Denoiser
+
+__all__ = ["BatchDenoiser", "gradient"]
+
+
+class BatchDenoiser:
+    """A denoiser with the labels of one batch bound to it.
+
+    The state of every sampler is float64; the network works in its own precision and its answer comes back in
+    float64. ``nfe`` counts the evaluations of each image.
+
+    Args:
+        denoiser: the network.
+        class_labels: one-hot (N, label_dim), or None.
+    """
+
+    def __init__(self, denoiser: Denoiser, class_labels: Tensor | None = None) -> None:
+        self._denoiser, self._class_labels = denoiser, class_labels
+        self.sigma_min, self.sigma_max = denoiser.sigma_min, denoiser.sigma_max
+        self.nfe = 0
+
+    def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
+        """x (N, C, H, W) float64 and a scalar sigma to D(x; sigma), float64."""
+        self.nfe += 1
+        return self._denoiser(x, sigma, self._class_labels).to(torch.float64)
+
+    def round_sigma(self, sigma: Tensor) -> Tensor:
+        """The level nearest to sigma that the network knows."""
+        return self._denoiser.round_sigma(sigma)
+
+
+def gradient(denoiser: BatchDenoiser, x: Tensor, t: Tensor) -> Tensor:
+    """dx/dt = (x - D(x; t))/t of the probability-flow ODE with sigma(t) = t, s(t) = 1 (EDM, equation 3)."""
+    return (x - denoiser(x, t)) / t

@@ -1,0 +1,55 @@
+"""EDM's time steps (Karras et al. 2022, equation 5)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from bdia_edm.errors import UserError
+from bdia_edm.samplers.denoising import BatchDenoiser
+
+__all__ = ["edm_levels", "edm_time_steps", "noise_range"]
+
+
+def noise_range(
+    denoiser: BatchDenoiser, sigma_min: float | None, sigma_max: float | None, default: tuple[float, float]
+) -> tuple[float, float]:
+    """The range of noise levels asked for, or else the default one, within what the network knows.
+
+    Raises:
+        UserError: nothing is left of the range.
+    """
+    low = max(default[0] if sigma_min is None else sigma_min, denoiser.sigma_min)
+    high = min(default[1] if sigma_max is None else sigma_max, denoiser.sigma_max)
+    if not low < high:
+        raise UserError(
+            f"sampler.sigma_min={low:g}, sampler.sigma_max={high:g}: the range is empty; this network takes noise "
+            f"levels from {denoiser.sigma_min:g} to {denoiser.sigma_max:g}"
+        )
+    return low, high
+
+
+def edm_time_steps(
+    denoiser: BatchDenoiser,
+    num_steps: int,
+    sigma_min: float | None = None,
+    sigma_max: float | None = None,
+    rho: float = 7.0,
+) -> Tensor:
+    """t_i = (sigma_max^(1/rho) + i/(N-1) (sigma_min^(1/rho) - sigma_max^(1/rho)))^rho for i < N, and t_N = 0.
+
+    Args:
+        num_steps: N, at least 2: with N = 1 there is no such grid.
+        sigma_min, sigma_max: the range, by default 0.002 to 80, clipped to the network's own.
+
+    Returns:
+        (N + 1,) float64 on the CPU, falling, each level one that the network knows.
+    """
+    low, high = noise_range(denoiser, sigma_min, sigma_max, (0.002, 80.0))
+    return torch.cat([denoiser.round_sigma(edm_levels(num_steps, low, high, rho)), torch.zeros(1, dtype=torch.float64)])
+
+
+def edm_levels(num_steps: int, low: float, high: float, rho: float) -> Tensor:
+    """EDM's noise levels from ``high`` down to ``low``, (num_steps,) float64."""
+    i = torch.arange(num_steps, dtype=torch.float64)
+    return (high ** (1 / rho) + i / (num_steps - 1) * (low ** (1 / rho) - high ** (1 / rho))) ** rho

@@ -1,0 +1,35 @@
+"""python -m bdia_edm.table RESULTS_DIR: table and plot of whatever records there are."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from bdia_edm.errors import UserError
+from bdia_edm.report.comparison import write_comparison
+from bdia_edm.report.records import read_records
+
+__all__ = ["main"]
+
+
+@click.command()
+@click.argument("results_dir", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option(
+    "--dest", type=click.Path(file_okay=False, path_type=Path), help="where to write; RESULTS_DIR if not given"
+)
+def main(results_dir: Path, dest: Path | None) -> None:
+    """Writes table.md, table.csv and table.png from the records in RESULTS_DIR and below; prints the table."""
+    try:
+        records = read_records(results_dir)
+        if not records:
+            raise UserError(f"{results_dir}: no record.json in it or below; bdia_edm.sample writes them")
+        click.echo(write_comparison(records, dest or results_dir, "table"))
+    except UserError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+"""Every released checkpoint's names and shapes, and what its network answers."""
+
+from __future__ import annotations
+
+import math
+import zlib
+
+import numpy as np
+import pytest
+import torch
+
+from bdia_edm.models.preconditioning import PRECONDITIONINGS, EDMPrecond, iDDPMPrecond
+from tests.references import CHECKPOINTS, REFERENCE, build, describe
+
+DENOISED = sorted(path.stem for path in (REFERENCE / "denoised").glob("*.npz"))
+
+
+def test_all_reference_data_are_here() -> None:
+    assert len(CHECKPOINTS) == 19
+    assert set(DENOISED) == set(CHECKPOINTS)
+
+
+@pytest.mark.parametrize("name", CHECKPOINTS)
+def test_names_and_shapes_are_the_checkpoints(name: str) -> None:
+    card = describe(name)
+    with torch.device("meta"):
+        network = PRECONDITIONINGS[card["preconditioning"]](**card["init_kwargs"])
+    assert {key: list(value.shape) for key, value in network.state_dict().items()} == card["state_dict"]
+    assert sum(parameter.numel() for parameter in network.parameters()) == card["num_parameters"]
+    if "sigma_min" in card:
+        assert (network.sigma_min, network.sigma_max) == (card["sigma_min"], float(card["sigma_max"]))
+
+
+@pytest.mark.parametrize("name", DENOISED)
+def test_denoised_images_are_the_originals(name: str) -> None:
+    reference = np.load(REFERENCE / "denoised" / f"{name}.npz")
+    sigma = reference["sigma"]
+    network = build(name)
+    shape = (3, network.img_channels, network.img_resolution, network.img_resolution)
+    z = np.random.default_rng(zlib.crc32(name.encode())).standard_normal(shape).astype(np.float32)
+    x = torch.from_numpy(z * np.sqrt(0.25 + sigma**2).reshape(-1, 1, 1, 1))
+    labels = torch.eye(network.label_dim)[torch.from_numpy(reference["labels"])] if network.label_dim else None
+    denoised = network(x, torch.from_numpy(sigma), labels)
+    assert denoised.dtype == torch.float32
+    error = np.abs(denoised.numpy() - reference["denoised"]).max(axis=(1, 2, 3))
+    limit = np.full(3, 3e-6) if isinstance(network, EDMPrecond) else 5e-6 * np.maximum(1, sigma)
+    assert (error <= limit).all(), error
+
+
+def test_no_labels_are_one_zero_row() -> None:
+    network = build("tiny-song-vp-cond")
+    x = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(network(x, 1.0), network(x, 1.0, torch.zeros(1, 3)))
+
+
+def test_an_image_does_not_depend_on_its_neighbours() -> None:
+    network = build("tiny-adm-cond")
+    x = torch.randn(4, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    other = x.clone()
+    other[1:] = 100 * other[1:].flip(0)
+    labels = torch.eye(5)[:4]
+    assert torch.equal(network(x, 0.5, labels)[0], network(other, 0.5, labels)[0])
+
+
+def test_iddpm_rounds_to_its_levels() -> None:
+    network = build("tiny-adm-cond-iDDPMPrecond")
+    assert isinstance(network, iDDPMPrecond)
+    levels = network.u[[0, 400, 999]].to(torch.float64)
+    assert torch.equal(network.round_sigma(levels * 1.0001), levels)
+    assert network.round_sigma(levels[1]).shape == ()
+    assert network.round_sigma(levels).dtype == torch.float64
+
+
+def test_preconditioning_keeps_the_data_scale() -> None:
+    """Karras et al. 2022, appendix B.6: c_in gives the network inputs of unit variance."""
+    network = build("tiny-song-ve-uncond")
+    for sigma in (0.01, 0.5, 20.0):
+        c_in = network.coefficients(torch.tensor([[[[sigma]]]]))[2]
+        assert math.isclose(float(c_in) ** 2 * (sigma**2 + 0.25), 1.0, rel_tol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"model_type": "UNet"}, "SongUNet, DhariwalUNet"), ({"embedding_type": "cosine"}, "positional, fourier")],
+)
+def test_unknown_kinds_name_what_is_allowed(options: dict[str, str], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        EDMPrecond(img_resolution=8, img_channels=1, **options)
