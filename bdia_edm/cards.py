@@ -138,14 +138,8 @@ def read_config(values: Mapping[str, Any]) -> RunConfig:
         raise UserError(
             f"seeds={format_seeds(seeds)}: one image has no statistics; take two seeds or more, or detector=none"
         )
-    known = _Options.__dataclass_fields__
-    for name, value in rest.items():
-        if name not in known:
-            raise UserError(
-                f"{name}={value}: unknown option; there are model, sampler, detector, seeds, {', '.join(known)}"
-            )
-    checked = read_options(_Options, rest, "options")
-    plain = {name: getattr(checked, name) for name in known}
+    checked = read_options(_Options, rest, "")
+    plain = {name: getattr(checked, name) for name in rest}
     return RunConfig(model=card, sampler=sampler, detector=detector, seeds=tuple(seeds), source=source, **plain)
 
 

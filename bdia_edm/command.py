@@ -35,7 +35,7 @@ def run_command(config_name: str, task: Callable[[DictConfig], None]) -> None:
     HYDRA_FULL_ERROR=1 gets the traceback.
     """
     full_error = os.environ.get(_FULL_ERROR) == "1"
-    # Makes Hydra raise what it would print over several lines.
+    # Hydra then raises what it would else print over several lines.
     os.environ[_FULL_ERROR] = "1"
 
     def task_with_model(config: DictConfig) -> None:
@@ -45,8 +45,12 @@ def run_command(config_name: str, task: Callable[[DictConfig], None]) -> None:
                 raise UserError(f"no model chosen; add +model=NAME, one of\n{models}")
             task(config)
 
-    with _one_line_errors(full_error):
-        hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=config_name)(task_with_model)()
+    try:
+        with _one_line_errors(full_error):
+            hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=config_name)(task_with_model)()
+    finally:
+        if not full_error:
+            del os.environ[_FULL_ERROR]
 
 
 @contextmanager
@@ -89,7 +93,13 @@ def _explain(error: Exception) -> str:
     if group:
         options = [line for line in str(error).splitlines() if line.startswith("\t") and "=" not in line]
         return f"{group[1]}={group[2]}: unknown; there are {', '.join(option.strip() for option in options)}"
-    unknown = re.search(r"Could not override '([^']*)'", text)
+    unknown = re.search(r"Could not override '([^']*)'.*\+(\S+)", text)
+    if unknown and unknown[1].startswith("sampler.S_"):
+        return f"{unknown[2]}: undefined for a deterministic sampler; sampler=edm and sampler=ablation take it"
     if unknown:
-        return f"{unknown[1]}: unknown option; options are those in conf/, listed by --cfg job"
+        return f"{unknown[2]}: unknown option; --cfg job lists the options there are"
+    several = re.search(r"Ambiguous value for argument '([^']*)'", text)
+    if several:
+        name, _, value = several[1].partition("=")
+        return f"{several[1]}: several values; quote them to mean one (\"{name}='{value}'\"), or add -m to run each"
     return text[:400]

@@ -26,19 +26,21 @@ def read_options(kind: type[T], values: Mapping[str, Any], where: str) -> T:
     """A dataclass from a mapping, with no name unknown, none missing and every value of its field's type.
 
     Args:
-        kind: the dataclass; its fields are int, float, str, bool or Path-free unions of those with None.
+        kind: the dataclass; its fields are int, float, str, bool or unions of those with None.
         values: what the user gave.
-        where: what the options belong to, as the user types it ('sampler', say).
+        where: what the options belong to, as the user types it ('sampler', say); '' for options at the top.
     """
+    prefix = f"{where}." if where else ""
     hints = get_type_hints(kind)
     names = [field.name for field in fields(kind)]  # type: ignore[arg-type]
     for name, value in values.items():
         if name not in names:
-            raise UserError(f"{where}.{name}={_shown(value)}: unknown option; {where} takes {', '.join(names)}")
+            taker = f"{where} takes" if where else "there are"
+            raise UserError(f"{prefix}{name}={_shown(value)}: unknown option; {taker} {', '.join(names)}")
     for field in fields(kind):  # type: ignore[arg-type]
         if field.name not in values and field.default is MISSING and field.default_factory is MISSING:
-            raise UserError(f"{where}.{field.name}: missing")
-    return kind(**{name: _read_value(f"{where}.{name}", value, hints[name]) for name, value in values.items()})
+            raise UserError(f"{prefix}{field.name}: missing")
+    return kind(**{name: _read_value(f"{prefix}{name}", value, hints[name]) for name, value in values.items()})
 
 
 def _read_value(option: str, value: Any, hint: Any) -> Any:

@@ -90,7 +90,9 @@ def load_weights(classes: Mapping[str, type[nn.Module]], stored: StoredNetwork, 
     except Exception as error:  # whatever arguments from a file make a constructor do
         raise UserError(f"{path}: {stored.class_name} cannot be built from init_kwargs: {_one_line(error)}") from error
     try:
-        network.load_state_dict(stored.state_dict, strict=True, assign=True)
+        # Copied into memory that PyTorch aligns: where a file's tensors happen to lie decides which kernels run, and
+        # so the last bits of the images.
+        network.to_empty(device="cpu").load_state_dict(stored.state_dict, strict=True)
     except RuntimeError as error:
         raise UserError(f"{path}: the weights do not fit: {_one_line(error)}") from error
     return network.eval().requires_grad_(False)

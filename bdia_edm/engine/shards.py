@@ -19,6 +19,9 @@ from numpy.typing import NDArray
 
 __all__ = ["Shard", "ShardError", "read_shard", "write_shard"]
 
+# What reading a damaged npz raises; a flipped bit can also ask for a password (RuntimeError) or another zip version.
+_DAMAGE = (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
+
 
 class ShardError(Exception):
     """The file is not the shard that it should be; the message says how."""
@@ -72,7 +75,7 @@ def read_shard(path: Path, identity: str, num: int) -> Shard:
         damaged = str(found["checksum"]) != _checksum(arrays, str(found["identity"]))
     except FileNotFoundError:
         raise
-    except (OSError, ValueError, KeyError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
+    except _DAMAGE as error:
         raise ShardError(f"unreadable ({type(error).__name__})") from error
     if damaged:
         raise ShardError("its checksum does not fit")

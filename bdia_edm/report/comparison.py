@@ -34,22 +34,27 @@ def write_comparison(records: Sequence[Record], folder: Path, name: str) -> str:
 
 
 def side_by_side(runs: Sequence[tuple[Path, Record]], path: Path) -> None:
-    """The first seeds under EDM and under the best BDIA, for every number of steps that both have.
+    """The first seeds under EDM and under the best BDIA of the same NFE, for every number of steps that both have.
 
     Args:
         runs: folders of runs of the same model and seeds, and their records.
         path: the PNG to write.
     """
-    best: dict[tuple[int, str], tuple[Path, Record]] = {}
-    for folder, record in runs:
-        key = (record["sampler"]["num_steps"], record["sampler"]["name"])
-        if key not in best or _distance(record) < _distance(best[key][1]):
-            best[key] = (folder, record)
-    steps = sorted({count for count, name in best if (count, "edm") in best and (count, "bdia") in best})
-    chosen = [best[count, name] for count in steps for name in ("edm", "bdia")] or list(runs)
+    edm = {record["sampler"]["num_steps"]: (folder, record) for folder, record in runs if _is(record, "edm")}
+    chosen: list[tuple[Path, Record]] = []
+    for steps, baseline in sorted(edm.items()):
+        bdia = [run for run in runs if _is(run[1], "bdia") and run[1]["sampler"]["num_steps"] == steps]
+        as_costly = [run for run in bdia if run[1]["nfe"] == baseline[1]["nfe"]]
+        if bdia:
+            chosen += [baseline, min(as_costly or bdia, key=lambda run: _distance(run[1]))]
+    chosen = chosen or list(runs)
     rows = [(_label(record), _preview(folder)[:_SHOWN]) for folder, record in chosen]
     first = chosen[0][1]
     write_side_by_side(path, rows, f"{first['model']}: a column is one seed (of {first['seeds']}, from the first)")
+
+
+def _is(record: Record, sampler: str) -> bool:
+    return bool(record["sampler"]["name"] == sampler)
 
 
 def _distance(record: Record) -> float:

@@ -43,7 +43,9 @@ def write_side_by_side(path: Path, rows: Sequence[tuple[str, Pixels]], title: st
     """One row of images (n, H, W, C) a sampler, its name at the left: a column is one seed."""
     from matplotlib.figure import Figure
 
-    shown = [(name, make_grid(images, len(images))) for name, images in rows]
+    # A dark line keeps neighbours apart.
+    framed = [(name, np.pad(images, ((0, 0), (0, 0), (0, 1), (0, 0)), constant_values=60)) for name, images in rows]
+    shown = [(name, make_grid(images, len(images))) for name, images in framed]
     height, width = shown[0][1].shape[:2]
     row_height = 11 * height / width
     figure = Figure(figsize=(13.5, (row_height + 0.08) * len(shown) + 0.6), layout="constrained")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 import torch
@@ -142,8 +142,7 @@ class AblationSampler(_Stochastic):
         _require_one_of(self, solver=SOLVERS, discretization=DISCRETIZATIONS, schedule=SCHEDULES, scaling=SCALINGS)
 
     def sample(self, denoiser: BatchDenoiser, latents: Tensor, noise: Noise) -> Tensor:
-        options = {field: getattr(self, field) for field in self.__dataclass_fields__ if field != "name"}
-        return ablation(denoiser, latents, noise=noise, **options)
+        return ablation(denoiser, latents, noise=noise, **asdict(self))
 
 
 SAMPLERS: dict[str, type[Sampler]] = {cls.name: cls for cls in (EDMSampler, EulerSampler, BDIASampler, AblationSampler)}

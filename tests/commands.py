@@ -1,0 +1,41 @@
+"""Running the commands, in this process (fast) or in one of their own (as a user does)."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from hydra.core.global_hydra import GlobalHydra
+
+from bdia_edm import compare, sample
+
+
+class Result(NamedTuple):
+    status: int
+    out: str
+    err: str
+
+
+def run_here(capsys: pytest.CaptureFixture[str], command: str, *arguments: str) -> Result:
+    """The command in this process."""
+    before, sys.argv = sys.argv, [f"bdia_edm.{command}", *arguments]
+    GlobalHydra.instance().clear()
+    capsys.readouterr()
+    try:
+        {"sample": sample.main, "compare": compare.main}[command]()
+        status = 0
+    except SystemExit as ending:
+        status = int(ending.code or 0)
+    finally:
+        sys.argv = before
+    return Result(status, *capsys.readouterr())
+
+
+def run_apart(command: str, *arguments: str, cwd: Path | None = None, timeout: float = 300) -> Result:
+    """The command in a process of its own."""
+    line = [sys.executable, "-m", f"bdia_edm.{command}", *arguments]
+    done = subprocess.run(line, capture_output=True, text=True, cwd=cwd, timeout=timeout, check=False)
+    return Result(done.returncode, done.stdout, done.stderr)

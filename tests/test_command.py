@@ -1,0 +1,29 @@
+"""Commands under Hydra; what mistakes look like is in test_errors."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from bdia_edm.errors import UserError
+from tests.commands import run_apart, run_here
+
+
+def test_who_asks_for_the_traceback_gets_it(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
+    with pytest.raises(UserError, match="sampler.gamma=2"):
+        run_here(capsys, "sample", "+model=digits", "sampler.gamma=2")
+    assert os.environ["HYDRA_FULL_ERROR"] == "1"
+
+
+def test_the_environment_is_left_alone(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
+    assert run_here(capsys, "sample", "+model=digits", "sampler.gamma=2").status == 2
+    assert "HYDRA_FULL_ERROR" not in os.environ
+
+
+def test_hydras_own_help_works() -> None:
+    shown = run_apart("sample", "+model=digits", "--cfg", "job")
+    assert shown.status == 0
+    assert "backward: ${model.settings.backward}" in shown.out

@@ -1,0 +1,59 @@
+"""The embedded detector: what it was trained for, and how far its data are from each other."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_digits
+
+from bdia_edm.cards import DetectorCard, NetworkCard
+from bdia_edm.engine.worker import to_uint8
+from bdia_edm.metrics.digits_detector import DigitsDetector
+from bdia_edm.metrics.frechet import frechet_distance
+from bdia_edm.resources import load_detector, load_reference
+from tests.test_statistics import statistics_of
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def digits() -> tuple[torch.Tensor, torch.Tensor]:
+    data = load_digits()
+    return to_uint8(torch.from_numpy(data.images)[:, None] / 8 - 1), torch.from_numpy(data.target)
+
+
+@pytest.fixture(scope="module")
+def features(digits: tuple[torch.Tensor, torch.Tensor]) -> np.ndarray:
+    detector = load_detector(DetectorCard("digits"), DigitsDetector.shape, CPU)
+    assert detector is not None
+    assert detector.num_features == 64
+    return detector(digits[0]).numpy()
+
+
+def test_it_knows_the_digits(digits: tuple[torch.Tensor, torch.Tensor]) -> None:
+    detector = load_detector(DetectorCard("digits"), DigitsDetector.shape, CPU)
+    images, labels = digits
+    predicted = detector.network.logits(images).argmax(1)  # type: ignore[union-attr]
+    assert float((predicted == labels).float().mean()) > 0.98
+
+
+def test_features_do_not_depend_on_the_batch(digits: tuple[torch.Tensor, torch.Tensor], features: np.ndarray) -> None:
+    detector = load_detector(DetectorCard("digits"), DigitsDetector.shape, CPU)
+    assert detector is not None
+    alone = torch.cat([detector(image[None]) for image in digits[0][:20]]).numpy()
+    np.testing.assert_allclose(alone, features[:20], atol=1e-5)
+
+
+def test_the_reference_is_that_of_the_data(features: np.ndarray) -> None:
+    detector = load_detector(DetectorCard("digits"), DigitsDetector.shape, CPU)
+    assert detector is not None
+    card = NetworkCard("digits", "embedded:digits.safetensors", "embedded:digits_reference.npz")
+    reference = load_reference(card, detector)
+    assert abs(reference.distance(statistics_of(features))) < 1e-4
+    # Two halves of the data are apart by what any good model is measured against.
+    shuffled = features[np.random.default_rng(0).permutation(len(features))]
+    halves = [statistics_of(half).mean_and_covariance() for half in np.array_split(shuffled, 2)]
+    assert 0.3 < frechet_distance(*halves[0], *halves[1]) < 1.6
+    noise = np.random.default_rng(0).integers(0, 256, (500, 1, 8, 8), dtype=np.uint8)
+    assert reference.distance(statistics_of(detector(torch.from_numpy(noise)).numpy())) > 10

@@ -1,0 +1,146 @@
+"""A user's mistakes: one clear line on stderr, status 2, nothing on stdout, nothing sampled."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from bdia_edm.cards import PACKAGE
+from tests.commands import run_apart, run_here
+
+ASSETS = PACKAGE / "assets"
+DIGITS = "+model=digits"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["+model=nope"], "error: model=nope: unknown; there are digits, file, gaussian_mixture"),
+        ([DIGITS, "sampler=nope"], "error: sampler=nope: unknown; there are ablation, bdia, edm, euler"),
+        ([DIGITS, "detector=nope"], "error: detector=nope: unknown; there are digits, "),
+        ([DIGITS, "sampler.gama=0.1"], "error: sampler.gama=0.1: unknown option; --cfg job lists"),
+        ([DIGITS, "+sampler.gama=0.1"], "error: sampler.gama=0.1: unknown option; sampler takes num_steps, "),
+        ([DIGITS, "+foo=1"], "error: foo=1: unknown option; there are class_idx, batch_size, "),
+        ([DIGITS, "+model.foo=1"], "error: model.foo=1: unknown option; model takes name, path, reference"),
+        ([DIGITS, "foo=1"], "error: foo=1: unknown option; "),
+        ([DIGITS, "sampler.num_steps=1"], "error: sampler.num_steps=1: must be at least 2"),
+        ([DIGITS, "sampler.gamma=1.01"], "error: sampler.gamma=1.01: must be in [0, 1]"),
+        ([DIGITS, "sampler.gamma=-0.1"], "error: sampler.gamma=-0.1: must be in [0, 1]"),
+        ([DIGITS, "+sampler.S_churn=1"], "error: sampler.S_churn=1: undefined for bdia"),
+        ([DIGITS, "sampler.S_churn=1"], "error: sampler.S_churn=1: undefined for a deterministic"),
+        ([DIGITS, "seeds="], "error: seeds=: an empty entry is no seed"),
+        ([DIGITS, "seeds=9-3"], "error: seeds=9-3: the range 9-3 is reversed"),
+        ([DIGITS, "seeds='0-9,5'"], "error: seeds=0-9,5: the entries overlap"),
+        ([DIGITS, "seeds=0-9,5"], "error: seeds=0-9,5: several values; quote them"),
+        ([DIGITS, "seeds=3"], "error: seeds=3: one image has no statistics"),
+        ([DIGITS, "class_idx=10"], "error: class_idx=10: must be from 0 to 9"),
+        ([DIGITS, "class_idx=three"], "error: class_idx=three: must be a whole number or null"),
+        (["+model=gaussian_mixture", "class_idx=0"], "error: class_idx=0: this network is unconditional"),
+        (["+model=gaussian_mixture", "model.components=0"], "error: model.components=0: must be at least 1"),
+        (["+model=gaussian_mixture", "detector=digits"], "error: detector=digits: takes images of shape (1, 8, 8)"),
+        (["+model=file"], "error: model.path: missing"),
+        (["+model=file", "model.path=no.safetensors"], "error: no.safetensors: no such file"),
+        ([DIGITS, "model.reference=no.npz"], "error: model.reference=no.npz: no such file"),
+        ([DIGITS, "model.reference=null"], "error: model.reference: missing; distances need"),
+        ([DIGITS, "detector=pixels"], "error: model.reference="),
+        ([DIGITS, "batch_size=0"], "error: batch_size=0: must be at least 1"),
+        ([DIGITS, "block_size=0"], "error: block_size=0: must be at least 1"),
+        ([DIGITS, "save_images=jpg"], "error: save_images=jpg: must be one of none, npz, png"),
+        ([DIGITS, "keep_features=7"], "error: keep_features=7: must be true or false"),
+        ([DIGITS, "device=tpu"], "error: device=tpu: must be one of auto, cpu, cuda"),
+        ([DIGITS, "sampler.sigma_min=90"], "error: sampler.sigma_min=90, sampler.sigma_max=80: the range is empty"),
+        ([DIGITS, "seeds=[1"], "error: "),
+    ],
+)
+def test_mistakes(
+    arguments: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    status, out, err = run_here(capsys, "sample", *arguments)
+    assert (status, out) == (2, "")
+    assert err.startswith(message), err
+    assert err.count("\n") == 1, err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("grid", "message"),
+    [
+        ("[]", "error: grid=[]: must be a list of entries"),
+        ("3", "error: grid=3: must be a list of entries"),
+        ("[{gamma: 0.1}]", "error: grid: the entry {'gamma': 0.1} must name its sampler"),
+        ("[{sampler: edm, num_steps: []}]", "error: grid: the entry {'sampler': 'edm', 'num_steps': []} must hold"),
+        ("[{sampler: edm},{sampler: bdia, gamma: 2}]", "error: sampler.gamma=2.0: must be in [0, 1]"),
+        ("[{sampler: edm},{sampler: ode}]", "error: sampler=ode: unknown; there are"),
+        ("[{sampler: edm, gamma: 1}]", "error: sampler.gamma=1: unknown option"),
+    ],
+)
+def test_mistakes_in_a_grid(
+    grid: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    status, out, err = run_here(capsys, "compare", DIGITS, f"grid={grid}")
+    assert (status, out) == (2, "")
+    assert err.startswith(message), err
+    assert err.count("\n") == 1, err
+
+
+@pytest.mark.parametrize("command", ["sample", "compare"])
+def test_without_a_model_they_are_listed(command: str, capsys: pytest.CaptureFixture) -> None:
+    status, out, err = run_here(capsys, command)
+    assert (status, out) == (2, "")
+    assert err.startswith("error: no model chosen; add +model=NAME, one of\n")
+    for name in ("digits", "gaussian_mixture", "file"):
+        assert f"\n  {name} " in err
+
+
+@pytest.mark.parametrize("where", ["file/below", "file", "/proc/here"])
+def test_results_that_cannot_be_written(where: str, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    (tmp_path / "file").write_text("")
+    folder = where if where.startswith("/") else tmp_path / where
+    status, out, err = run_here(capsys, "sample", DIGITS, f"results_dir={folder}")
+    assert (status, out) == (2, "")
+    assert err.startswith(f"error: results_dir={folder}: cannot be written (")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
+def test_a_gpu_that_is_not_there(capsys: pytest.CaptureFixture) -> None:
+    status, out, err = run_here(capsys, "sample", DIGITS, "device=cuda")
+    assert (status, out) == (2, "")
+    assert err == "error: device=cuda: PyTorch finds no CUDA device here; device=cpu and device=auto work\n"
+
+
+def test_damaged_files(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    whole = (ASSETS / "digits.safetensors").read_bytes()
+    reference = (ASSETS / "digits_reference.npz").read_bytes()
+    np.savez(tmp_path / "other.npz", mean=np.zeros(64))
+    np.savez(tmp_path / "small.npz", mu=np.zeros(3), sigma=np.eye(3))
+    for name, content in {
+        "empty.safetensors": b"",
+        "cut.safetensors": whole[: len(whole) // 2],
+        "text.safetensors": b"<!doctype html><html>not here</html>",
+    }.items():
+        (tmp_path / name).write_bytes(content)
+        result = run_here(capsys, "sample", "+model=file", f"model.path={tmp_path / name}")
+        assert result.status == 2
+        assert result.err.startswith(f"error: {tmp_path / name}: not a readable safetensors file")
+        assert result.err.count("\n") == 1
+    (tmp_path / "cut.npz").write_bytes(reference[: len(reference) // 2])
+    (tmp_path / "empty.npz").write_bytes(b"")
+    for name in ("cut.npz", "empty.npz", "other.npz", "small.npz"):
+        result = run_here(capsys, "sample", DIGITS, f"model.reference={tmp_path / name}")
+        assert result.status == 2
+        assert result.err.startswith(f"error: model.reference={tmp_path / name}: ")
+        assert "must be" in result.err
+        assert result.err.count("\n") == 1
+
+
+def test_as_a_user_sees_it(tmp_path: Path) -> None:
+    status, out, err = run_apart("sample", DIGITS, "sampler.gamma=2", cwd=tmp_path)
+    assert (status, out) == (2, "")
+    assert err == "error: sampler.gamma=2.0: must be in [0, 1]\n"
+    assert list(tmp_path.iterdir()) == []

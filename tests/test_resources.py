@@ -1,0 +1,60 @@
+"""What a run works with, from its cards."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from bdia_edm.cards import PACKAGE, DetectorCard, MixtureCard, NetworkCard
+from bdia_edm.engine.worker import to_uint8
+from bdia_edm.errors import UserError
+from bdia_edm.models.gaussian_mixture import GaussianMixture
+from bdia_edm.resources import load_denoiser, load_detector, load_reference
+from tests.test_statistics import statistics_of
+
+CPU = torch.device("cpu")
+DIGITS = NetworkCard("digits", "embedded:digits.safetensors", "embedded:digits_reference.npz")
+MIXTURE = MixtureCard("g", 3, 1, 4, 5, reference_samples=2000)
+
+
+def test_the_digits_network() -> None:
+    loaded = load_denoiser(DIGITS, CPU)
+    network = loaded.denoiser
+    assert (network.img_channels, network.img_resolution, network.label_dim) == (1, 8, 10)
+    assert loaded.checksum == hashlib.sha256((PACKAGE / "assets" / "digits.safetensors").read_bytes()).hexdigest()
+    assert load_denoiser(DIGITS, CPU) is loaded
+    # What a denoiser is: a digit with little noise comes back.
+    reference = np.load(PACKAGE / "assets" / "digits_reference.npz")
+    assert reference["num"] == 1797
+
+
+def test_a_mixtures_checksum_tells_mixtures_apart() -> None:
+    other = MixtureCard("g", 3, 1, 4, 6)
+    assert load_denoiser(MIXTURE, CPU).checksum != load_denoiser(other, CPU).checksum
+    again = MixtureCard("another name", 3, 1, 4, 5)
+    assert load_denoiser(MIXTURE, CPU).checksum == load_denoiser(again, CPU).checksum
+
+
+def test_the_exact_reference_is_that_of_exact_samples() -> None:
+    detector = load_detector(DetectorCard("pixels"), (1, 3, 3), CPU)
+    assert detector is not None
+    reference = load_reference(MIXTURE, detector)
+    samples = GaussianMixture(3, 1, 4, 5).exact_samples(2000)
+    assert reference.distance(statistics_of(detector(to_uint8(samples)).numpy())) == pytest.approx(0, abs=1e-9)
+    others = GaussianMixture(3, 1, 4, 5).exact_samples(2000, seed=9)
+    assert reference.distance(statistics_of(detector(to_uint8(others)).numpy())) < 0.01
+
+
+def test_detectors_are_for_their_images(tmp_path: Path) -> None:
+    assert load_detector(DetectorCard("none"), (3, 5, 5), CPU) is None
+    with pytest.raises(UserError, match=r"detector=digits: takes images of shape \(1, 8, 8\), and the model's are"):
+        load_detector(DetectorCard("digits"), (3, 8, 8), CPU)
+    with pytest.raises(UserError, match="no such file"):
+        load_detector(DetectorCard("digits", str(tmp_path / "none.safetensors")), (1, 8, 8), CPU)
+    # A denoiser is no detector.
+    with pytest.raises(UserError, match="must say format 'bdia_edm detector'"):
+        load_detector(DetectorCard("digits", DIGITS.path), (1, 8, 8), CPU)

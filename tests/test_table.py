@@ -1,0 +1,38 @@
+"""python -m bdia_edm.table: tables of whatever records there are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from click.testing import CliRunner
+
+from bdia_edm.api import prepare
+from bdia_edm.table import main
+
+
+def run(tmp_path: Path, *overrides: str) -> None:
+    prepare(f"results_dir={tmp_path}", "seeds=0-19", "sampler.num_steps=3", *overrides).finish(lambda line: None)
+
+
+def test_records_of_two_models(tmp_path: Path) -> None:
+    run(tmp_path / "a", "+model=digits", "sampler=edm")
+    run(tmp_path / "a", "+model=digits")
+    run(tmp_path / "b" / "deep", "+model=gaussian_mixture", "model.reference_samples=100")
+    done = CliRunner().invoke(main, [str(tmp_path), "--dest", str(tmp_path / "tables")])
+    assert done.exit_code == 0, done.output
+    assert done.stdout.count("### ") == 2
+    assert done.stdout.count("| bdia |") == 2
+    assert "| edm |" in done.stdout
+    assert sorted(path.name for path in (tmp_path / "tables").iterdir()) == ["table.csv", "table.md", "table.png"]
+
+
+def test_mistakes(tmp_path: Path) -> None:
+    empty = CliRunner().invoke(main, [str(tmp_path)])
+    assert empty.exit_code == 2
+    assert empty.stderr == f"error: {tmp_path}: no record.json in it or below; bdia_edm.sample writes them\n"
+    missing = CliRunner().invoke(main, [str(tmp_path / "no")])
+    assert missing.exit_code == 2
+    (tmp_path / "record.json").write_text("{")
+    damaged = CliRunner().invoke(main, [str(tmp_path)])
+    assert damaged.exit_code == 2
+    assert damaged.stderr.startswith(f"error: {tmp_path / 'record.json'}: not a readable record")

@@ -1,0 +1,72 @@
+"""The worker: batches, pixels, and what a sampled image depends on."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from bdia_edm.engine.plan import Block
+from bdia_edm.engine.worker import PREVIEW, Worker, sample_images, to_uint8
+from bdia_edm.metrics.detectors import PixelDetector
+from bdia_edm.models.gaussian_mixture import GaussianMixture
+from bdia_edm.samplers.registry import make_sampler
+from tests.references import build
+
+EDM = make_sampler("edm", {"num_steps": 4})
+CHURNED = make_sampler("edm", {"num_steps": 4, "S_churn": 4})
+
+
+def test_pixels_are_truncated_and_clipped() -> None:
+    x = torch.tensor([-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0], dtype=torch.float64)
+    assert to_uint8(x).tolist() == [0, 0, 64, 128, 191, 255, 255]
+
+
+@pytest.mark.parametrize("sampler", [EDM, CHURNED])
+def test_an_image_depends_on_its_seed_alone(sampler) -> None:
+    network = build("tiny-song-vp-cond")
+    images, labels, nfe = sample_images(network, sampler, [4, 5, 6])
+    alone, alone_label, _ = sample_images(network, sampler, [5])
+    torch.testing.assert_close(images[1:2], alone, atol=2e-4, rtol=0)
+    assert labels[1] == alone_label[0]
+    assert nfe == 7
+    # With the same size of batch, to the last bit, whatever the neighbours.
+    others, _, _ = sample_images(network, sampler, [70, 5, 90])
+    assert torch.equal(images[1], others[1])
+
+
+def test_a_given_class_leaves_the_noise_alone() -> None:
+    """Where the class is the one that would have been drawn, nothing changes, churn included."""
+    network = build("tiny-song-vp-cond")
+    images, labels, _ = sample_images(network, CHURNED, [11])
+    given, same, _ = sample_images(network, CHURNED, [11], class_idx=int(labels[0]))
+    assert torch.equal(images, given)
+    other, _, _ = sample_images(network, CHURNED, [11], class_idx=(int(labels[0]) + 1) % 3)
+    assert not torch.equal(images, other)
+    assert torch.equal(labels, same)
+
+
+def test_unconditional_images_have_no_class() -> None:
+    _, labels, _ = sample_images(build("tiny-song-ve-uncond"), EDM, [1, 2])
+    assert labels.tolist() == [-1, -1]
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 100])
+@pytest.mark.parametrize("start", [0, 40, 64])
+def test_a_block(batch_size: int, start: int) -> None:
+    mixture = GaussianMixture()
+    block = Block(0, start, tuple(range(start, start + 30)))
+    reported: list[int] = []
+    worker = Worker(mixture, EDM, PixelDetector((1, 4, 4)), torch.device("cpu"), batch_size, keep_images=True)
+    shard, images = worker.run(block, reported.append)
+    assert images is not None
+    assert images.shape == (30, 4, 4, 1)
+    torch.testing.assert_close(torch.from_numpy(images / 127.5 - 1).flatten(1).float(), torch.from_numpy(shard.features))
+    assert sum(reported) == 30
+    assert shard.evaluations == 30 * 7
+    # The first images of the run, and no others, are kept for its picture.
+    kept = max(0, min(30, PREVIEW - start))
+    assert shard.preview.shape == (kept, 4, 4, 1)
+    slim, nothing = Worker(mixture, EDM, None, torch.device("cpu"), batch_size).run(block, reported.append)
+    assert nothing is None
+    assert (slim.preview == shard.preview).all()
+    assert slim.features.shape == (30, 0)
