@@ -12,7 +12,7 @@ from tests.commands import run_apart, run_here
 
 def test_who_asks_for_the_traceback_gets_it(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
     monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
-    with pytest.raises(UserError, match="sampler.gamma=2"):
+    with pytest.raises(UserError, match=r"sampler\.gamma=2"):
         run_here(capsys, "sample", "+model=digits", "sampler.gamma=2")
     assert os.environ["HYDRA_FULL_ERROR"] == "1"
 

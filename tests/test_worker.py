@@ -60,7 +60,9 @@ def test_a_block(batch_size: int, start: int) -> None:
     shard, images = worker.run(block, reported.append)
     assert images is not None
     assert images.shape == (30, 4, 4, 1)
-    torch.testing.assert_close(torch.from_numpy(images / 127.5 - 1).flatten(1).float(), torch.from_numpy(shard.features))
+    torch.testing.assert_close(
+        torch.from_numpy(images / 127.5 - 1).flatten(1).float(), torch.from_numpy(shard.features)
+    )
     assert sum(reported) == 30
     assert shard.evaluations == 30 * 7
     # The first images of the run, and no others, are kept for its picture.

@@ -14,7 +14,7 @@ def plot_distances(groups: Sequence[Group], path: Path) -> None:
     """One panel for each group, one line for each sampler, backward and gamma; both axes logarithmic."""
     # Figure by itself, without pyplot, needs no display and leaves no global state.
     from matplotlib.figure import Figure
-    from matplotlib.ticker import LogFormatter
+    from matplotlib.ticker import LogLocator, NullFormatter
 
     figure = Figure(figsize=(9, 5.5 * len(groups)), layout="constrained")
     for axes, group in zip(figure.subplots(len(groups), 1, squeeze=False)[:, 0], groups, strict=True):
@@ -33,8 +33,9 @@ def plot_distances(groups: Sequence[Group], path: Path) -> None:
         axes.set(xscale="log", xlabel="NFE (denoiser evaluations per image)", ylabel=group.metric, title=group.title)
         if lines and all((row.distance or 0) > 0 for rows in lines.values() for row in rows):
             axes.set_yscale("log")
-            axes.yaxis.set_major_formatter(LogFormatter(minor_thresholds=(2, 0.5)))
-            axes.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 0.5)))
+            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
+            axes.yaxis.set_major_formatter(lambda value, position: f"{value:g}")
+            axes.yaxis.set_minor_formatter(NullFormatter())
         ticks = sorted({row.nfe for row in group.rows})
         axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks], minor=False)
         axes.set_xticks([], minor=True)
