@@ -36,7 +36,8 @@ class NetworkCard:
     """A network in a file.
 
     Attributes:
-        path: a safetensors file, or 'embedded:NAME' for one that the package holds.
+        path: a safetensors file or an EDM pickle (.pkl), as a path, a URL, or 'embedded:NAME' for one that the
+            package holds.
         reference: npz of the data's statistics, likewise; None where there is none.
     """
 

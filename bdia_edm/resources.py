@@ -11,6 +11,8 @@ import torch
 from torch import nn
 
 from bdia_edm.cards import PACKAGE, DetectorCard, MixtureCard, NetworkCard
+from bdia_edm.checkpoints.downloads import fetch
+from bdia_edm.checkpoints.pickle_reader import read_pickle
 from bdia_edm.checkpoints.safetensors_file import load_weights, read_network
 from bdia_edm.engine.worker import to_uint8
 from bdia_edm.errors import UserError
@@ -47,7 +49,8 @@ def load_denoiser(card: NetworkCard | MixtureCard, device: torch.device) -> Load
             digest.update(name.encode() + tensor.numpy().tobytes())
         return LoadedDenoiser(mixture.to(device).eval(), digest.hexdigest())
     path = _locate(card.path)
-    network = load_weights(PRECONDITIONINGS, read_network(path, "denoiser"), path).to(device)
+    stored = read_pickle(path) if path.suffix == ".pkl" else read_network(path, "denoiser")
+    network = load_weights(PRECONDITIONINGS, stored, path).to(device)
     return LoadedDenoiser(cast(Denoiser, network), _sha256(path))
 
 
@@ -101,7 +104,10 @@ def _num_features(network: nn.Module, shape: tuple[int, int, int], device: torch
 
 
 def _locate(path: str) -> Path:
-    return PACKAGE / "assets" / path.removeprefix(_EMBEDDED) if path.startswith(_EMBEDDED) else Path(path)
+    """The file of 'embedded:NAME', of a URL (fetched where it is not in the cache), or of a path."""
+    if path.startswith(_EMBEDDED):
+        return PACKAGE / "assets" / path.removeprefix(_EMBEDDED)
+    return fetch(path) if "://" in path else Path(path)
 
 
 def _sha256(path: Path) -> str:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -14,6 +17,7 @@ from bdia_edm.engine.worker import to_uint8
 from bdia_edm.errors import UserError
 from bdia_edm.models.gaussian_mixture import GaussianMixture
 from bdia_edm.resources import load_denoiser, load_detector, load_reference
+from tests.references import REFERENCE, build
 from tests.test_statistics import statistics_of
 
 CPU = torch.device("cpu")
@@ -58,3 +62,26 @@ def test_detectors_are_for_their_images(tmp_path: Path) -> None:
     # A denoiser is no detector.
     with pytest.raises(UserError, match="must say format 'bdia_edm detector'"):
         load_detector(DetectorCard("digits", DIGITS.path), (1, 8, 8), CPU)
+
+
+def test_an_edm_pickle_is_a_network() -> None:
+    path = REFERENCE / "pickles" / "tiny-song-vp-cond.pkl"
+    network = load_denoiser(NetworkCard("p", str(path)), CPU).denoiser
+    expected = build("tiny-song-vp-cond")
+    x = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(network(x, torch.tensor(0.5)), expected(x, torch.tensor(0.5)))
+
+
+def test_a_url_is_fetched_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BDIA_EDM_CACHE", str(tmp_path / "cache"))
+    handler = partial(SimpleHTTPRequestHandler, directory=str(REFERENCE / "pickles"))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/tiny-song-vp-cond.pkl"
+        checksum = load_denoiser(NetworkCard("u", url), CPU).checksum
+        server.shutdown()
+    content = (REFERENCE / "pickles" / "tiny-song-vp-cond.pkl").read_bytes()
+    assert checksum == hashlib.sha256(content).hexdigest()
+    # The server is gone; the file is in the cache.
+    load_denoiser.cache_clear()
+    assert load_denoiser(NetworkCard("u", url), CPU).checksum == checksum
