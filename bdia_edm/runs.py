@@ -7,6 +7,7 @@ clock), so a restart finds what is done and a changed config never mixes with it
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -17,7 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, cast
 
@@ -270,5 +271,9 @@ def _processor() -> str:
 
 
 def _versions() -> dict[str, str]:
-    packages = ("bdia_edm", "torch", "numpy", "scipy", "hydra-core", "torch-fidelity")
-    return {"python": platform.python_version(), **{name: version(name) for name in packages}}
+    found = {"python": platform.python_version()}
+    for name in ("bdia_edm", "torch", "numpy", "scipy", "hydra-core", "torch-fidelity"):
+        # From a checkout on the path, without an installation, a version can be unknown.
+        with contextlib.suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
