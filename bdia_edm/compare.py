@@ -49,11 +49,11 @@ def grid_overrides(grid: object) -> list[list[str]]:
 
 def _compare(config: DictConfig) -> None:
     values = plain_values(config)
-    shared = [
-        override
-        for override in HydraConfig.get().overrides.task
-        if override.lstrip("+~").partition("=")[0].partition(".")[0] not in (*_OWN, "sampler", "seeds")
-    ]
+    given = {override: _top(override) for override in HydraConfig.get().overrides.task}
+    for override, name in given.items():
+        if name == "sampler":
+            raise UserError(f"{override}: in a comparison the grid says the samplers and their options; put it there")
+    shared = [override for override, name in given.items() if name not in (*_OWN, "seeds")]
     shared.append(f"seeds='{values['seeds']}'" if "," in str(values["seeds"]) else f"seeds={values['seeds']}")
     # Every point is checked before the first is run.
     runs: list[Run] = []
@@ -70,6 +70,11 @@ def _compare(config: DictConfig) -> None:
     side_by_side([(run.folder, record) for run, record in zip(runs, records, strict=True)], folder / "side_by_side.png")
     say(f"written: {folder}/comparison.md, comparison.csv, comparison.png, side_by_side.png")
     print(text, flush=True)
+
+
+def _top(override: str) -> str:
+    """The group or section that an override is of: 'model' of '+model=digits' and of 'model.reference=x'."""
+    return override.lstrip("+~").partition("=")[0].partition(".")[0]
 
 
 def main() -> None:

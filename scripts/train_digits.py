@@ -109,7 +109,7 @@ def network_command(iterations: int, batch: int, learning_rate: float, ema: floa
 
 
 @main.command("detector")
-@click.option("--epochs", default=60, show_default=True)
+@click.option("--epochs", default=40, show_default=True)
 @click.option("--batch", default=64, show_default=True)
 @click.option("--test", "num_test", default=360, show_default=True, help="images kept from training, for the accuracy")
 @click.option("--seed", default=0, show_default=True)

@@ -88,6 +88,13 @@ def test_mistakes_in_a_grid(
     assert err.count("\n") == 1, err
 
 
+@pytest.mark.parametrize("override", ["sampler=edm", "sampler.gamma=0.2"])
+def test_a_comparisons_samplers_are_the_grids(override: str, capsys: pytest.CaptureFixture) -> None:
+    status, out, err = run_here(capsys, "compare", DIGITS, override)
+    assert (status, out) == (2, "")
+    assert err == f"error: {override}: in a comparison the grid says the samplers and their options; put it there\n"
+
+
 @pytest.mark.parametrize("command", ["sample", "compare"])
 def test_without_a_model_they_are_listed(command: str, capsys: pytest.CaptureFixture) -> None:
     status, out, err = run_here(capsys, command)
