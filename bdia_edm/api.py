@@ -1,4 +1,4 @@
-"""The Python API: everything that the commands do, for notebooks and programs.
+"""The Python API: what `sample` does, and its parts, for notebooks and programs.
 
 from bdia_edm.api import prepare, sample_images
 run = prepare("+model=digits", "sampler.num_steps=6")   # options as on the command line, checked

@@ -66,6 +66,7 @@ class MixtureCard:
     def __post_init__(self) -> None:
         for option in ("img_resolution", "img_channels", "components"):
             require(getattr(self, option) >= 1, f"model.{option}", getattr(self, option), "at least 1")
+        require(0 <= self.seed < 2**63, "model.seed", self.seed, "from 0 to 2**63 - 1")
         require(self.reference_samples >= 2, "model.reference_samples", self.reference_samples, "at least 2")
 
 

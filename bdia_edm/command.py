@@ -38,16 +38,13 @@ def run_command(config_name: str, task: Callable[[DictConfig], None]) -> None:
     # Hydra then raises what it would else print over several lines.
     os.environ[_FULL_ERROR] = "1"
 
-    def task_with_model(config: DictConfig) -> None:
+    def checked(config: DictConfig) -> None:
         with _one_line_errors(full_error):
-            if "model" not in config:
-                models = "\n".join(f"  {name:<18} {description}" for name, description in model_list().items())
-                raise UserError(f"no model chosen; add +model=NAME, one of\n{models}")
             task(config)
 
     try:
         with _one_line_errors(full_error):
-            hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=config_name)(task_with_model)()
+            hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=config_name)(checked)()
     finally:
         if not full_error:
             del os.environ[_FULL_ERROR]
@@ -72,8 +69,11 @@ def plain_values(config: DictConfig) -> dict[str, Any]:
     """The config resolved to plain values.
 
     Raises:
-        UserError: an option that must be given is missing.
+        UserError: no model is chosen, or an option that must be given is missing.
     """
+    if "model" not in config:
+        models = "\n".join(f"  {name:<18} {description}" for name, description in model_list().items())
+        raise UserError(f"no model chosen; add +model=NAME, one of\n{models}")
     try:
         values = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     except MissingMandatoryValue as error:
@@ -97,7 +97,7 @@ def _explain(error: Exception) -> str:
     if unknown and unknown[1].startswith("sampler.S_"):
         return f"{unknown[2]}: undefined for a deterministic sampler; sampler=edm and sampler=ablation take it"
     if unknown:
-        return f"{unknown[2]}: unknown option; --cfg job lists the options there are"
+        return f"{unknown[2]}: unknown option; README.md and --cfg job list those there are"
     several = re.search(r"Ambiguous value for argument '([^']*)'", text)
     if several:
         name, _, value = several[1].partition("=")

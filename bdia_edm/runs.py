@@ -127,10 +127,11 @@ class Run:
         record = read_record(self.folder)
         images = ImageFolder(self.folder / "images", self.config.save_images)
         blocks = cut_into_blocks(self.config.seeds, self.config.block_size)
-        if record is not None and all(images.holds(block) for block in blocks):
+        shards = self.folder / "shards"
+        kept = not self.config.keep_features or all(_shard_path(shards, block).is_file() for block in blocks)
+        if record is not None and kept and all(images.holds(block) for block in blocks):
             say(f"done before: {self.folder}")
             return record
-        shards = self.folder / "shards"
         try:
             shards.mkdir(parents=True, exist_ok=True)
             self._sample(blocks, shards, images, say)
@@ -196,12 +197,11 @@ class Run:
             seconds += shard.seconds
         shown = np.concatenate(preview)
         write_grid(self.folder / GRID, shown)
-        np.savez(
-            self.folder / PREVIEW,
-            arr_0=shown,
-            labels=np.concatenate(labels),
-            seeds=np.array(self.config.seeds[: len(shown)]),
-        )
+        partial = self.folder / f"{PREVIEW}.{os.getpid()}.partial"
+        with partial.open("wb") as file:
+            seeds = np.array(self.config.seeds[: len(shown)])
+            np.savez(file, arr_0=shown, labels=np.concatenate(labels), seeds=seeds)
+        partial.replace(self.folder / PREVIEW)
         metrics: dict[str, float] = {}
         if self.detector is not None and self.reference is not None and statistics is not None:
             metrics[distance_name(self.detector.name)] = self.reference.distance(statistics)

@@ -26,7 +26,7 @@ def main(results_dir: Path, dest: Path | None) -> None:
         if not records:
             raise UserError(f"{results_dir}: no record.json in it or below; bdia_edm.sample writes them")
         click.echo(write_comparison(records, dest or results_dir, "table"))
-    except UserError as error:
+    except (UserError, OSError) as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(2)
 

@@ -13,6 +13,10 @@ from tests.commands import run_apart, run_here
 
 ASSETS = PACKAGE / "assets"
 DIGITS = "+model=digits"
+ABLATION = [DIGITS, "sampler=ablation"]
+UNDEFINED = (
+    "error: sampler.sigma_min=0.0021, sampler.sigma_max=0.0022: discretization=iddpm with schedule=linear is und"
+)
 
 
 @pytest.mark.parametrize(
@@ -21,7 +25,7 @@ DIGITS = "+model=digits"
         (["+model=nope"], "error: model=nope: unknown; there are digits, file, gaussian_mixture"),
         ([DIGITS, "sampler=nope"], "error: sampler=nope: unknown; there are ablation, bdia, edm, euler"),
         ([DIGITS, "detector=nope"], "error: detector=nope: unknown; there are digits, "),
-        ([DIGITS, "sampler.gama=0.1"], "error: sampler.gama=0.1: unknown option; --cfg job lists"),
+        ([DIGITS, "sampler.gama=0.1"], "error: sampler.gama=0.1: unknown option; README.md and --cfg job list"),
         ([DIGITS, "+sampler.gama=0.1"], "error: sampler.gama=0.1: unknown option; sampler takes num_steps, "),
         ([DIGITS, "+foo=1"], "error: foo=1: unknown option; there are class_idx, batch_size, "),
         ([DIGITS, "+model.foo=1"], "error: model.foo=1: unknown option; model takes name, path, reference"),
@@ -53,6 +57,17 @@ DIGITS = "+model=digits"
         ([DIGITS, "device=tpu"], "error: device=tpu: must be one of auto, cpu, cuda"),
         ([DIGITS, "sampler.sigma_min=90"], "error: sampler.sigma_min=90, sampler.sigma_max=80: the range is empty"),
         ([DIGITS, "seeds=[1"], "error: "),
+        ([DIGITS, "sampler.rho=0.001"], "error: sampler.rho=0.001: must be from 0.1 to 1000"),
+        (
+            ["+model=gaussian_mixture", "model.seed=99999999999999999999"],
+            "error: model.seed=99999999999999999999: must",
+        ),
+        (
+            [*ABLATION, "sampler.discretization=iddpm", "sampler.sigma_min=0.0021", "sampler.sigma_max=0.0022"],
+            UNDEFINED,
+        ),
+        ([*ABLATION, "sampler.discretization=vp", "sampler.schedule=vp", "sampler.sigma_min=79"], "error: sampler.sig"),
+        ([*ABLATION, "sampler.discretization=ve", "sampler.sigma_max=0.01"], "error: sampler.sigma_min=0.02, sampler"),
     ],
 )
 def test_mistakes(

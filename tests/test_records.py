@@ -13,6 +13,7 @@ from bdia_edm.errors import UserError
 from bdia_edm.report.records import RECORD, read_record, read_records, to_json, write_record
 
 MINIMAL: dict[str, Any] = {"sampler": {"S_max": math.inf}, "metrics": {"fid": 1.5}, "nfe": 35, "seeds": "0-9"}
+MINIMAL |= dict.fromkeys(["model", "class_idx", "num_images", "images_per_second", "checksums", "device", "command"])
 
 
 def test_json_is_strict() -> None:

@@ -31,7 +31,7 @@ def test_names() -> None:
         ("edm", {"sigma_min": 0}, "sampler.sigma_min=0.0: must be above 0 and finite"),
         ("edm", {"sigma_max": math.inf}, "sampler.sigma_max=inf: must be above 0 and finite"),
         ("edm", {"sigma_min": 3, "sigma_max": 2}, "sampler.sigma_min=3.0: must be below sampler.sigma_max"),
-        ("edm", {"rho": -7}, "sampler.rho=-7.0: must be above 0 and finite"),
+        ("edm", {"rho": -7}, "sampler.rho=-7.0: must be from 0.1 to 1000"),
         ("edm", {"S_churn": -1}, "sampler.S_churn=-1.0: must be 0 or more"),
         ("edm", {"S_churn": math.nan}, "sampler.S_churn=nan: must be a number"),
         ("edm", {"S_min": 3, "S_max": 1}, "sampler.S_max=1.0: must be at least S_min, 3"),

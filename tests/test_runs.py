@@ -245,3 +245,10 @@ def test_a_damaged_record_is_said(tmp_path: Path) -> None:
         mixture(tmp_path).finish(silent)
     os.remove(run.folder / RECORD)
     assert mixture(tmp_path).finish(silent)["num_images"] == 100
+
+
+def test_features_asked_for_later_are_made(tmp_path: Path) -> None:
+    first = mixture(tmp_path).finish(silent)
+    run = mixture(tmp_path, "keep_features=true")
+    assert run.finish(silent)["metrics"] == first["metrics"]
+    assert len(list((run.folder / "shards").glob("*.npz"))) == 4

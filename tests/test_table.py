@@ -36,3 +36,9 @@ def test_mistakes(tmp_path: Path) -> None:
     damaged = CliRunner().invoke(main, [str(tmp_path)])
     assert damaged.exit_code == 2
     assert damaged.stderr.startswith(f"error: {tmp_path / 'record.json'}: not a readable record")
+    (tmp_path / "record.json").unlink()
+    run(tmp_path, "+model=digits")
+    unwritable = CliRunner().invoke(main, [str(tmp_path), "--dest", "/proc/nothere"])
+    assert unwritable.exit_code == 2
+    assert unwritable.stderr.startswith("error: ")
+    assert unwritable.stderr.count("\n") == 1

@@ -14,6 +14,21 @@ __all__ = ["RECORD", "read_record", "read_records", "to_json", "write_record"]
 
 RECORD = "record.json"
 Record = dict[str, Any]
+_NEEDED = frozenset(
+    [
+        "model",
+        "sampler",
+        "seeds",
+        "class_idx",
+        "num_images",
+        "nfe",
+        "metrics",
+        "images_per_second",
+        "checksums",
+        "device",
+        "command",
+    ]
+)
 
 
 def to_json(record: Record, indent: int | None = 2) -> str:
@@ -47,7 +62,7 @@ def read_record(folder: Path) -> Record | None:
         return None
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: not a readable record ({error}); remove it to run again") from error
-    if not isinstance(record, dict) or not {"sampler", "metrics", "nfe", "seeds"} <= set(record):
+    if not isinstance(record, dict) or not set(record) >= _NEEDED:
         raise UserError(f"{path}: not a record of this program; remove it to run again")
     return record
 

@@ -14,12 +14,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from bdia_edm.errors import UserError
 from bdia_edm.models.preconditioning import iddpm_levels
 from bdia_edm.samplers.denoising import BatchDenoiser
 from bdia_edm.samplers.edm import Noise, churn
 from bdia_edm.samplers.time_steps import edm_levels, noise_range
 
-__all__ = ["DISCRETIZATIONS", "SCALINGS", "SCHEDULES", "SOLVERS", "ablation"]
+__all__ = ["DISCRETIZATIONS", "SCALINGS", "SCHEDULES", "SOLVERS", "Schedule", "ablation", "ablation_time_steps"]
 
 SOLVERS = ("heun", "euler")
 DISCRETIZATIONS = ("edm", "vp", "ve", "iddpm")
@@ -29,7 +30,7 @@ _EPSILON_S = 1e-3
 _Function = Callable[[Tensor], Tensor]
 
 
-class _Schedule(NamedTuple):
+class Schedule(NamedTuple):
     """sigma(t), its derivative by t, and its inverse."""
 
     sigma: _Function
@@ -37,7 +38,7 @@ class _Schedule(NamedTuple):
     inverse: _Function
 
 
-def _vp_schedule(beta_d: float, beta_min: float) -> _Schedule:
+def _vp_schedule(beta_d: float, beta_min: float) -> Schedule:
     def sigma(t: Tensor) -> Tensor:
         return ((beta_d * t**2 / 2 + beta_min * t).exp() - 1).sqrt()
 
@@ -47,14 +48,14 @@ def _vp_schedule(beta_d: float, beta_min: float) -> _Schedule:
     def inverse(level: Tensor) -> Tensor:
         return ((beta_min**2 + 2 * beta_d * (level**2 + 1).log()).sqrt() - beta_min) / beta_d
 
-    return _Schedule(sigma, derivative, inverse)
+    return Schedule(sigma, derivative, inverse)
 
 
-_VE = _Schedule(torch.sqrt, lambda t: 1 / (2 * t.sqrt()), torch.square)
-_LINEAR = _Schedule(lambda t: t, torch.ones_like, lambda level: level)
+_VE = Schedule(torch.sqrt, lambda t: 1 / (2 * t.sqrt()), torch.square)
+_LINEAR = Schedule(lambda t: t, torch.ones_like, lambda level: level)
 
 
-def _levels(discretization: str, num_steps: int, low: float, high: float, rho: float, vp: _Schedule) -> Tensor:
+def _levels(discretization: str, num_steps: int, low: float, high: float, rho: float, vp: Schedule) -> Tensor:
     """The noise levels from ``high`` down to ``low``, (num_steps,) float64."""
     i = torch.arange(num_steps, dtype=torch.float64) / (num_steps - 1)
     if discretization == "vp":
@@ -64,8 +65,49 @@ def _levels(discretization: str, num_steps: int, low: float, high: float, rho: f
     if discretization == "iddpm":
         u = iddpm_levels(0.001, 0.008, 1000, torch.float64)
         u = u[(u >= low) & (u <= high)]
+        if not len(u):
+            return u
         return u[((len(u) - 1) * i).round().to(torch.int64)]
     return edm_levels(num_steps, low, high, rho)
+
+
+def ablation_time_steps(
+    denoiser: BatchDenoiser,
+    num_steps: int,
+    *,
+    sigma_min: float | None,
+    sigma_max: float | None,
+    rho: float,
+    discretization: str,
+    schedule: str,
+) -> tuple[Tensor, Schedule]:
+    """The time steps t_0..t_N = 0, (N + 1,) float64 on the CPU, and the schedule they are times of.
+
+    Raises:
+        UserError: the range is empty, or the discretization or the schedule is undefined on it.
+    """
+    default_vp = _vp_schedule(19.9, 0.1)
+    default = {
+        "vp": tuple(default_vp.sigma(torch.tensor([_EPSILON_S, 1.0], dtype=torch.float64)).tolist()),
+        "ve": (0.02, 100.0),
+        "iddpm": (0.002, 81.0),
+        "edm": (0.002, 80.0),
+    }[discretization]
+    low, high = noise_range(denoiser, sigma_min, sigma_max, default)
+
+    # VP's betas, fitted to the range in use.
+    beta_d = 2 * (math.log(low**2 + 1) / _EPSILON_S - math.log(high**2 + 1)) / (_EPSILON_S - 1)
+    vp = _vp_schedule(beta_d, math.log(high**2 + 1) - beta_d / 2)
+    chosen = {"vp": vp, "ve": _VE, "linear": _LINEAR}[schedule]
+    levels = _levels(discretization, num_steps, low, high, rho, vp)
+    time_steps = torch.cat([chosen.inverse(denoiser.round_sigma(levels)), torch.zeros(1, dtype=torch.float64)])
+    needs_vp = "vp" in (discretization, schedule)
+    if not len(levels) or not time_steps.isfinite().all() or (needs_vp and beta_d <= 0):
+        raise UserError(
+            f"sampler.sigma_min={low:g}, sampler.sigma_max={high:g}: discretization={discretization} with "
+            f"schedule={schedule} is undefined on this range; widen it"
+        )
+    return time_steps, chosen
 
 
 def ablation(
@@ -95,19 +137,15 @@ def ablation(
         solver, discretization, schedule, scaling: one of SOLVERS, DISCRETIZATIONS, SCHEDULES, SCALINGS.
         S_churn, S_min, S_max, S_noise, noise: as in ``edm``.
     """
-    default_vp = _vp_schedule(19.9, 0.1)
-    default = {
-        "vp": tuple(default_vp.sigma(torch.tensor([_EPSILON_S, 1.0], dtype=torch.float64)).tolist()),
-        "ve": (0.02, 100.0),
-        "iddpm": (0.002, 81.0),
-        "edm": (0.002, 80.0),
-    }[discretization]
-    low, high = noise_range(denoiser, sigma_min, sigma_max, default)
-
-    # VP's betas, fitted to the range in use.
-    beta_d = 2 * (math.log(low**2 + 1) / _EPSILON_S - math.log(high**2 + 1)) / (_EPSILON_S - 1)
-    vp = _vp_schedule(beta_d, math.log(high**2 + 1) - beta_d / 2)
-    sigma, sigma_derivative, sigma_inverse = {"vp": vp, "ve": _VE, "linear": _LINEAR}[schedule]
+    time_steps, (sigma, sigma_derivative, sigma_inverse) = ablation_time_steps(
+        denoiser,
+        num_steps,
+        sigma_min=sigma_min,
+        sigma_max=sigma_max,
+        rho=rho,
+        discretization=discretization,
+        schedule=schedule,
+    )
 
     def s(t: Tensor) -> Tensor:
         return (1 + sigma(t) ** 2).rsqrt() if scaling == "vp" else torch.ones_like(t)
@@ -119,8 +157,6 @@ def ablation(
         rate = sigma_derivative(t) / sigma(t)
         return (rate + s_derivative(t) / s(t)) * x - rate * s(t) * denoiser(x / s(t), sigma(t))
 
-    levels = _levels(discretization, num_steps, low, high, rho, vp)
-    time_steps = torch.cat([sigma_inverse(denoiser.round_sigma(levels)), torch.zeros(1, dtype=torch.float64)])
     x = latents.to(torch.float64) * (sigma(time_steps[0]) * s(time_steps[0]))
     for i, (t, t_next) in enumerate(pairwise(time_steps)):
         t_hat = t

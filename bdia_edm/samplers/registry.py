@@ -12,7 +12,7 @@ from torch import Tensor
 
 from bdia_edm.errors import UserError
 from bdia_edm.options import read_options, require
-from bdia_edm.samplers.ablation import DISCRETIZATIONS, SCALINGS, SCHEDULES, SOLVERS, ablation
+from bdia_edm.samplers.ablation import DISCRETIZATIONS, SCALINGS, SCHEDULES, SOLVERS, ablation, ablation_time_steps
 from bdia_edm.samplers.bdia import BACKWARDS, bdia
 from bdia_edm.samplers.denoising import BatchDenoiser
 from bdia_edm.samplers.edm import Noise, edm
@@ -46,7 +46,8 @@ class Sampler:
             require(value is None or 0 < value < math.inf, f"sampler.{option}", value, "above 0 and finite")
         if self.sigma_min is not None and self.sigma_max is not None:
             require(self.sigma_min < self.sigma_max, "sampler.sigma_min", self.sigma_min, "below sampler.sigma_max")
-        require(0 < self.rho < math.inf, "sampler.rho", self.rho, "above 0 and finite")
+        # Beyond these the levels leave floating point or lie on top of each other.
+        require(0.1 <= self.rho <= 1000, "sampler.rho", self.rho, "from 0.1 to 1000")
 
     def sample(self, denoiser: BatchDenoiser, latents: Tensor, noise: Noise) -> Tensor:
         """Latents (N, C, H, W) to images (N, C, H, W) float64; ``noise`` draws a stochastic sampler's noise."""
@@ -140,6 +141,17 @@ class AblationSampler(_Stochastic):
     def __post_init__(self) -> None:
         super().__post_init__()
         _require_one_of(self, solver=SOLVERS, discretization=DISCRETIZATIONS, schedule=SCHEDULES, scaling=SCALINGS)
+
+    def check_range(self, denoiser: BatchDenoiser) -> None:
+        ablation_time_steps(
+            denoiser,
+            self.num_steps,
+            sigma_min=self.sigma_min,
+            sigma_max=self.sigma_max,
+            rho=self.rho,
+            discretization=self.discretization,
+            schedule=self.schedule,
+        )
 
     def sample(self, denoiser: BatchDenoiser, latents: Tensor, noise: Noise) -> Tensor:
         return ablation(denoiser, latents, noise=noise, **asdict(self))
