@@ -14,21 +14,8 @@ __all__ = ["RECORD", "read_record", "read_records", "to_json", "write_record"]
 
 RECORD = "record.json"
 Record = dict[str, Any]
-_NEEDED = frozenset(
-    [
-        "model",
-        "sampler",
-        "seeds",
-        "class_idx",
-        "num_images",
-        "nfe",
-        "metrics",
-        "images_per_second",
-        "checksums",
-        "device",
-        "command",
-    ]
-)
+_NEEDED = {"model", "sampler", "seeds", "class_idx", "num_images", "nfe", "metrics", "images_per_second"}
+_NEEDED |= {"checksums", "device", "command"}
 
 
 def to_json(record: Record, indent: int | None = 2) -> str:
