@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import pickletools
 import struct
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -97,14 +98,14 @@ class SetItems(list[object]):
     __slots__ = ()
 
 
-class Buildable:
+class Buildable(ABC):
     """What the file may give a state after it is made (opcode BUILD)."""
 
     __slots__ = ()
 
+    @abstractmethod
     def set_state(self, state: object) -> None:
         """Raises MalformedPickle where the state is not one."""
-        raise NotImplementedError
 
 
 def quoted(text: str) -> str:

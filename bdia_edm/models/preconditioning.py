@@ -9,6 +9,7 @@ where the checkpoint asks for it (``use_fp16``) and the device is a GPU.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from typing import Any, Protocol
 
 import torch
@@ -36,7 +37,7 @@ class Denoiser(Protocol):
     def round_sigma(self, sigma: Tensor) -> Tensor: ...
 
 
-class _Preconditioning(nn.Module):
+class _Preconditioning(nn.Module, ABC):
     """What the four share; a subclass gives the coefficients and the range of noise levels."""
 
     out_channels_factor = 1
@@ -64,9 +65,9 @@ class _Preconditioning(nn.Module):
             **network,
         )
 
+    @abstractmethod
     def coefficients(self, sigma: Tensor) -> tuple[Tensor | float, Tensor, Tensor | float, Tensor]:
         """c_skip, c_out, c_in (each broadcastable with sigma) and c_noise, of sigma (N, 1, 1, 1)."""
-        raise NotImplementedError
 
     def forward(self, x: Tensor, sigma: Tensor | float, class_labels: Tensor | None = None) -> Tensor:
         """The denoised images D(x; sigma).
