@@ -8,10 +8,8 @@ record = run.finish(print)                              # what python -m bdia_ed
 
 from __future__ import annotations
 
-from hydra import compose, initialize_config_dir
-
-from bdia_edm.cards import conf_folder, read_config
-from bdia_edm.command import plain_values
+from bdia_edm.cards import read_config
+from bdia_edm.command import compose_values
 from bdia_edm.engine.worker import sample_images, to_uint8
 from bdia_edm.metrics.frechet import frechet_distance
 from bdia_edm.metrics.statistics import FeatureStatistics
@@ -47,6 +45,4 @@ def prepare(*overrides: str) -> Run:
         UserError: an option or a file is wrong.
         hydra.errors.HydraException: an option's name or form is wrong.
     """
-    with initialize_config_dir(version_base="1.3", config_dir=str(conf_folder())):
-        config = compose(config_name="sample", overrides=list(overrides))
-    return Run.prepare(read_config(plain_values(config)), sample_command(list(overrides)))
+    return Run.prepare(read_config(compose_values(overrides)), sample_command(list(overrides)))

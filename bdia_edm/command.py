@@ -6,11 +6,12 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import hydra
+from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationKeyError, MissingMandatoryValue, OmegaConfBaseException
@@ -18,7 +19,7 @@ from omegaconf.errors import InterpolationKeyError, MissingMandatoryValue, Omega
 from bdia_edm.cards import conf_folder, model_list
 from bdia_edm.errors import UserError
 
-__all__ = ["plain_values", "run_command", "say"]
+__all__ = ["compose_values", "plain_values", "run_command", "say"]
 
 _FULL_ERROR = "HYDRA_FULL_ERROR"
 
@@ -65,6 +66,16 @@ def _one_line_errors(full_error: bool) -> Iterator[None]:
         sys.exit(2)
 
 
+def compose_values(overrides: Sequence[str]) -> dict[str, Any]:
+    """The config of one run that ``sample`` would make of these options, outside of a Hydra command.
+
+    Raises:
+        UserError, hydra.errors.HydraException: an option is wrong.
+    """
+    with initialize_config_dir(version_base="1.3", config_dir=str(conf_folder())):
+        return plain_values(compose(config_name="sample", overrides=list(overrides)))
+
+
 def plain_values(config: DictConfig) -> dict[str, Any]:
     """The config resolved to plain values.
 
@@ -72,7 +83,9 @@ def plain_values(config: DictConfig) -> dict[str, Any]:
         UserError: no model is chosen, or an option that must be given is missing.
     """
     if "model" not in config:
-        models = "\n".join(f"  {name:<18} {description}" for name, description in model_list().items())
+        known = model_list()
+        width = max(map(len, known))
+        models = "\n".join(f"  {name:<{width}}  {description}" for name, description in known.items())
         raise UserError(f"no model chosen; add +model=NAME, one of\n{models}")
     try:
         values = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple, cast
@@ -10,20 +11,23 @@ from typing import NamedTuple, cast
 import torch
 from torch import nn
 
-from bdia_edm.cards import PACKAGE, DetectorCard, MixtureCard, NetworkCard
-from bdia_edm.checkpoints.downloads import fetch
-from bdia_edm.checkpoints.pickle_reader import read_pickle
+from bdia_edm.cards import PACKAGE, DetectorCard, MixtureCard, NetworkCard, RemoteFile
+from bdia_edm.checkpoints.downloads import fetch, file_sha256
+from bdia_edm.checkpoints.inspection import read_stored
 from bdia_edm.checkpoints.safetensors_file import load_weights, read_network
+from bdia_edm.checkpoints.torch_weights import read_state_dict, read_torchscript
 from bdia_edm.engine.worker import to_uint8
 from bdia_edm.errors import UserError
 from bdia_edm.metrics.detectors import Detector, NetworkDetector, PixelDetector
 from bdia_edm.metrics.digits_detector import DigitsDetector
+from bdia_edm.metrics.dinov2 import dinov2_name, dinov2_network
+from bdia_edm.metrics.inception import ScriptedFeatures, inception_network
 from bdia_edm.metrics.reference import ReferenceStatistics, read_reference
 from bdia_edm.metrics.statistics import FeatureStatistics
 from bdia_edm.models.gaussian_mixture import GaussianMixture
 from bdia_edm.models.preconditioning import PRECONDITIONINGS, Denoiser
 
-__all__ = ["LoadedDenoiser", "load_denoiser", "load_detector", "load_reference"]
+__all__ = ["LoadedDenoiser", "fetch_files", "load_denoiser", "load_detector", "load_reference", "locate"]
 
 _EMBEDDED = "embedded:"
 
@@ -33,6 +37,22 @@ class LoadedDenoiser(NamedTuple):
 
     denoiser: Denoiser
     checksum: str
+
+
+def fetch_files(files: Sequence[RemoteFile]) -> None:
+    """Brings files from elsewhere into the cache.
+
+    Raises:
+        UserError: some cannot be had; a line for each says where it may be put by hand.
+    """
+    failures: list[str] = []
+    for file in files:
+        try:
+            fetch(file.url, file.sha256)
+        except UserError as error:
+            failures.append(str(error))
+    if failures:
+        raise UserError("\n".join(failures))
 
 
 @lru_cache(maxsize=2)
@@ -48,10 +68,9 @@ def load_denoiser(card: NetworkCard | MixtureCard, device: torch.device) -> Load
         for name, tensor in mixture.state_dict().items():
             digest.update(name.encode() + tensor.numpy().tobytes())
         return LoadedDenoiser(mixture.to(device).eval(), digest.hexdigest())
-    path = _locate(card.path)
-    stored = read_pickle(path) if path.suffix == ".pkl" else read_network(path, "denoiser")
-    network = load_weights(PRECONDITIONINGS, stored, path).to(device)
-    return LoadedDenoiser(cast(Denoiser, network), _sha256(path))
+    path = locate(card.path, card.sha256)
+    network = load_weights(PRECONDITIONINGS, read_stored(path), path).to(device)
+    return LoadedDenoiser(cast(Denoiser, network), file_sha256(path))
 
 
 @lru_cache(maxsize=2)
@@ -59,17 +78,45 @@ def load_detector(card: DetectorCard, shape: tuple[int, int, int], device: torch
     """The card's detector for images of ``shape`` (C, H, W); None for detector=none.
 
     Raises:
-        UserError: the file is missing or is no detector, or the detector does not take such images.
+        UserError: the file is missing or is no such detector, or the detector does not take such images.
     """
     if card.name == "none":
         return None
     if card.name == "pixels":
         return PixelDetector(shape)
-    path = _locate(card.path or "embedded:digits_detector.safetensors")
-    network = load_weights({"DigitsDetector": DigitsDetector}, read_network(path, "detector"), path).to(device)
-    if shape != DigitsDetector.shape:
+    if card.name == "digits" and shape != DigitsDetector.shape:
         raise UserError(f"detector=digits: takes images of shape {DigitsDetector.shape}, and the model's are {shape}")
-    return NetworkDetector("digits", network, _num_features(network, shape, device), _sha256(path))
+    if shape[0] not in (1, 3):
+        raise UserError(f"detector={card.name}: takes grey and RGB images, and the model's have {shape[0]} channels")
+    path = locate(str(card.path), card.sha256, "detector")
+    network = _detector_network(card.name, path, device)
+    try:
+        with torch.inference_mode():
+            features = network(torch.zeros(2, *shape, dtype=torch.uint8, device=device))
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[-200:]
+        raise UserError(
+            f"{path}: does not work as detector={card.name} on images of shape {shape}: {reason}"
+        ) from error
+    if features.ndim != 2 or len(features) != 2 or features.dtype != torch.float32:
+        found = f"{features.dtype} {tuple(features.shape)}"
+        raise UserError(f"{path}: does not work as detector={card.name}: two images have features {found}")
+    num_features = features.shape[1]
+    name = dinov2_name(num_features) if card.name == "dinov2" else card.name
+    return NetworkDetector(name, network, num_features, file_sha256(path))
+
+
+def _detector_network(name: str, path: Path, device: torch.device) -> nn.Module:
+    if name == "digits":
+        return load_weights({"DigitsDetector": DigitsDetector}, read_network(path, "detector"), path).to(device)
+    if name == "inception_nvidia":
+        return ScriptedFeatures(read_torchscript(path, device))
+    build = {"inception": inception_network, "dinov2": dinov2_network}[name]
+    try:
+        return build(read_state_dict(path)).eval().requires_grad_(False).to(device)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:300]
+        raise UserError(f"{path}: not the weights of detector={name}: {reason}") from error
 
 
 @lru_cache(maxsize=2)
@@ -77,16 +124,13 @@ def load_reference(card: NetworkCard | MixtureCard, detector: Detector) -> Refer
     """The data's statistics in the detector's features.
 
     Raises:
-        UserError: the card has none, or the file is not fit for this detector.
+        UserError: the file is not fit for this detector.
     """
-    if card.reference is None:
-        raise UserError(
-            "model.reference: missing; distances need the data's statistics (an npz with mu and sigma), and "
-            "detector=none measures none"
-        )
+    assert card.reference is not None  # a config without one is refused
     if isinstance(card, MixtureCard) and card.reference == "exact":
         return _exact_reference(card, detector)
-    return read_reference(_locate(card.reference), detector.name, detector.num_features)
+    sha256 = card.reference_sha256 if isinstance(card, NetworkCard) else None
+    return read_reference(locate(card.reference, sha256, "model.reference"), detector.name, detector.num_features)
 
 
 def _exact_reference(card: MixtureCard, detector: Detector) -> ReferenceStatistics:
@@ -98,17 +142,20 @@ def _exact_reference(card: MixtureCard, detector: Detector) -> ReferenceStatisti
     return ReferenceStatistics(mean, covariance, hashlib.sha256(mean.tobytes() + covariance.tobytes()).hexdigest())
 
 
-def _num_features(network: nn.Module, shape: tuple[int, int, int], device: torch.device) -> int:
-    with torch.inference_mode():
-        return network(torch.zeros(1, *shape, dtype=torch.uint8, device=device)).shape[1]
+def locate(path: str, sha256: str | None = None, option: str = "model") -> Path:
+    """The file of 'embedded:NAME', of a URL (fetched where it is not in the cache), or of a path.
 
+    Args:
+        sha256: the pinned checksum.
+        option: what the file is, as in ``option.sha256``.
 
-def _locate(path: str) -> Path:
-    """The file of 'embedded:NAME', of a URL (fetched where it is not in the cache), or of a path."""
-    if path.startswith(_EMBEDDED):
-        return PACKAGE / "assets" / path.removeprefix(_EMBEDDED)
-    return fetch(path) if "://" in path else Path(path)
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    Raises:
+        UserError: the file cannot be had, or is not the one that is pinned.
+    """
+    if "://" in path:
+        return fetch(path, sha256)
+    found = PACKAGE / "assets" / path.removeprefix(_EMBEDDED) if path.startswith(_EMBEDDED) else Path(path)
+    if sha256 is not None and found.is_file() and file_sha256(found) != sha256.lower():
+        pin = "model.reference_sha256" if option == "model.reference" else f"{option}.sha256"
+        raise UserError(f"{found}: its sha256 is {file_sha256(found)}, {pin} is {sha256}; {pin}=null takes any file")
+    return found

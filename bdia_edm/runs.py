@@ -41,7 +41,7 @@ from bdia_edm.models.preconditioning import Denoiser
 from bdia_edm.report.comparison import PREVIEW
 from bdia_edm.report.pictures import write_grid
 from bdia_edm.report.records import Record, read_record, write_record
-from bdia_edm.resources import load_denoiser, load_detector, load_reference
+from bdia_edm.resources import fetch_files, load_denoiser, load_detector, load_reference
 from bdia_edm.samplers.denoising import BatchDenoiser
 
 __all__ = ["GRID", "Run"]
@@ -75,6 +75,7 @@ class Run:
         """
         device = choose_device(config.device)
         fix_precision()
+        fetch_files(config.remote_files)
         loaded = load_denoiser(config.model, device)
         denoiser = loaded.denoiser
         checksums = {"model": loaded.checksum}

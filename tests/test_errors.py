@@ -22,13 +22,13 @@ UNDEFINED = (
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["+model=nope"], "error: model=nope: unknown; there are digits, file, gaussian_mixture"),
+        (["+model=nope"], "error: model=nope: unknown; there are afhqv2, afhqv2_ve, cifar10, "),
         ([DIGITS, "sampler=nope"], "error: sampler=nope: unknown; there are ablation, bdia, edm, euler"),
         ([DIGITS, "detector=nope"], "error: detector=nope: unknown; there are digits, "),
         ([DIGITS, "sampler.gama=0.1"], "error: sampler.gama=0.1: unknown option; README.md and --cfg job list"),
         ([DIGITS, "+sampler.gama=0.1"], "error: sampler.gama=0.1: unknown option; sampler takes num_steps, "),
         ([DIGITS, "+foo=1"], "error: foo=1: unknown option; there are class_idx, batch_size, "),
-        ([DIGITS, "+model.foo=1"], "error: model.foo=1: unknown option; model takes name, path, reference"),
+        ([DIGITS, "+model.foo=1"], "error: model.foo=1: unknown option; model takes name, path, sha256, reference"),
         ([DIGITS, "foo=1"], "error: foo=1: unknown option; "),
         ([DIGITS, "sampler.num_steps=1"], "error: sampler.num_steps=1: must be at least 2"),
         ([DIGITS, "sampler.gamma=1.01"], "error: sampler.gamma=1.01: must be in [0, 1]"),
@@ -46,7 +46,8 @@ UNDEFINED = (
         (["+model=gaussian_mixture", "model.components=0"], "error: model.components=0: must be at least 1"),
         (["+model=gaussian_mixture", "detector=digits"], "error: detector=digits: takes images of shape (1, 8, 8)"),
         (["+model=file"], "error: model.path: missing"),
-        (["+model=file", "model.path=no.safetensors"], "error: no.safetensors: no such file"),
+        (["+model=file", "model.path=no.safetensors"], "error: model.reference: missing; distances need"),
+        (["+model=file", "model.path=no.safetensors", "detector=none"], "error: no.safetensors: no such file"),
         ([DIGITS, "model.reference=no.npz"], "error: model.reference=no.npz: no such file"),
         ([DIGITS, "model.reference=null"], "error: model.reference: missing; distances need"),
         ([DIGITS, "detector=pixels"], "error: model.reference="),
@@ -115,7 +116,7 @@ def test_without_a_model_they_are_listed(command: str, capsys: pytest.CaptureFix
     status, out, err = run_here(capsys, command)
     assert (status, out) == (2, "")
     assert err.startswith("error: no model chosen; add +model=NAME, one of\n")
-    for name in ("digits", "gaussian_mixture", "file"):
+    for name in ("digits", "gaussian_mixture", "file", "cifar10", "imagenet64_baseline"):
         assert f"\n  {name} " in err
 
 
@@ -147,7 +148,7 @@ def test_damaged_files(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
         "text.safetensors": b"<!doctype html><html>not here</html>",
     }.items():
         (tmp_path / name).write_bytes(content)
-        result = run_here(capsys, "sample", "+model=file", f"model.path={tmp_path / name}")
+        result = run_here(capsys, "sample", "+model=file", f"model.path={tmp_path / name}", "detector=none")
         assert result.status == 2
         assert result.err.startswith(f"error: {tmp_path / name}: not a readable safetensors file")
         assert result.err.count("\n") == 1

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from bdia_edm.cards import PACKAGE, DetectorCard, MixtureCard, NetworkCard
+from bdia_edm.cards import PACKAGE, DetectorCard, MixtureCard, NetworkCard, detector_card
 from bdia_edm.engine.worker import to_uint8
 from bdia_edm.errors import UserError
 from bdia_edm.models.gaussian_mixture import GaussianMixture
@@ -21,7 +21,7 @@ from tests.references import REFERENCE, build
 from tests.test_statistics import statistics_of
 
 CPU = torch.device("cpu")
-DIGITS = NetworkCard("digits", "embedded:digits.safetensors", "embedded:digits_reference.npz")
+DIGITS = NetworkCard("digits", "embedded:digits.safetensors", reference="embedded:digits_reference.npz")
 MIXTURE = MixtureCard("g", 3, 1, 4, 5, reference_samples=2000)
 
 
@@ -56,7 +56,7 @@ def test_the_exact_reference_is_that_of_exact_samples() -> None:
 def test_detectors_are_for_their_images(tmp_path: Path) -> None:
     assert load_detector(DetectorCard("none"), (3, 5, 5), CPU) is None
     with pytest.raises(UserError, match=r"detector=digits: takes images of shape \(1, 8, 8\), and the model's are"):
-        load_detector(DetectorCard("digits"), (3, 8, 8), CPU)
+        load_detector(detector_card("digits"), (3, 8, 8), CPU)
     with pytest.raises(UserError, match="no such file"):
         load_detector(DetectorCard("digits", str(tmp_path / "none.safetensors")), (1, 8, 8), CPU)
     # A denoiser is no detector.

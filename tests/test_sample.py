@@ -78,6 +78,7 @@ def test_a_network_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture) ->
         "+model=file",
         f"model.path={tmp_path / 'mine.safetensors'}",
         "model.name=mine",
+        "detector=none",
         *SMALL,
         f"results_dir={tmp_path}",
     )

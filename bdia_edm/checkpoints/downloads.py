@@ -16,6 +16,7 @@ import fcntl
 import hashlib
 import os
 import re
+import socket
 import sys
 import time
 from collections.abc import Iterator
@@ -217,15 +218,29 @@ def _refuse_content(path: Path) -> None:
 def _may_pass(error: Exception) -> bool:
     if isinstance(error, requests.HTTPError) and error.response is not None:
         return error.response.status_code >= 500 or error.response.status_code == 429
+    if _cause_number(error) == socket.EAI_NONAME:  # offline, or the name is wrong
+        return False
     return isinstance(error, (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError))
 
 
 def _reason(error: Exception) -> str:
     if isinstance(error, requests.HTTPError) and error.response is not None:
         return f"the server answers {error.response.status_code} {error.response.reason}"
-    cause = error.args[0] if error.args else error  # requests wraps urllib3's error, which may wrap the socket's
-    cause = getattr(cause, "reason", None) or cause
-    return _one_line(cause.args[0] if isinstance(cause, Exception) and cause.args else cause)
+    cause = _cause(error)
+    text = _one_line(cause.args[0] if isinstance(cause, Exception) and cause.args else cause)
+    return re.sub(r"^HTTPS?Connection\(.*?\): ", "", text)
+
+
+def _cause(error: Exception) -> object:
+    """requests wraps urllib3's error, which may wrap the socket's."""
+    cause = error.args[0] if error.args else error
+    return getattr(cause, "reason", None) or cause
+
+
+def _cause_number(error: Exception) -> int | None:
+    cause = _cause(error)
+    found = cause.__cause__ if isinstance(cause, Exception) else None
+    return found.errno if isinstance(found, socket.gaierror) else None
 
 
 def _adopt(path: Path) -> None:

@@ -7,6 +7,7 @@ entries are the maker's notes.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -45,19 +46,28 @@ def write_network(
         "init_kwargs": json.dumps(dict(init_kwargs)),
     }
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
-    partial = path.with_name(path.name + ".partial")
-    save_file(state, partial, metadata)
-    partial.replace(path)
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    try:
+        save_file(state, partial, metadata)
+        partial.replace(path)
+    except SafetensorError as error:  # what it makes of a full disk
+        raise OSError(f"{path}: cannot be written: {_one_line(error)}") from error
+    finally:
+        partial.unlink(missing_ok=True)
 
 
-def read_network(path: Path, kind: str) -> StoredNetwork:
+def read_network(path: Path, *kinds: str) -> StoredNetwork:
     """Reads what ``write_network`` wrote.
 
+    Args:
+        kinds: the kinds that are allowed, 'denoiser' and 'detector'.
+
     Raises:
-        UserError: the file is missing, damaged, or not a network of this kind.
+        UserError: the file is missing, damaged, or not a network of these kinds.
     """
+    wanted = " or ".join(kinds)
     if not path.is_file():
-        raise UserError(f"{path}: no such file; a {kind} in a safetensors file is needed")
+        raise UserError(f"{path}: no such file; a {wanted} in a safetensors file is needed")
     try:
         with safe_open(path, framework="pt") as file:
             metadata = dict(file.metadata() or {})
@@ -65,8 +75,8 @@ def read_network(path: Path, kind: str) -> StoredNetwork:
     except (SafetensorError, OSError, ValueError) as error:
         raise UserError(f"{path}: not a readable safetensors file: {_one_line(error)}") from error
     found = metadata.pop("format", "no format entry")
-    if found != f"bdia_edm {kind}":
-        raise UserError(f"{path}: its metadata must say format 'bdia_edm {kind}', it says {found!r}")
+    if found not in [f"bdia_edm {kind}" for kind in kinds]:
+        raise UserError(f"{path}: its metadata must say format 'bdia_edm {wanted}', it says {found!r}")
     try:
         class_name, init_kwargs = metadata.pop("class_name"), json.loads(metadata.pop("init_kwargs"))
     except (KeyError, ValueError) as error:

@@ -13,7 +13,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Detector", "NetworkDetector", "PixelDetector", "distance_name"]
+__all__ = ["Detector", "ExtractorFeatures", "NetworkDetector", "PixelDetector", "as_rgb", "distance_name"]
 
 
 class Detector(Protocol):
@@ -35,6 +35,11 @@ def distance_name(detector: str) -> str:
     return "fid" if detector.startswith("inception") else f"fd_{detector}"
 
 
+def as_rgb(images: Tensor) -> Tensor:
+    """Images (N, 1 or 3, H, W) with three channels: grey is repeated."""
+    return images.expand(-1, 3, -1, -1) if images.shape[1] == 1 else images
+
+
 @dataclass(frozen=True)
 class NetworkDetector:
     """A network as a detector."""
@@ -47,6 +52,19 @@ class NetworkDetector:
     def __call__(self, images: Tensor) -> Tensor:
         """uint8 (N, C, H, W) to float32 (N, num_features)."""
         return self.network(images)
+
+
+class ExtractorFeatures(nn.Module):
+    """The one feature of a torch-fidelity extractor."""
+
+    def __init__(self, extractor: nn.Module) -> None:
+        super().__init__()
+        self.extractor = extractor
+
+    def forward(self, images: Tensor) -> Tensor:
+        """uint8 (N, 1 or 3, H, W) to float32 features (N, F)."""
+        (features,) = self.extractor(as_rgb(images))
+        return features
 
 
 class PixelDetector:

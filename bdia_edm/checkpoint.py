@@ -1,0 +1,149 @@
+"""python -m bdia_edm.checkpoint: fetches networks, converts them to safetensors, says what a file is.
+
+Everything that a run needs can be fetched beforehand, on a machine with a network: see README, "The released
+networks".
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+import torch
+
+from bdia_edm.cards import DETECTORS, RemoteFile, detector_card, model_list, read_config
+from bdia_edm.checkpoints.downloads import cached_path, fetch, file_sha256
+from bdia_edm.checkpoints.inspection import describe_file, read_stored
+from bdia_edm.checkpoints.safetensors_file import load_weights, read_network, write_network
+from bdia_edm.command import compose_values
+from bdia_edm.errors import UserError
+from bdia_edm.models.preconditioning import PRECONDITIONINGS
+from bdia_edm.resources import locate
+
+__all__ = ["main"]
+
+
+@contextmanager
+def _errors_in_one_line() -> Iterator[None]:
+    try:
+        yield
+    except (UserError, OSError) as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(2)
+
+
+@click.group()
+def main() -> None:
+    """Networks in files: fetch them, convert them, see what they are."""
+
+
+@main.command()
+@click.argument("source")
+@click.argument("dest", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--force", is_flag=True, help="write over DEST where it exists")
+def convert(source: str, dest: Path, force: bool) -> None:
+    """Writes the network of SOURCE (an EDM pickle, as a path or a URL) to DEST.safetensors.
+
+    The weights keep their bits, and what the network is built from goes into the file's metadata.
+    """
+    with _errors_in_one_line():
+        if dest.suffix != ".safetensors":
+            raise UserError(f"{dest}: its name must end in .safetensors")
+        if dest.exists() and not force:
+            raise UserError(f"{dest}: exists; --force writes over it")
+        if not dest.resolve().parent.is_dir():
+            raise UserError(f"{dest.parent}: no such folder to write to")
+        path = locate(source)
+        stored = read_stored(path)
+        network = load_weights(PRECONDITIONINGS, stored, path)
+        notes = {**stored.notes, "source": path.name, "source_sha256": file_sha256(path)}
+        write_network(dest, network, stored.init_kwargs, "denoiser", notes)
+        written = read_network(dest, "denoiser").state_dict
+        weights = network.state_dict()
+        # By bytes: a weight that is not a number is equal to itself here.
+        if any(not torch.equal(_bits(written[name]), _bits(weights[name])) for name in weights):
+            raise UserError(f"{dest}: reads back differently; is the disk sound?")
+        click.echo(f"{file_sha256(dest)}  {dest}")
+
+
+def _bits(weights: torch.Tensor) -> torch.Tensor:
+    return weights.contiguous().reshape(-1).view(torch.uint8)
+
+
+@main.command()
+@click.argument("file")
+@click.option("--json", "as_json", is_flag=True, help="print JSON")
+def inspect(file: str, as_json: bool) -> None:
+    """Says what network FILE (.pkl or .safetensors) holds."""
+    with _errors_in_one_line():
+        facts = describe_file(locate(file))
+        click.echo(json.dumps(facts, indent=2) if as_json else _table(facts))
+
+
+def _table(facts: dict[str, Any]) -> str:
+    flat = {name: value for name, value in facts.items() if name not in ("notes", "sigma_min", "sigma_max")}
+    if "sigma_min" in facts:
+        top = facts["sigma_max"]
+        flat["noise levels"] = f"{facts['sigma_min']:.6g} to {'infinity' if top is None else f'{top:.6g}'}"
+    flat |= {f"note: {name}": value for name, value in facts.get("notes", {}).items()}
+    width = max(map(len, flat))
+    shown = ((name, f"{value:,}" if type(value) is int else str(value)) for name, value in flat.items())
+    return "\n".join(f"{name:<{width}}  {value}" for name, value in shown)
+
+
+@main.command("fetch")
+@click.argument("name")
+def fetch_command(name: str) -> None:
+    """Downloads what NAME needs into the cache: a model, a detector, a URL, or all.
+
+    A model brings its network, its reference statistics and its detector. Prints lines of sha256sum's form.
+    """
+    with _errors_in_one_line():
+        wanted = _wanted(name)
+        for remote in wanted:
+            cached_path(remote.url)  # a URL that cannot be is said before any download
+    failed = [remote for remote in wanted if not _fetched(remote)]
+    if not wanted:
+        click.echo(f"{name}: nothing to fetch, it needs no file from elsewhere", err=True)
+    if failed:
+        click.echo(f"error: {len(failed)} of {len(wanted)} files could not be fetched", err=True)
+        sys.exit(2)
+
+
+def _fetched(remote: RemoteFile) -> bool:
+    try:
+        path = fetch(remote.url, remote.sha256)
+    except (UserError, OSError) as error:
+        click.echo(f"error: {error}", err=True)
+        return False
+    click.echo(f"{file_sha256(path)}  {path}")
+    return True
+
+
+def _wanted(name: str) -> list[RemoteFile]:
+    """The files from elsewhere that ``name`` stands for, each once."""
+    if "://" in name:
+        return [RemoteFile(name, None)]
+    models = model_list()
+    if name != "all" and name not in (*models, *DETECTORS):
+        others = [detector for detector in DETECTORS if detector not in models]
+        raise UserError(f"{name}: unknown; there are all, a URL, {', '.join([*models, *others])}")
+    found: list[RemoteFile] = []
+    for each in (*models, *DETECTORS) if name == "all" else (name,):
+        found += _files_of_model(each) if each in models else detector_card(each).remote_files
+    return list(dict.fromkeys(found))
+
+
+def _files_of_model(name: str) -> list[RemoteFile]:
+    # The path that the card of one's own network asks for is no file that could be fetched.
+    overrides = ["model.path=none", "detector=none"] if name == "file" else []
+    return read_config(compose_values([f"+model={name}", *overrides])).remote_files
+
+
+if __name__ == "__main__":
+    main()
