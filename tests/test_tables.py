@@ -19,6 +19,7 @@ def record(name: str, num_steps: int, nfe: int, distance: float | None, **option
         "metrics": {} if distance is None else {"fd_digits": distance},
         "images_per_second": 123.456,
         "command": "python -m bdia_edm.sample",
+        "config": {"model": {}},
         "checksums": {"model": "x"},
         "device": {"type": "cpu"},
         "sampler": {"name": name, "num_steps": num_steps, "sigma_min": None, "rho": 7.0, **options},
@@ -43,6 +44,15 @@ def test_markdown() -> None:
         "| edm |  |  | 9 | 17 | 0.250 |  | 123 |\n"
         "| bdia | euler | 0.1 | 6 | 11 | 0.400 | -0.500 | 123 |\n"
     )
+
+
+def test_a_published_figure_stands_below_its_table() -> None:
+    published = {"fid": 1.79, "sampler": "edm, 18 steps", "source": "a paper"}
+    measured = record("edm", 18, 35, 1.8, **CHURN) | {"config": {"model": {"published": published}}}
+    other = to_markdown(group_records([measured]))
+    assert "Published" not in other  # the figure is a FID, and this distance is another
+    text = to_markdown(group_records([measured | {"metrics": {"fid": 1.8}}]))
+    assert text.endswith("| 1.800 |  | 123 |\n\nPublished: 1.79 (edm, 18 steps; a paper).\n")
 
 
 def test_only_plain_edm_is_the_baseline() -> None:

@@ -40,6 +40,8 @@ class Group:
 
     Attributes:
         metric: name of the distance.
+        published: the published figure that such a distance can be held against, with its source; '' where there is
+            none.
     """
 
     model: str
@@ -48,6 +50,7 @@ class Group:
     class_idx: int | None
     metric: str
     rows: tuple[Row, ...]
+    published: str = ""
 
     @property
     def title(self) -> str:
@@ -76,7 +79,15 @@ def _group(records: list[Record]) -> Group:
     }
     rows = [_row(record, metric, baseline) for record in records]
     rows.sort(key=lambda row: (_ORDER.get(row.sampler, 9), row.sampler, row.backward, row.gamma or 0, row.steps))
-    return Group(first["model"], first["seeds"], first["num_images"], first["class_idx"], metric, tuple(rows))
+    shared = (first["model"], first["seeds"], first["num_images"], first["class_idx"], metric)
+    return Group(*shared, tuple(rows), _published(first, metric))
+
+
+def _published(record: Record, metric: str) -> str:
+    figure = record["config"].get("model", {}).get("published")
+    if not figure or metric != "fid":
+        return ""
+    return f"Published: {figure['fid']} ({figure['sampler']}; {figure['source']})."
 
 
 _ORDER = {"edm": 0, "euler": 1, "bdia": 2}
@@ -128,7 +139,8 @@ def _row(record: Record, metric: str, baseline: dict[float, float | None]) -> Ro
 
 def to_markdown(groups: Sequence[Group]) -> str:
     """A heading and a table for each group."""
-    return "\n\n".join(f"### {group.title}\n\n{_table(group)}" for group in groups) + "\n"
+    parts = [(f"### {group.title}", _table(group), group.published) for group in groups]
+    return "\n\n".join(part for three in parts for part in three if part) + "\n"
 
 
 def _table(group: Group) -> str:
