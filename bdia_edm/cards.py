@@ -14,7 +14,16 @@ from bdia_edm.errors import UserError
 from bdia_edm.options import read_options, require
 from bdia_edm.samplers.registry import Sampler, make_sampler
 
-__all__ = ["DetectorCard", "MixtureCard", "NetworkCard", "RunConfig", "conf_folder", "model_list", "read_config"]
+__all__ = [
+    "DETECTORS",
+    "DetectorCard",
+    "MixtureCard",
+    "NetworkCard",
+    "RunConfig",
+    "conf_folder",
+    "model_list",
+    "read_config",
+]
 
 PACKAGE = Path(__file__).resolve().parent
 
@@ -73,6 +82,9 @@ class MixtureCard:
 _KINDS: dict[str, type[NetworkCard] | type[MixtureCard]] = {"network": NetworkCard, "gaussian_mixture": MixtureCard}
 
 
+DETECTORS = ("digits", "pixels", "none")
+
+
 @dataclass(frozen=True)
 class DetectorCard:
     """Which detector: digits (its file), pixels, or none."""
@@ -81,7 +93,7 @@ class DetectorCard:
     path: str | None = None
 
     def __post_init__(self) -> None:
-        require(self.name in ("digits", "pixels", "none"), "detector", self.name, "one of digits, pixels, none")
+        require(self.name in DETECTORS, "detector", self.name, f"one of {', '.join(DETECTORS)}")
 
 
 @dataclass(frozen=True, kw_only=True)

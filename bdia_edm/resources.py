@@ -23,7 +23,7 @@ from bdia_edm.metrics.statistics import FeatureStatistics
 from bdia_edm.models.gaussian_mixture import GaussianMixture
 from bdia_edm.models.preconditioning import PRECONDITIONINGS, Denoiser
 
-__all__ = ["LoadedDenoiser", "load_denoiser", "load_detector", "load_reference"]
+__all__ = ["LoadedDenoiser", "load_denoiser", "load_detector", "load_reference", "locate"]
 
 _EMBEDDED = "embedded:"
 
@@ -48,7 +48,7 @@ def load_denoiser(card: NetworkCard | MixtureCard, device: torch.device) -> Load
         for name, tensor in mixture.state_dict().items():
             digest.update(name.encode() + tensor.numpy().tobytes())
         return LoadedDenoiser(mixture.to(device).eval(), digest.hexdigest())
-    path = _locate(card.path)
+    path = locate(card.path)
     stored = read_pickle(path) if path.suffix == ".pkl" else read_network(path, "denoiser")
     network = load_weights(PRECONDITIONINGS, stored, path).to(device)
     return LoadedDenoiser(cast(Denoiser, network), _sha256(path))
@@ -65,10 +65,10 @@ def load_detector(card: DetectorCard, shape: tuple[int, int, int], device: torch
         return None
     if card.name == "pixels":
         return PixelDetector(shape)
-    path = _locate(card.path or "embedded:digits_detector.safetensors")
+    path = locate(card.path or "embedded:digits_detector.safetensors")
     network = load_weights({"DigitsDetector": DigitsDetector}, read_network(path, "detector"), path).to(device)
     if shape != DigitsDetector.shape:
-        raise UserError(f"detector=digits: takes images of shape {DigitsDetector.shape}, and the model's are {shape}")
+        raise UserError(f"detector=digits: takes images of shape {DigitsDetector.shape}, and these are {shape}")
     return NetworkDetector("digits", network, _num_features(network, shape, device), _sha256(path))
 
 
@@ -86,7 +86,7 @@ def load_reference(card: NetworkCard | MixtureCard, detector: Detector) -> Refer
         )
     if isinstance(card, MixtureCard) and card.reference == "exact":
         return _exact_reference(card, detector)
-    return read_reference(_locate(card.reference), detector.name, detector.num_features)
+    return read_reference(locate(card.reference), detector.name, detector.num_features)
 
 
 def _exact_reference(card: MixtureCard, detector: Detector) -> ReferenceStatistics:
@@ -103,7 +103,7 @@ def _num_features(network: nn.Module, shape: tuple[int, int, int], device: torch
         return network(torch.zeros(1, *shape, dtype=torch.uint8, device=device)).shape[1]
 
 
-def _locate(path: str) -> Path:
+def locate(path: str) -> Path:
     """The file of 'embedded:NAME', of a URL (fetched where it is not in the cache), or of a path."""
     if path.startswith(_EMBEDDED):
         return PACKAGE / "assets" / path.removeprefix(_EMBEDDED)
