@@ -93,7 +93,7 @@ class ImageArray:
             raise UserError(f"{self.label}: arr_0 is {dtype} {shape}; must be uint8 (N, H, W), (N, H, W, 1) or (.., 3)")
         if fortran_order:
             raise UserError(f"{self.label}: arr_0 is stored last axis first; save np.ascontiguousarray of it")
-        if not 1 <= shape[1] * shape[2] <= MAX_PIXELS:
+        if min(shape) < 0 or not 1 <= shape[1] * shape[2] <= MAX_PIXELS:
             raise UserError(f"{self.label}: arr_0 is {shape}; an image has 1 to {MAX_PIXELS} pixels")
         if stored != math.prod(shape):
             raise UserError(f"{self.label}: arr_0 says {shape}, but {stored} bytes of pixels are stored")
