@@ -27,6 +27,11 @@ def read(array: ImageArray, rows: Any) -> np.ndarray:
     return out
 
 
+def read_all(path: Path) -> None:
+    with closing(ImageArray(path)) as array:
+        read(array, range(len(array)))
+
+
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
 @pytest.mark.parametrize("pixels", [PIXELS, PIXELS[..., :1], PIXELS[..., 0]])
 def test_rows_in_any_order(save: Any, pixels: np.ndarray, tmp_path: Path) -> None:
@@ -137,7 +142,6 @@ def test_damage_is_found(tmp_path: Path) -> None:
         else:
             data[1000] ^= 1
             path.write_bytes(data)
-        with pytest.raises(UserError, match=r"not a readable npz with images in arr_0: \w") as error:
-            with closing(ImageArray(path)) as array:
-                read(array, range(40))
+        with pytest.raises(UserError, match=r"not a readable npz with images in arr_0: .") as error:
+            read_all(path)
         assert "\n" not in str(error.value)
