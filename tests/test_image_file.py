@@ -102,12 +102,19 @@ COMPLETE = png_of(image_of(RGB))
         (png_bytes(100_000, 100_000, 8, 0, b""), "too large"),
     ],
 )
-def test_what_is_refused(data: bytes, message: str, recwarn: pytest.WarningsRecorder) -> None:
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+def test_what_is_refused(data: bytes, message: str) -> None:
     with pytest.raises(UserError, match=message) as error:
         read_image(io.BytesIO(data), "a/b.png")
     assert str(error.value).startswith("a/b.png: ")
     assert "\n" not in str(error.value)
     assert "object at" not in str(error.value)
+
+
+@pytest.mark.parametrize("size", [5000, 10_000, 100_000])
+def test_bombs_are_refused_by_their_header_in_one_line(size: int, recwarn: pytest.WarningsRecorder) -> None:
+    with pytest.raises(UserError, match="too large"):
+        image_shape(io.BytesIO(png_bytes(size, size, 8, 0, b"")), "x")
     assert not recwarn.list
 
 

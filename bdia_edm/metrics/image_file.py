@@ -46,7 +46,11 @@ def image_shape(file: IO[bytes], name: str) -> tuple[int, int, int]:
     Raises:
         UserError: it is no image, or one that is refused whatever its pixels are.
     """
-    _, channels, (width, height) = _open(file, name)
+    # Pillow warns of large images where this refuses them. Filters are the whole process's, so they are set here only,
+    # not in read_image, which threads call.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        _, channels, (width, height) = _open(file, name)
     return channels, height, width
 
 
@@ -77,12 +81,9 @@ def _open(file: IO[bytes], name: str) -> tuple[Image.Image, int, tuple[int, int]
     try:
         start = file.read(_PNG_DEPTH + 1)
         file.seek(0)
-        with warnings.catch_warnings():
-            # What Pillow only warns of is above the limit here too.
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            image = Image.open(file, formats=_FORMATS)
+        image = Image.open(file, formats=_FORMATS)
         frames = getattr(image, "n_frames", 1)
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+    except Image.DecompressionBombError as error:
         raise UserError(f"{name}: too large; an image has {MAX_PIXELS} pixels at most") from error
     except Exception as error:  # Pillow's parsers raise whatever they stumble over
         raise UserError(f"{name}: not a readable image ({', '.join(_FORMATS)}): {_reason(error)}") from error
