@@ -145,3 +145,14 @@ def test_damage_is_found(tmp_path: Path) -> None:
         with pytest.raises(UserError, match=r"not a readable npz with images in arr_0: .") as error:
             read_all(path)
         assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_one_flipped_bit_is_found_when_all_rows_are_read(save: Any, tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    save(path, arr_0=PIXELS)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(UserError, match="not a readable npz"):
+        read_all(path)
