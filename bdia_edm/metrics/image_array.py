@@ -42,6 +42,7 @@ class ImageArray:
         self.label = printable(str(path))
         self._zip: zipfile.ZipFile | None = None
         self._stream: IO[bytes] | None = None
+        self._start = 0  # of the pixels in the array's file
         try:
             self._read_header()
         finally:
@@ -60,7 +61,7 @@ class ImageArray:
         try:
             stream = self._stream or self._open()
             place = self._start + row * out.size
-            # Any seek, even to where it is, makes newer Pythons give up the checksum of an uncompressed array.
+            # A seek, even to where it is, makes newer Pythons give up the checksum of an uncompressed array.
             if stream.tell() != place:
                 stream.seek(place)
             data = stream.read(out.size)
@@ -80,6 +81,7 @@ class ImageArray:
     def _open(self) -> IO[bytes]:
         self._zip = zipfile.ZipFile(self._path)
         self._stream = self._zip.open(_MEMBER)
+        self._stream.read(self._start)
         return self._stream
 
     def _read_header(self) -> None:
