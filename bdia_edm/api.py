@@ -1,9 +1,10 @@
-"""The Python API: what `sample` does, and its parts, for notebooks and programs.
+"""The Python API: what `sample` and `fid` do, and their parts, for notebooks and programs.
 
-from bdia_edm.api import prepare, sample_images
+from bdia_edm.api import measure, prepare, sample_images
 run = prepare("+model=digits", "sampler.num_steps=6")   # options as on the command line, checked
 images, labels, nfe = sample_images(run.denoiser, run.config.sampler, seeds=range(64))
 record = run.finish(print)                              # what python -m bdia_edm.sample prints
+measure("images.zip", "embedded:digits_reference.npz")  # what python -m bdia_edm.fid calc --json prints
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 from bdia_edm.cards import read_config
 from bdia_edm.command import compose_values
 from bdia_edm.engine.worker import sample_images, to_uint8
+from bdia_edm.measure import Measuring, make_reference, measure
 from bdia_edm.metrics.frechet import frechet_distance
 from bdia_edm.metrics.statistics import FeatureStatistics
 from bdia_edm.models.gaussian_mixture import GaussianMixture
@@ -23,12 +25,15 @@ __all__ = [
     "EDMPrecond",
     "FeatureStatistics",
     "GaussianMixture",
+    "Measuring",
     "Run",
     "VEPrecond",
     "VPPrecond",
     "frechet_distance",
     "iDDPMPrecond",
+    "make_reference",
     "make_sampler",
+    "measure",
     "prepare",
     "sample_images",
     "to_uint8",

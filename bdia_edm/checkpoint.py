@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,20 +19,11 @@ from bdia_edm.checkpoints.downloads import cached_path, fetch, file_sha256
 from bdia_edm.checkpoints.inspection import describe_file, read_stored
 from bdia_edm.checkpoints.safetensors_file import load_weights, read_network, write_network
 from bdia_edm.command import compose_values
-from bdia_edm.errors import UserError
+from bdia_edm.errors import UserError, one_line_errors
 from bdia_edm.models.preconditioning import PRECONDITIONINGS
 from bdia_edm.resources import locate
 
 __all__ = ["main"]
-
-
-@contextmanager
-def _errors_in_one_line() -> Iterator[None]:
-    try:
-        yield
-    except (UserError, OSError) as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(2)
 
 
 @click.group()
@@ -51,7 +40,7 @@ def convert(source: str, dest: Path, force: bool) -> None:
 
     The weights keep their bits, and what the network is built from goes into the file's metadata.
     """
-    with _errors_in_one_line():
+    with one_line_errors():
         if dest.suffix != ".safetensors":
             raise UserError(f"{dest}: its name must end in .safetensors")
         if dest.exists() and not force:
@@ -80,7 +69,7 @@ def _bits(weights: torch.Tensor) -> torch.Tensor:
 @click.option("--json", "as_json", is_flag=True, help="print JSON")
 def inspect(file: str, as_json: bool) -> None:
     """Says what network FILE (.pkl or .safetensors) holds."""
-    with _errors_in_one_line():
+    with one_line_errors():
         facts = describe_file(locate(file))
         click.echo(json.dumps(facts, indent=2) if as_json else _table(facts))
 
@@ -103,7 +92,7 @@ def fetch_command(name: str) -> None:
 
     A model brings its network, its reference statistics and its detector. Prints lines of sha256sum's form.
     """
-    with _errors_in_one_line():
+    with one_line_errors():
         wanted = _wanted(name)
         for remote in wanted:
             cached_path(remote.url)  # a URL that cannot be is said before any download

@@ -1,9 +1,23 @@
-"""The one exception that a user's mistake raises."""
+"""The one exception that a user's mistake raises, and how a command ends with it."""
 
 from __future__ import annotations
 
-__all__ = ["UserError"]
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+__all__ = ["UserError", "one_line_errors"]
 
 
 class UserError(Exception):
     """What is wrong, where, and what is allowed: one line, shown without a traceback, exit status 2."""
+
+
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """Ends the process with status 2 and one line on stderr for a user's mistake, or a file system's."""
+    try:
+        yield
+    except (UserError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)

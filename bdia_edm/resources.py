@@ -85,9 +85,9 @@ def load_detector(card: DetectorCard, shape: tuple[int, int, int], device: torch
     if card.name == "pixels":
         return PixelDetector(shape)
     if card.name == "digits" and shape != DigitsDetector.shape:
-        raise UserError(f"detector=digits: takes images of shape {DigitsDetector.shape}, and the model's are {shape}")
+        raise UserError(f"detector=digits: takes images of shape {DigitsDetector.shape}, and these are {shape}")
     if shape[0] not in (1, 3):
-        raise UserError(f"detector={card.name}: takes grey and RGB images, and the model's have {shape[0]} channels")
+        raise UserError(f"detector={card.name}: takes grey and RGB images, and these have {shape[0]} channels")
     path = locate(str(card.path), card.sha256, "detector")
     network = _detector_network(card.name, path, device)
     try:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
 
-from bdia_edm.errors import UserError
+from bdia_edm.errors import UserError, one_line_errors
 from bdia_edm.report.comparison import write_comparison
 from bdia_edm.report.records import read_records
 
@@ -21,14 +20,11 @@ __all__ = ["main"]
 )
 def main(results_dir: Path, dest: Path | None) -> None:
     """Writes table.md, table.csv and table.png from the records in RESULTS_DIR and below; prints the table."""
-    try:
+    with one_line_errors():
         records = read_records(results_dir)
         if not records:
             raise UserError(f"{results_dir}: no record.json in it or below; bdia_edm.sample writes them")
         click.echo(write_comparison(records, dest or results_dir, "table"))
-    except (UserError, OSError) as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -83,7 +83,7 @@ def test_files_that_do_not_fit(weights: Path, tmp_path: Path) -> None:
     write_torchscript(tmp_path / "linear.pt", torch.nn.Linear(3, 4))
     with pytest.raises(UserError, match=r"linear.pt: does not work as detector=inception_nvidia on images of shape"):
         load_detector(DetectorCard("inception_nvidia", str(tmp_path / "linear.pt")), (3, 32, 32), CPU)
-    with pytest.raises(UserError, match="detector=inception: takes grey and RGB images, and the model's have 4 chan"):
+    with pytest.raises(UserError, match="detector=inception: takes grey and RGB images, and these have 4 chan"):
         load_detector(DetectorCard("inception", str(weights)), (4, 32, 32), CPU)
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import pickle
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +13,8 @@ import numpy as np
 import pytest
 
 from bdia_edm.errors import UserError
-from bdia_edm.metrics.reference import read_reference, write_reference
+from bdia_edm.metrics.reference import read_reference, reference_detector, write_reference
+from tests.foreign_images import encrypt_entries
 from tests.test_statistics import made, statistics_of
 
 STATISTICS = statistics_of(made(300, 4))
@@ -59,3 +64,62 @@ def test_what_is_refused(arrays: dict[str, Any], message: str, tmp_path: Path) -
         read_reference(tmp_path / "a.npz", "any", 4)
     assert str(error.value).startswith(f"model.reference={tmp_path / 'a.npz'}: ")
     assert "\n" not in str(error.value)
+
+
+def test_a_reference_names_its_detector(tmp_path: Path) -> None:
+    write_reference(tmp_path / "a.npz", STATISTICS, "digits")
+    assert reference_detector(tmp_path / "a.npz") == "digits"
+    np.savez(tmp_path / "edm.npz", mu=MEAN, sigma=COVARIANCE)
+    assert reference_detector(tmp_path / "edm.npz") is None
+    with pytest.raises(UserError, match=r"--ref=.*no\.npz: no such file"):
+        reference_detector(tmp_path / "no.npz", "--ref")
+
+
+class Attack:
+    """Makes a folder when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> Any:
+        return os.mkdir, (str(self.path),)
+
+
+def with_header(path: Path, header: bytes) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in ("mu.npy", "sigma.npy"):
+            archive.writestr(name, b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
+
+
+def test_what_is_no_reference_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    makers: list[Callable[[], object]] = [
+        lambda: path.write_bytes(b""),
+        lambda: path.write_bytes(b"hello"),
+        lambda: path.write_bytes(pickle.dumps(Attack(tmp_path / "ran"))),
+        lambda: np.savez(path, mu=MEAN, sigma=np.array([Attack(tmp_path / "ran")], dtype=object)),
+        lambda: np.savez(path, mu=MEAN, sigma=COVARIANCE, detector=np.array([Attack(tmp_path / "ran")], dtype=object)),
+        lambda: np.savez(path, mu=MEAN, sigma=COVARIANCE * 1j),
+        lambda: np.savez(path, mu=MEAN, sigma=np.full((4, 4), "1.0")),
+        # What np.save writes.
+        lambda: path.write_bytes((np.save(tmp_path / "b.npy", MEAN), (tmp_path / "b.npy").read_bytes())[1]),
+        # A size that no memory holds.
+        lambda: with_header(path, b"{'descr': '<f8', 'fortran_order': False, 'shape': (9999999, 9999999)}\n"),
+        lambda: with_header(path, b"((((" * 500),
+        lambda: (np.savez(path, mu=MEAN, sigma=COVARIANCE), encrypt_entries(path)),
+        lambda: (np.savez(path, mu=MEAN, sigma=COVARIANCE), path.write_bytes(path.read_bytes()[:400])),
+    ]
+    for make in makers:
+        make()
+        with pytest.raises(UserError, match="must be an npz with mu and sigma: ") as error:
+            read_reference(path, "any", 4, "--ref")
+        assert str(error.value).startswith(f"--ref={path}: ")
+        assert "\n" not in str(error.value)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_failed_write_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "a.npz").mkdir()
+    with pytest.raises(OSError, match="directory"):
+        write_reference(tmp_path / "a.npz", STATISTICS, "digits")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.npz"]

@@ -55,7 +55,7 @@ def test_the_exact_reference_is_that_of_exact_samples() -> None:
 
 def test_detectors_are_for_their_images(tmp_path: Path) -> None:
     assert load_detector(DetectorCard("none"), (3, 5, 5), CPU) is None
-    with pytest.raises(UserError, match=r"detector=digits: takes images of shape \(1, 8, 8\), and the model's are"):
+    with pytest.raises(UserError, match=r"detector=digits: takes images of shape \(1, 8, 8\), and these are"):
         load_detector(detector_card("digits"), (3, 8, 8), CPU)
     with pytest.raises(UserError, match="no such file"):
         load_detector(DetectorCard("digits", str(tmp_path / "none.safetensors")), (1, 8, 8), CPU)

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from bdia_edm.metrics.detectors import ExtractorFeatures
 
-__all__ = ["VisionTransformer", "dinov2_name", "dinov2_network"]
+__all__ = ["VisionTransformer", "detector_option", "dinov2_name", "dinov2_network"]
 
 PATCH = 14
 _HEAD = 64
@@ -146,3 +146,8 @@ def dinov2_network(state_dict: Mapping[str, Tensor]) -> ExtractorFeatures:
 def dinov2_name(num_features: int) -> str:
     """The detector's name, which says the size of the network: distances of different sizes are not comparable."""
     return f"dinov2_{_NAMES.get(num_features, num_features)}"
+
+
+def detector_option(name: str) -> str:
+    """What to give as ``detector=`` for a detector of this name: 'dinov2' for all its sizes."""
+    return "dinov2" if name.startswith("dinov2_") else name

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-import zipfile
-import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,7 +22,7 @@ from bdia_edm.errors import UserError
 from bdia_edm.metrics.frechet import frechet_distance
 from bdia_edm.metrics.statistics import FeatureStatistics
 
-__all__ = ["ReferenceStatistics", "read_reference", "write_reference"]
+__all__ = ["ReferenceStatistics", "read_reference", "reference_detector", "write_reference"]
 
 
 @dataclass(frozen=True)
@@ -38,50 +39,83 @@ class ReferenceStatistics:
 
 
 def write_reference(path: Path, statistics: FeatureStatistics, detector: str) -> None:
-    """Writes what ``read_reference`` reads."""
+    """Writes what ``read_reference`` reads; the file is there whole or not at all."""
     mean, covariance = statistics.mean_and_covariance()
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    with partial.open("wb") as file:
-        np.savez(file, mu=mean, sigma=covariance, num=np.array(statistics.num), detector=np.array(detector))
-    partial.replace(path)
+    try:
+        with partial.open("wb") as file:
+            np.savez(file, mu=mean, sigma=covariance, num=np.array(statistics.num), detector=np.array(detector))
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
-def read_reference(path: Path, detector: str, num_features: int) -> ReferenceStatistics:
+def reference_detector(path: Path, option: str = "model.reference") -> str | None:
+    """The detector that the file says it was made with; None where it says none, as EDM's and ADM's do.
+
+    Args:
+        option: what the user gave ``path`` for, for the messages.
+
+    Raises:
+        UserError: the file is missing or unreadable.
+    """
+    with _opened(path, option) as file:
+        return str(file["detector"]) if "detector" in file.files else None
+
+
+def read_reference(
+    path: Path, detector: str, num_features: int, option: str = "model.reference"
+) -> ReferenceStatistics:
     """Reads and checks the reference statistics for a detector of ``num_features`` features.
+
+    Args:
+        option: what the user gave ``path`` for, for the messages.
 
     Raises:
         UserError: the file is missing, unreadable, another detector's, of another size, or its covariance is not
             finite, symmetric and positive semi-definite.
     """
-    if not path.is_file():
-        raise UserError(f"model.reference={path}: no such file; it must be an npz with mu and sigma")
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            mean, covariance = (np.asarray(file[key], dtype=np.float64) for key in ("mu", "sigma"))
-            made_for = str(file["detector"]) if "detector" in file.files else detector
-    except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise UserError(f"model.reference={path}: must be an npz with mu and sigma: {reason}") from error
+    made_for = reference_detector(path, option) or detector
+    with _opened(path, option) as file:
+        mean, covariance = (_real(file[key]) for key in ("mu", "sigma"))
+    given = f"{option}={path}"
     if made_for != detector:
-        raise UserError(f"model.reference={path}: made with the detector {made_for}, and this run's is {detector}")
+        raise UserError(f"{given}: made with the detector {made_for}, and this run's is {detector}")
     expected = (num_features,), (num_features, num_features)
     if (mean.shape, covariance.shape) != expected:
         raise UserError(
-            f"model.reference={path}: mu {mean.shape} and sigma {covariance.shape} must be {expected[0]} and "
-            f"{expected[1]}, the size of {detector}'s features"
+            f"{given}: mu {mean.shape} and sigma {covariance.shape} must be {expected[0]} and {expected[1]}, the size "
+            f"of {detector}'s features"
         )
-    _check_covariance(path, mean, covariance)
+    _check_covariance(given, mean, covariance)
     return ReferenceStatistics(mean, covariance, hashlib.sha256(path.read_bytes()).hexdigest())
 
 
-def _check_covariance(path: Path, mean: NDArray[np.float64], covariance: NDArray[np.float64]) -> None:
+@contextmanager
+def _opened(path: Path, option: str) -> Iterator[Any]:
+    """The file as np.load gives it; what reading it raises becomes one line."""
+    if not path.is_file():
+        raise UserError(f"{option}={path}: no such file; it must be an npz with mu and sigma")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            yield file
+    except Exception as error:  # the parsers of zip and npy raise whatever they stumble over
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise UserError(f"{option}={path}: must be an npz with mu and sigma: {reason}") from error
+
+
+def _real(array: NDArray[Any]) -> NDArray[np.float64]:
+    if array.dtype.kind not in "fiu":
+        raise TypeError(f"it holds {array.dtype}, not numbers")
+    return np.asarray(array, dtype=np.float64)
+
+
+def _check_covariance(given: str, mean: NDArray[np.float64], covariance: NDArray[np.float64]) -> None:
     if not (np.isfinite(mean).all() and np.isfinite(covariance).all()):
-        raise UserError(f"model.reference={path}: mu and sigma must be finite")
+        raise UserError(f"{given}: mu and sigma must be finite")
     scale = float(np.abs(covariance).max())
     if not np.allclose(covariance, covariance.T, rtol=0, atol=1e-6 * scale):
-        raise UserError(f"model.reference={path}: sigma must be symmetric")
+        raise UserError(f"{given}: sigma must be symmetric")
     smallest = float(torch.linalg.eigvalsh(torch.from_numpy(covariance)).min())
     if smallest < -1e-6 * scale * len(covariance):
-        raise UserError(
-            f"model.reference={path}: sigma must be positive semi-definite; its smallest eigenvalue is {smallest:.3g}"
-        )
+        raise UserError(f"{given}: sigma must be positive semi-definite; its smallest eigenvalue is {smallest:.3g}")
