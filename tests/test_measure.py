@@ -21,6 +21,7 @@ from bdia_edm.measure import MEASURING_DETECTORS
 from bdia_edm.metrics.frechet import frechet_distance
 from bdia_edm.metrics.reference import read_reference
 from bdia_edm.resources import load_detector
+from tests.detector_files import write_dinov2
 from tests.foreign_images import made_pixels, write_folder, write_npz, write_zip
 from tests.test_statistics import statistics_of
 
@@ -251,3 +252,16 @@ def test_where_a_reference_may_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     make_reference(tmp_path / "a.npz", dest, options(detector="pixels", num=149), force=True)
     assert dest.read_bytes() != before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.npz", "b.npz", "ref.npz"]
+
+
+def test_a_reference_that_names_a_dinov2_of_some_size(tmp_path: Path) -> None:
+    """The reference says which size; the option is dinov2 for all of them."""
+    write_npz(tmp_path / "a.npz", PIXELS[:4])
+    write_dinov2(tmp_path / "dino.pth", width=64, depth=1)
+    made = options(detector="dinov2", detector_path=str(tmp_path / "dino.pth"))
+    make_reference(tmp_path / "a.npz", tmp_path / "ref.npz", made)
+    given = options(detector_path=str(tmp_path / "dino.pth"))
+    result = measure(tmp_path / "a.npz", tmp_path / "ref.npz", given)
+    assert list(result["metrics"]) == ["fd_dinov2_64"]
+    assert result["metrics"]["fd_dinov2_64"] == pytest.approx(0, abs=1e-6)
+    assert "--detector dinov2 --detector-path" in result["command"]
