@@ -12,6 +12,7 @@ import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -21,7 +22,20 @@ from bdia_edm.errors import UserError
 from bdia_edm.metrics.frechet import frechet_distance
 from bdia_edm.metrics.statistics import FeatureStatistics
 
-__all__ = ["ReferenceStatistics", "read_reference", "write_reference"]
+__all__ = ["Reference", "ReferenceStatistics", "read_reference", "write_reference"]
+
+
+class Reference(Protocol):
+    """What generated features are compared with: see ``ReferenceStatistics``."""
+
+    @property
+    def mean(self) -> NDArray[np.float64]: ...
+    @property
+    def covariance(self) -> NDArray[np.float64]: ...
+    @property
+    def checksum(self) -> str: ...
+
+    def distance(self, statistics: FeatureStatistics) -> float: ...
 
 
 @dataclass(frozen=True)
