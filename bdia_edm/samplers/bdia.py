@@ -19,7 +19,6 @@ gamma from 0.1 to 1:
 
 from __future__ import annotations
 
-
 from torch import Tensor
 
 from bdia_edm.samplers.denoising import BatchDenoiser, gradient
