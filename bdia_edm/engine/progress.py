@@ -28,14 +28,15 @@ _SILENT = 10.0
 Say = Callable[[str], object]
 
 
-def describe(rate: float, left: int, alive: int) -> str:
-    """'98.2 images/s, 1:05 left, 2 workers alive'."""
+def describe(rate: float, left: int, alive: int, size: int) -> str:
+    """'98.2 images/s, 1:05 left, 2 of 2 workers alive'; a single worker is not counted."""
     parts = [f"{rate:.{1 if rate < 100 else 0}f} images/s"]
     if left and rate > 0:
         minutes, seconds = divmod(round(left / rate), 60)
         hours, minutes = divmod(minutes, 60)
         parts.append((f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}") + " left")
-    parts.append(f"{alive} worker{'' if alive == 1 else 's'} alive")
+    if size > 1:
+        parts.append(f"{alive} of {size} workers alive")
     return ", ".join(parts)
 
 
@@ -99,7 +100,7 @@ class Progress:
         made = self._board.add(MADE, 0)
         done = self._board.add(FOUND, 0) + made
         rate = made / max(time.monotonic() - self._start, 1e-9)
-        state = describe(rate, self._total - done, self._count_alive())
+        state = describe(rate, self._total - done, self._count_alive(), self._board.size)
         if self._bar is not None:
             self._bar.n = done
             self._bar.set_postfix_str(state)
