@@ -161,6 +161,7 @@ class _Options:
     batch_size: int
     block_size: int
     device: str
+    workers: int | str
     results_dir: str
     save_images: str
     keep_features: bool
@@ -168,6 +169,8 @@ class _Options:
     def __post_init__(self) -> None:
         require(self.batch_size >= 1, "batch_size", self.batch_size, "at least 1")
         require(self.block_size >= 1, "block_size", self.block_size, "at least 1")
+        counted = isinstance(self.workers, int) and self.workers >= 1
+        require(self.workers == "auto" or counted, "workers", self.workers, "auto or a number from 1")
         require(self.save_images in ("none", "npz", "png"), "save_images", self.save_images, "one of none, npz, png")
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -17,23 +17,27 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationKeyError, MissingMandatoryValue, OmegaConfBaseException
 
 from bdia_edm.cards import conf_folder, model_list
+from bdia_edm.engine.workers import is_leader, leave
 from bdia_edm.errors import UserError
+from bdia_edm.interruption import Interrupted, interruptible, quoted_status
 
 __all__ = ["compose_values", "plain_values", "run_command", "say"]
 
 _FULL_ERROR = "HYDRA_FULL_ERROR"
+_LEADER_FIRST = 3.0
 
 
 def say(line: str) -> None:
-    """A line for the user, on stderr: stdout is for results."""
-    print(line, file=sys.stderr)
+    """A line for the user, on stderr: stdout is for results. Of several processes the leader speaks."""
+    if is_leader():
+        print(line, file=sys.stderr, flush=True)
 
 
 def run_command(config_name: str, task: Callable[[DictConfig], None]) -> None:
     """Runs ``task`` with the config that Hydra makes of conf/ and the command line.
 
-    Ends the process with status 2 and one line on stderr for a user's mistake, with 130 for Ctrl-C. Who sets
-    HYDRA_FULL_ERROR=1 gets the traceback.
+    Ends the process with status 2 and one line on stderr for a user's mistake, with 130 for Ctrl-C and 143 for
+    SIGTERM. Who sets HYDRA_FULL_ERROR=1 gets the traceback.
     """
     full_error = os.environ.get(_FULL_ERROR) == "1"
     # Hydra then raises what it would else print over several lines.
@@ -44,11 +48,12 @@ def run_command(config_name: str, task: Callable[[DictConfig], None]) -> None:
             task(config)
 
     try:
-        with _one_line_errors(full_error):
+        with _one_line_errors(full_error), interruptible(_say_interrupted):
             hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=config_name)(checked)()
     finally:
         if not full_error:
             del os.environ[_FULL_ERROR]
+    leave()
 
 
 @contextmanager
@@ -56,14 +61,26 @@ def _one_line_errors(full_error: bool) -> Iterator[None]:
     """Ends the process on an error that is the user's; around the task too, since Hydra adds lines of its own."""
     try:
         yield
-    except KeyboardInterrupt:
-        say("interrupted; what is finished is kept, and the same command goes on from there")
-        sys.exit(128 + signal.SIGINT)
+    except Interrupted as interrupted:
+        _say_interrupted()
+        sys.exit(quoted_status(interrupted.number))
     except (UserError, HydraException, OmegaConfBaseException, OSError) as error:
         if full_error:
             raise
-        say(f"error: {error if isinstance(error, UserError) else _explain(error)}")
+        _say_error(str(error) if isinstance(error, UserError) else _explain(error))
         sys.exit(2)
+
+
+def _say_interrupted() -> None:
+    say("interrupted; what is finished is kept, and the same command goes on from there")
+
+
+def _say_error(message: str) -> None:
+    if not is_leader():
+        # Where the leader meets the same error it speaks, and this process is ended before it can repeat it.
+        time.sleep(_LEADER_FIRST)
+        message = f"rank {os.environ['RANK']}: {message}"
+    print(f"error: {message}", file=sys.stderr, flush=True)
 
 
 def compose_values(overrides: Sequence[str]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from omegaconf import DictConfig
 
 from bdia_edm.cards import read_config
 from bdia_edm.command import plain_values, run_command, say
+from bdia_edm.engine.workers import is_leader
 from bdia_edm.errors import UserError
 from bdia_edm.report.comparison import side_by_side, write_comparison
 from bdia_edm.runs import Run
@@ -65,6 +66,8 @@ def _compare(config: DictConfig) -> None:
     for number, run in enumerate(runs, 1):
         say(f"[{number}/{len(runs)}] {run.command}")
         records.append(run.finish(say))
+    if not is_leader():
+        return
     folder = Path(str(values["results_dir"]))
     text = write_comparison(records, folder, "comparison")
     side_by_side([(run.folder, record) for run, record in zip(runs, records, strict=True)], folder / "side_by_side.png")

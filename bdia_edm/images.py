@@ -43,9 +43,12 @@ class ImageFolder:
         if self.kind == "npz":
             self.path.mkdir(parents=True, exist_ok=True)
             partial = self.path / f"{block.index:05d}.{os.getpid()}.partial"
-            with partial.open("wb") as file:
-                np.savez_compressed(file, arr_0=images, labels=labels, seeds=np.array(block.seeds))
-            partial.replace(self._npz(block))
+            try:
+                with partial.open("wb") as file:
+                    np.savez_compressed(file, arr_0=images, labels=labels, seeds=np.array(block.seeds))
+                partial.replace(self._npz(block))
+            finally:
+                partial.unlink(missing_ok=True)
         elif self.kind == "png":
             for seed, image in zip(block.seeds, images, strict=True):
                 self._png(seed).parent.mkdir(parents=True, exist_ok=True)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import NamedTuple, cast
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from bdia_edm.cards import PACKAGE, DetectorCard, MixtureCard, NetworkCard, RemoteFile
@@ -22,7 +24,7 @@ from bdia_edm.metrics.detectors import Detector, NetworkDetector, PixelDetector
 from bdia_edm.metrics.digits_detector import DigitsDetector
 from bdia_edm.metrics.dinov2 import dinov2_name, dinov2_network
 from bdia_edm.metrics.inception import ScriptedFeatures, inception_network
-from bdia_edm.metrics.reference import ReferenceStatistics, read_reference
+from bdia_edm.metrics.reference import Reference, ReferenceStatistics, read_reference
 from bdia_edm.metrics.statistics import FeatureStatistics
 from bdia_edm.models.gaussian_mixture import GaussianMixture
 from bdia_edm.models.preconditioning import PRECONDITIONINGS, Denoiser
@@ -120,7 +122,7 @@ def _detector_network(name: str, path: Path, device: torch.device) -> nn.Module:
 
 
 @lru_cache(maxsize=2)
-def load_reference(card: NetworkCard | MixtureCard, detector: Detector) -> ReferenceStatistics:
+def load_reference(card: NetworkCard | MixtureCard, detector: Detector) -> Reference:
     """The data's statistics in the detector's features.
 
     Raises:
@@ -128,18 +130,42 @@ def load_reference(card: NetworkCard | MixtureCard, detector: Detector) -> Refer
     """
     assert card.reference is not None  # a config without one is refused
     if isinstance(card, MixtureCard) and card.reference == "exact":
-        return _exact_reference(card, detector)
+        return _ExactReference(card, detector)
     sha256 = card.reference_sha256 if isinstance(card, NetworkCard) else None
     return read_reference(locate(card.reference, sha256, "model.reference"), detector.name, detector.num_features)
 
 
-def _exact_reference(card: MixtureCard, detector: Detector) -> ReferenceStatistics:
-    mixture = cast(GaussianMixture, load_denoiser(card, torch.device("cpu")).denoiser)
-    statistics = FeatureStatistics(detector.num_features)
-    for samples in mixture.exact_samples(card.reference_samples).split(1000):
-        statistics.add(detector(to_uint8(samples)).cpu().numpy())
-    mean, covariance = statistics.mean_and_covariance()
-    return ReferenceStatistics(mean, covariance, hashlib.sha256(mean.tobytes() + covariance.tobytes()).hexdigest())
+class _ExactReference:
+    """The statistics of a mixture's exact samples, computed when they are first asked for.
+
+    Of a run's workers only the one that measures does so; for all of them the checksum is that of what they are
+    computed from.
+    """
+
+    def __init__(self, card: MixtureCard, detector: Detector) -> None:
+        self._card, self._detector = card, detector
+        source = f"exact {load_denoiser(card, torch.device('cpu')).checksum} {card.reference_samples} "
+        self.checksum = hashlib.sha256((source + detector.checksum).encode()).hexdigest()
+
+    @property
+    def mean(self) -> NDArray[np.float64]:
+        return self._statistics.mean
+
+    @property
+    def covariance(self) -> NDArray[np.float64]:
+        return self._statistics.covariance
+
+    def distance(self, statistics: FeatureStatistics) -> float:
+        return self._statistics.distance(statistics)
+
+    @cached_property
+    def _statistics(self) -> ReferenceStatistics:
+        mixture = cast(GaussianMixture, load_denoiser(self._card, torch.device("cpu")).denoiser)
+        statistics = FeatureStatistics(self._detector.num_features)
+        for samples in mixture.exact_batches(self._card.reference_samples):
+            statistics.add(self._detector(to_uint8(samples)).cpu().numpy())
+        mean, covariance = statistics.mean_and_covariance()
+        return ReferenceStatistics(mean, covariance, self.checksum)
 
 
 def locate(path: str, sha256: str | None = None, option: str = "model") -> Path:

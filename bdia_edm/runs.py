@@ -1,52 +1,44 @@
 """A run: from a config to its record.
 
-What is wrong is found in ``Run.prepare``, before the first image; ``Run.finish`` then makes the blocks that are not
-there yet and ends in the record. The folder's name comes from what the images and figures depend on (never from the
-clock), so a restart finds what is done and a changed config never mixes with it.
+What is wrong is found in ``Run.prepare``, before the first image; ``Run.finish`` then has the blocks made that are
+not there yet, by this process or by several, and ends in the record. The folder's name comes from what the images
+and figures depend on (never from the clock), so a restart finds what is done and a changed config never mixes with it.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import os
-import platform
 import shutil
-import sys
 import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, version
+from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
 
-import numpy as np
 import torch
-from torch import nn
-from tqdm import tqdm
 
+from bdia_edm.block_folder import BlockFolder
 from bdia_edm.cards import RunConfig
 from bdia_edm.engine.plan import Block, cut_into_blocks, format_seeds
-from bdia_edm.engine.precision import choose_device, describe_precision, fix_precision
-from bdia_edm.engine.shards import Shard, ShardError, read_shard, write_shard
-from bdia_edm.engine.worker import Worker
+from bdia_edm.engine.precision import choose_device, fix_precision
+from bdia_edm.engine.workers import Board, join, launched_ranks, wait_until
 from bdia_edm.errors import UserError
-from bdia_edm.images import ImageFolder
-from bdia_edm.metrics.detectors import Detector, distance_name
-from bdia_edm.metrics.reference import ReferenceStatistics
-from bdia_edm.metrics.statistics import FeatureStatistics
+from bdia_edm.launch import launch
+from bdia_edm.metrics.detectors import Detector
+from bdia_edm.metrics.reference import Reference
 from bdia_edm.models.preconditioning import Denoiser
-from bdia_edm.report.comparison import PREVIEW
-from bdia_edm.report.pictures import write_grid
-from bdia_edm.report.records import Record, read_record, write_record
+from bdia_edm.report.records import Record, read_record
 from bdia_edm.resources import fetch_files, load_denoiser, load_detector, load_reference
+from bdia_edm.run_lock import locked
+from bdia_edm.run_state import Plan, plan_kept
 from bdia_edm.samplers.denoising import BatchDenoiser
+from bdia_edm.teamwork import announce_end, follow, lead
 
-__all__ = ["GRID", "Run"]
+__all__ = ["Run"]
 
-GRID = "grid.png"
+_OVER = "over"
 
 Say = Callable[[str], object]
 
@@ -59,7 +51,7 @@ class Run:
     command: str
     denoiser: Denoiser
     detector: Detector | None
-    reference: ReferenceStatistics | None
+    reference: Reference | None
     device: torch.device
     checksums: dict[str, str]
 
@@ -89,6 +81,7 @@ class Run:
             reference = load_reference(config.model, detector)
             checksums |= {"detector": detector.checksum, "reference": reference.checksum}
         run = cls(config, command, denoiser, detector, reference, device, checksums)
+        _check_workers(run)
         _require_writable(Path(config.results_dir))
         return run
 
@@ -116,126 +109,95 @@ class Run:
         name = f"{self.config.model.name}-{sampler.name}-{sampler.num_steps}steps-{digest}"
         return Path(self.config.results_dir) / name
 
+    @property
+    def block_folder(self) -> BlockFolder:
+        """Where the run's blocks are."""
+        return BlockFolder(self.folder, self.identity, self.config.save_images)
+
+    @cached_property
+    def blocks(self) -> list[Block]:
+        """The run's seeds, cut."""
+        return cut_into_blocks(self.config.seeds, self.config.block_size)
+
+    @property
+    def num_workers(self) -> int:
+        """How many processes of this machine work on it, where torchrun has not started any."""
+        if isinstance(self.config.workers, int):
+            return self.config.workers
+        return torch.cuda.device_count() if self.device.type == "cuda" else 1
+
     def finish(self, say: Say) -> Record:
-        """The run's record; what is not done yet is done first.
+        """The run's record; what is not done yet is done first, by all workers.
 
         Args:
-            say: takes lines for the user.
+            say: takes lines for the user; those of workers in processes of their own go to stderr.
 
         Raises:
-            UserError: an image is not finite, or the disk does not take the results.
+            UserError: an image is not finite, the disk does not take the results, or a worker dies again and again.
         """
-        record = read_record(self.folder)
-        images = ImageFolder(self.folder / "images", self.config.save_images)
-        blocks = cut_into_blocks(self.config.seeds, self.config.block_size)
-        shards = self.folder / "shards"
-        kept = not self.config.keep_features or all(_shard_path(shards, block).is_file() for block in blocks)
-        if record is not None and kept and all(images.holds(block) for block in blocks):
+        started = launched_ranks() is not None
+        board = join(self.device).new_board() if started else Board()
+        if board.rank:
+            return self._follow(board)
+        try:
+            record = self._finish(board, say, alone=not started)
+        except UserError as error:
+            board.fail(str(error))
+            board.post(_OVER)
+            raise
+        announce_end(board, record)
+        return record
+
+    def cannot_write(self, error: OSError) -> str:
+        """What to say where the disk does not take the results."""
+        return f"{self.folder}: cannot write there: {error}; what is finished is kept"
+
+    def _finish(self, board: Board, say: Say, alone: bool) -> Record:
+        if (record := self._finished()) is not None:
             say(f"done before: {self.folder}")
             return record
         try:
-            shards.mkdir(parents=True, exist_ok=True)
-            self._sample(blocks, shards, images, say)
-            record = self._conclude(blocks, shards)
+            with locked(self.folder, say):
+                # Who held the lock before may have finished it.
+                if (record := self._finished()) is not None:
+                    say(f"done before: {self.folder}")
+                    return record
+                workers = self.num_workers if alone else board.size
+                total, found = len(self.config.seeds), self.block_folder.found(self.blocks)
+                with plan_kept(self.folder, Plan(total, self.config.block_size, found, workers, self.command)):
+                    if alone and workers > 1:
+                        record = launch(self.config.source, self.command, workers)
+                    else:
+                        record = lead(self, board, say)
+                    if not self.config.keep_features:
+                        shutil.rmtree(self.block_folder.shards)
         except OSError as error:
-            raise UserError(f"{self.folder}: cannot write there: {error}; what is finished is kept") from error
-        if not self.config.keep_features:
-            shutil.rmtree(shards)
+            raise UserError(self.cannot_write(error)) from error
         say(f"written: {self.folder}")
         return record
 
-    def _sample(self, blocks: list[Block], shards: Path, images: ImageFolder, say: Say) -> None:
-        worker = Worker(
-            denoiser=self.denoiser,
-            sampler=self.config.sampler,
-            detector=self.detector,
-            device=self.device,
-            batch_size=self.config.batch_size,
-            class_idx=self.config.class_idx,
-            keep_images=self.config.save_images != "none",
-        )
-        todo = [block for block in blocks if not (images.holds(block) and self._shard_is_good(shards, block, say))]
-        total, left = len(self.config.seeds), sum(len(block.seeds) for block in todo)
-        if left < total:
-            say(f"resuming: {total - left} of {total} images are done")
-        # Without a terminal a bar would fill a log file with lines.
-        interval = 0.1 if sys.stderr.isatty() else 30
-        title = f"{self.config.sampler.name} {self.config.sampler.num_steps} steps"
-        with tqdm(total=total, initial=total - left, unit="images", desc=title, mininterval=interval) as bar:
-            for block in todo:
-                shard, pixels = worker.run(block, bar.update)
-                if pixels is not None:
-                    images.write(block, pixels, shard.labels)
-                # Last: a block counts as finished when its shard is there.
-                write_shard(_shard_path(shards, block), shard, self.identity)
+    def _finished(self) -> Record | None:
+        """The record, where everything that was asked for is there with it."""
+        record, folder = read_record(self.folder), self.block_folder
+        kept = not self.config.keep_features or all(folder.path(block).is_file() for block in self.blocks)
+        return record if kept and all(folder.images.holds(block) for block in self.blocks) else None
 
-    def _shard_is_good(self, shards: Path, block: Block, say: Say) -> bool:
+    def _follow(self, board: Board) -> Record:
         try:
-            self._read(shards, block)
-        except FileNotFoundError:
-            return False
-        except ShardError as error:
-            say(f"{_shard_path(shards, block)}: {error}; made again")
-            return False
-        return True
-
-    def _read(self, shards: Path, block: Block) -> Shard:
-        return read_shard(_shard_path(shards, block), self.identity, len(block.seeds))
-
-    def _conclude(self, blocks: list[Block], shards: Path) -> Record:
-        """Reads the shards in block order, writes the pictures and, last, the record."""
-        statistics = FeatureStatistics(self.detector.num_features) if self.detector is not None else None
-        evaluations, seconds = 0, 0.0
-        preview: list[np.ndarray] = []
-        labels: list[np.ndarray] = []
-        for block in blocks:
-            shard = self._read(shards, block)
-            if statistics is not None:
-                statistics.add(shard.features)
-            preview.append(shard.preview)
-            labels.append(shard.labels[: len(shard.preview)])
-            evaluations += shard.evaluations
-            seconds += shard.seconds
-        shown = np.concatenate(preview)
-        write_grid(self.folder / GRID, shown)
-        partial = self.folder / f"{PREVIEW}.{os.getpid()}.partial"
-        with partial.open("wb") as file:
-            seeds = np.array(self.config.seeds[: len(shown)])
-            np.savez(file, arr_0=shown, labels=np.concatenate(labels), seeds=seeds)
-        partial.replace(self.folder / PREVIEW)
-        metrics: dict[str, float] = {}
-        if self.detector is not None and self.reference is not None and statistics is not None:
-            metrics[distance_name(self.detector.name)] = self.reference.distance(statistics)
-        num = len(self.config.seeds)
-        record: Record = {
-            "model": self.config.model.name,
-            "sampler": {"name": self.config.sampler.name, **asdict(self.config.sampler)},
-            "seeds": format_seeds(self.config.seeds),
-            "class_idx": self.config.class_idx,
-            "num_images": num,
-            "nfe": _whole(evaluations / num),
-            "detector": self.config.detector.name,
-            "metrics": metrics,
-            "images_per_second": num / seconds,
-            "seconds": seconds,
-            "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-            "command": self.command,
-            "device": _describe_device(self.device),
-            "precision": describe_precision(cast(nn.Module, self.denoiser), self.device),
-            "checksums": self.checksums,
-            "versions": _versions(),
-            "config": self.config.source,
-        }
-        write_record(self.folder, record)
-        return record
+            return follow(self, board)
+        except UserError:
+            # Whoever started the processes ends them all when one ends so; the leader is to speak first.
+            wait_until(lambda: board.read(_OVER) is not None)
+            time.sleep(1)
+            raise
 
 
-def _shard_path(shards: Path, block: Block) -> Path:
-    return shards / f"{block.index:05d}.npz"
-
-
-def _whole(number: float) -> int | float:
-    return int(number) if number == int(number) else number
+def _check_workers(run: Run) -> None:
+    chosen, started = run.config.workers, launched_ranks()
+    if started is not None and chosen not in ("auto", started):
+        raise UserError(f"workers={chosen}: {started} were started already (WORLD_SIZE); leave workers out")
+    if started is None and run.device.type == "cuda" and run.num_workers > torch.cuda.device_count():
+        raise UserError(f"workers={chosen}: each takes a GPU, and PyTorch finds {torch.cuda.device_count()} here")
 
 
 def _check_class(class_idx: int, label_dim: int) -> None:
@@ -254,27 +216,3 @@ def _require_writable(folder: Path) -> None:
         raise UserError(
             f"results_dir={folder}: cannot be written ({error.strerror}); give a folder that can"
         ) from error
-
-
-def _describe_device(device: torch.device) -> dict[str, Any]:
-    if device.type == "cuda":
-        return {"type": "cuda", "name": torch.cuda.get_device_name(device)}
-    return {"type": "cpu", "name": _processor(), "cores": os.cpu_count()}
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
-
-
-def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for name in ("bdia_edm", "torch", "numpy", "scipy", "hydra-core", "torch-fidelity"):
-        # From a checkout on the path, without an installation, a version can be unknown.
-        with contextlib.suppress(PackageNotFoundError):
-            found[name] = version(name)
-    return found

@@ -13,6 +13,7 @@ from omegaconf import DictConfig
 
 from bdia_edm.cards import read_config
 from bdia_edm.command import plain_values, run_command, say
+from bdia_edm.engine.workers import is_leader
 from bdia_edm.report.records import to_json
 from bdia_edm.runs import Run
 
@@ -28,8 +29,9 @@ def _sample(config: DictConfig) -> None:
     hydra_config = HydraConfig.get()
     run = Run.prepare(read_config(plain_values(config)), sample_command(list(hydra_config.overrides.task)))
     record = run.finish(say)
-    # One record is for reading; those of a sweep are one a line.
-    print(to_json(record, indent=None if hydra_config.mode == RunMode.MULTIRUN else 2), flush=True)
+    if is_leader():
+        # One record is for reading; those of a sweep are one a line.
+        print(to_json(record, indent=None if hydra_config.mode == RunMode.MULTIRUN else 2), flush=True)
 
 
 def main() -> None:

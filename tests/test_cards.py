@@ -36,6 +36,7 @@ CONFIG: dict[str, Any] = {
     "batch_size": 1,
     "block_size": 1,
     "device": "cpu",
+    "workers": "auto",
     "results_dir": "runs",
     "save_images": "none",
     "keep_features": False,

@@ -1,6 +1,8 @@
 """The worker: samples a block of seeds batch by batch and takes features, all on the device.
 
-Nothing is read back from the device until the block is done, so a GPU never waits for the host between batches.
+Nothing is read back from the device until the block is done, so a GPU never waits for the host between batches. Where
+a batch does not fit the device's memory, its block is made again in batches of half the size, and so are all later
+ones.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from bdia_edm.engine.diagnosis import Bind, describe_first_fault
 from bdia_edm.engine.plan import Block, format_seeds
 from bdia_edm.engine.random_streams import RandomStreams
 from bdia_edm.engine.shards import Shard
@@ -42,6 +45,7 @@ def sample_images(
     seeds: Sequence[int],
     class_idx: int | None = None,
     device: torch.device | str = "cpu",
+    bind: Bind = BatchDenoiser,
 ) -> tuple[Tensor, Tensor, int]:
     """One batch of images, each from its own seed.
 
@@ -50,6 +54,7 @@ def sample_images(
         sampler: how to sample.
         seeds: one per image.
         class_idx: the class of all images; None draws one for each where the network has classes.
+        bind: makes what the sampler sees of the network; for those who watch it.
 
     Returns:
         The images (N, C, H, W) float64 in about [-1, 1], their class indices (N,) (-1: unconditional), and the
@@ -66,18 +71,21 @@ def sample_images(
         if class_idx is not None:
             labels = torch.full_like(labels, class_idx)
         one_hot = functional.one_hot(labels, denoiser.label_dim).to(torch.float32)
-    counted = BatchDenoiser(denoiser, one_hot)
+    counted = bind(denoiser, one_hot)
     images = sampler.sample(counted, latents, streams.noise)
     return images, labels, counted.nfe
 
 
-@dataclass(frozen=True)
+Say = Callable[[str], object]
+
+
+@dataclass
 class Worker:
     """What a worker needs for every block.
 
     Attributes:
         denoiser, detector: on ``device``.
-        batch_size: images sampled at once.
+        batch_size: images sampled at once; halved where the device's memory does not hold them.
         keep_images: whether ``run`` returns the pixels of all images.
     """
 
@@ -89,16 +97,44 @@ class Worker:
     class_idx: int | None = None
     keep_images: bool = False
 
-    @torch.inference_mode()
-    def run(self, block: Block, progress: Callable[[int], object]) -> tuple[Shard, NDArray[np.uint8] | None]:
+    def run(
+        self, block: Block, progress: Callable[[int], object], say: Say = print
+    ) -> tuple[Shard, NDArray[np.uint8] | None]:
         """The block's shard, and its images (n, H, W, C) where they are to be kept.
 
         Args:
-            progress: called with the number of images of every batch.
+            progress: called with the number of images of every batch; with a negative one where a block is begun
+                again.
+            say: takes lines for the user.
 
         Raises:
-            UserError: an image is not finite; the message names the seeds.
+            UserError: an image is not finite (the message names the seeds and the step), or the device's memory does
+                not hold a batch of one.
         """
+        while True:
+            counted: list[int] = []
+
+            def count(num: int, counted: list[int] = counted) -> None:
+                counted.append(num)
+                progress(num)
+
+            try:
+                return self._run(block, count)
+            except torch.OutOfMemoryError:
+                if self.batch_size == 1:
+                    raise UserError("batch_size=1: the device's memory does not hold a single image") from None
+            # Only now, without the error that holds on to its tensors, is the memory free.
+            self._halve(say)
+            progress(-sum(counted))
+
+    def _halve(self, say: Say) -> None:
+        whole, self.batch_size = self.batch_size, self.batch_size // 2
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        say(f"batch_size={whole}: more than the device's memory holds; going on with {self.batch_size}")
+
+    @torch.inference_mode()
+    def _run(self, block: Block, progress: Callable[[int], object]) -> tuple[Shard, NDArray[np.uint8] | None]:
         start = time.perf_counter()
         features: list[Tensor] = []
         pixels: list[Tensor] = []
@@ -138,4 +174,11 @@ class Worker:
         bad = [seed for seed, good in zip(block.seeds, finite.tolist(), strict=True) if not good]
         if bad:
             shown = format_seeds(bad[:8]) + (" and more" if len(bad) > 8 else "")
-            raise UserError(f"seeds {shown}: {len(bad)} of {len(finite)} images of the block are not finite")
+            first = int(finite.to(torch.uint8).argmin()) // self.batch_size * self.batch_size
+            batch = block.seeds[first : first + self.batch_size]
+
+            def sample(bind: Bind) -> Tensor:
+                return sample_images(self.denoiser, self.sampler, batch, self.class_idx, self.device, bind)[0]
+
+            fault = describe_first_fault(sample, self.sampler.num_steps)
+            raise UserError(f"seeds {shown}: {len(bad)} of {len(finite)} images of the block are not finite; {fault}")

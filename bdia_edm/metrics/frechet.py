@@ -14,6 +14,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from bdia_edm.metrics.one_thread import one_thread
+
 __all__ = ["frechet_distance"]
 
 
@@ -26,13 +28,18 @@ def frechet_distance(
         mean1, mean2: (F,).
         cov1, cov2: (F, F), symmetric positive semi-definite; singular ones are handled exactly.
     """
-    s1, s2 = (torch.from_numpy(np.asarray(cov, dtype=np.float64)) for cov in (cov1, cov2))
+    # Copies: libraries may round unaligned memory differently.
+    s1, s2 = (torch.tensor(np.asarray(cov, dtype=np.float64)) for cov in (cov1, cov2))
+    with one_thread():
+        return _distance(torch.tensor(np.asarray(mean1, np.float64) - np.asarray(mean2, np.float64)), s1, s2)
+
+
+def _distance(difference: Tensor, s1: Tensor, s2: Tensor) -> float:
     f1, f2 = _factor(s1), _factor(s2)
     # The thinner factor keeps the null space of a singular covariance out of the eigenvalues, where its rounding
     # errors would come in under a square root.
     product = f1.T @ s2 @ f1 if f1.shape[1] <= f2.shape[1] else f2.T @ s1 @ f2
     trace_of_root = torch.linalg.eigvalsh(product).clip(min=0).sqrt().sum()
-    difference = torch.from_numpy(np.asarray(mean1, dtype=np.float64) - np.asarray(mean2, dtype=np.float64))
     return float(difference @ difference + s1.trace() + s2.trace() - 2 * trace_of_root)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -22,7 +22,20 @@ from bdia_edm.errors import UserError
 from bdia_edm.metrics.frechet import frechet_distance
 from bdia_edm.metrics.statistics import FeatureStatistics
 
-__all__ = ["ReferenceStatistics", "read_reference", "reference_detector", "write_reference"]
+__all__ = ["Reference", "ReferenceStatistics", "read_reference", "reference_detector", "write_reference"]
+
+
+class Reference(Protocol):
+    """What generated features are compared with: see ``ReferenceStatistics``."""
+
+    @property
+    def mean(self) -> NDArray[np.float64]: ...
+    @property
+    def covariance(self) -> NDArray[np.float64]: ...
+    @property
+    def checksum(self) -> str: ...
+
+    def distance(self, statistics: FeatureStatistics) -> float: ...
 
 
 @dataclass(frozen=True)

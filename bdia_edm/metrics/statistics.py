@@ -8,7 +8,10 @@ that shift the covariance of features with a large mean would lose digits.
 from __future__ import annotations
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+
+from bdia_edm.metrics.one_thread import one_thread
 
 __all__ = ["FeatureStatistics"]
 
@@ -60,4 +63,8 @@ class FeatureStatistics:
         rows = self._pending[: self._num_pending]
         shift = rows.mean(axis=0) if self._shift is None else self._shift
         centred = rows - shift
-        return shift, self._sum + centred.sum(axis=0), self._outer + centred.T @ centred
+        with one_thread():
+            # A tensor of its own: libraries may round unaligned memory differently.
+            copied = torch.tensor(centred)
+            product = (copied.T @ copied).numpy()
+        return shift, self._sum + centred.sum(axis=0), self._outer + product

@@ -11,6 +11,7 @@ Karras et al. 2022 (arXiv 2206.00364), appendix B.3, has the case s_k = 0.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
@@ -65,8 +66,15 @@ class GaussianMixture(nn.Module):
 
     def exact_samples(self, num: int, seed: int = 0) -> Tensor:
         """Samples of the mixture itself, (num, C, H, W) float64 on the CPU."""
+        return torch.cat(list(self.exact_batches(num, seed)))
+
+    def exact_batches(self, num: int, seed: int = 0) -> Iterator[Tensor]:
+        """The same samples in batches, (1024 or fewer, C, H, W), without all of them in memory."""
         generator = torch.Generator().manual_seed(seed)
-        k = torch.multinomial(self.weights.cpu(), num, replacement=True, generator=generator)
-        normal = torch.randn(num, self.means.shape[1], generator=generator, dtype=torch.float64)
-        samples = self.means.cpu()[k] + self.deviations.cpu()[k, None] * normal
-        return samples.reshape(num, self.img_channels, self.img_resolution, self.img_resolution)
+        means, deviations = self.means.cpu(), self.deviations.cpu()
+        drawn = torch.multinomial(self.weights.cpu(), num, replacement=True, generator=generator)
+        # PyTorch draws normals by 16, so batches of a multiple of 16 are the stream of one large draw.
+        for k in drawn.split(1024):
+            normal = torch.randn(len(k), means.shape[1], generator=generator, dtype=torch.float64)
+            samples = means[k] + deviations[k, None] * normal
+            yield samples.reshape(len(k), self.img_channels, self.img_resolution, self.img_resolution)

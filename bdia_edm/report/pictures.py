@@ -29,8 +29,11 @@ def save_png(path: Path, picture: Pixels) -> None:
     """A picture (H, W, 1 or 3) as a PNG, whole or not at all; other numbers of channels show the first."""
     partial = path.with_name(path.name + ".partial")
     pixels = picture if picture.shape[2] == 3 else picture[:, :, 0]
-    Image.fromarray(pixels).save(partial, format="png")
-    partial.replace(path)
+    try:
+        Image.fromarray(pixels).save(partial, format="png")
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def write_grid(path: Path, images: Pixels, columns: int = 8) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -158,7 +157,7 @@ def ablation(
         return (rate + s_derivative(t) / s(t)) * x - rate * s(t) * denoiser(x / s(t), sigma(t))
 
     x = latents.to(torch.float64) * (sigma(time_steps[0]) * s(time_steps[0]))
-    for i, (t, t_next) in enumerate(pairwise(time_steps)):
+    for i, (t, t_next) in enumerate(denoiser.steps(time_steps)):
         t_hat = t
         if S_churn > 0:
             assert noise is not None

@@ -19,8 +19,6 @@ gamma from 0.1 to 1:
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 from torch import Tensor
 
 from bdia_edm.samplers.denoising import BatchDenoiser, gradient
@@ -58,7 +56,7 @@ def bdia(
         The images, (N, C, H, W) float64.
     """
     older: tuple[Tensor, Tensor, Tensor] | None = None
-    for t, t_next in pairwise(time_steps):
+    for t, t_next in denoiser.steps(time_steps):
         d = gradient(denoiser, x, t)
         forward = integrator(denoiser, x, d, t, t_next)
         corrected = x

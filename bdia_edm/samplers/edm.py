@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from itertools import pairwise
 
 from torch import Tensor
 
@@ -46,7 +45,7 @@ def edm(
         The images, (N, C, H, W) float64.
     """
     num_steps = len(time_steps) - 1
-    for t, t_next in pairwise(time_steps):
+    for t, t_next in denoiser.steps(time_steps):
         t_hat = t
         if S_churn > 0:
             assert noise is not None

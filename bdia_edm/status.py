@@ -1,0 +1,132 @@
+"""python -m bdia_edm.status RESULTS_DIR: how far every run in it is, read from its files alone.
+
+Nothing is written, and the runs are not disturbed: it works from another machine and where nothing can be written.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import click
+
+from bdia_edm.block_folder import SHARDS
+from bdia_edm.errors import UserError
+from bdia_edm.report.records import RECORD, read_record
+from bdia_edm.run_lock import is_locked
+from bdia_edm.run_state import PLAN, read_error, read_plan
+
+__all__ = ["RunStatus", "find_runs", "main"]
+
+
+@dataclass(frozen=True)
+class RunStatus:
+    """One run.
+
+    Attributes:
+        name: its folder, from the results folder on.
+        state: 'done', 'running', 'interrupted' (the same command goes on with it) or 'failed'.
+        done, total: images; total is None where the run's plan cannot be read.
+        workers: how many work on it or did.
+        rate: images per second; of a finished run, per second of one worker's work.
+        seconds_left: of a running one, at that rate.
+        error: what ended a failed one.
+    """
+
+    name: str
+    state: str
+    done: int
+    total: int | None = None
+    workers: int | None = None
+    rate: float | None = None
+    seconds_left: float | None = None
+    error: str | None = None
+
+
+def find_runs(results_dir: Path) -> list[RunStatus]:
+    """Every run in ``results_dir`` and below, by name."""
+    found = {path for path, _, files in os.walk(results_dir) if {RECORD, PLAN} & set(files)}
+    return [_look_at(Path(path), Path(path).relative_to(results_dir)) for path in sorted(found)]
+
+
+def _look_at(folder: Path, name: Path) -> RunStatus:
+    running, error, plan = is_locked(folder), read_error(folder), read_plan(folder)
+    try:
+        record = read_record(folder)
+    except UserError as damage:
+        return RunStatus(str(name), "failed", 0, error=str(damage))
+    if record is not None and not running and error is None:
+        num, workers = int(record["num_images"]), record.get("workers", 1)
+        return RunStatus(str(name), "done", num, num, workers, float(record["images_per_second"]))
+    state = "running" if running else "interrupted" if error is None else "failed"
+    if plan is None:
+        return RunStatus(str(name), state, 0, error=error)
+    shards = list(_shards(folder))
+    done = sum(min(plan.block_size, plan.total - index * plan.block_size) for index, _ in shards)
+    rate = left = None
+    if running and done > plan.found:
+        # Both times are the file system's own.
+        elapsed = max(when for _, when in shards) - (folder / PLAN).stat().st_mtime
+        rate = (done - plan.found) / max(elapsed, 1e-3)
+        left = (plan.total - done) / rate
+    return RunStatus(str(name), state, done, plan.total, plan.workers, rate, left, None if running else error)
+
+
+def _shards(folder: Path) -> Iterator[tuple[int, float]]:
+    """The index and the time of every shard."""
+    try:
+        entries = list(os.scandir(folder / SHARDS))
+    except OSError:
+        return
+    for entry in entries:
+        stem, _, suffix = entry.name.partition(".")
+        if stem.isdigit() and suffix == "npz":
+            yield int(stem), entry.stat().st_mtime
+
+
+def _table(runs: list[RunStatus]) -> str:
+    head = ("run", "state", "done", "total", "workers", "images/s", "left", "error")
+    rows = [head, *(_row(run) for run in runs)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(head) - 1)]
+    return "\n".join(
+        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]).rstrip()
+        for row in rows
+    )
+
+
+def _row(run: RunStatus) -> tuple[str, ...]:
+    left = "" if run.seconds_left is None else f"{round(run.seconds_left)} s"
+    rate = "" if run.rate is None else f"{run.rate:.4g}"
+    return (
+        run.name,
+        run.state,
+        str(run.done),
+        "?" if run.total is None else str(run.total),
+        "" if run.workers is None else str(run.workers),
+        rate,
+        left,
+        run.error or "",
+    )
+
+
+@click.command()
+@click.argument("results_dir", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="one JSON list instead of the table")
+def main(results_dir: Path, as_json: bool) -> None:
+    """Shows every run in RESULTS_DIR and below: done, running, interrupted or failed, and how far it is."""
+    runs = find_runs(results_dir)
+    if as_json:
+        click.echo(json.dumps([asdict(run) for run in runs], indent=2))
+    elif runs:
+        click.echo(_table(runs))
+    else:
+        click.echo(f"error: {results_dir}: no runs in it or below; bdia_edm.sample starts them", err=True)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

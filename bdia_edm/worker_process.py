@@ -1,0 +1,75 @@
+"""The process of one of a run's workers, as ``bdia_edm.launch`` starts it.
+
+Importing PyTorch takes seconds; what a signal does, and that this process ends with the launcher, is settled before.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+__all__ = ["end_with", "main"]
+
+_PR_SET_PDEATHSIG = 1
+
+
+def end_with(parent: int) -> None:
+    """Has the kernel end this process when ``parent``, who started it, ends, however that happens (Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        # It ended in the meantime.
+        os._exit(1)
+
+
+def main(task: dict[str, Any]) -> None:
+    """Does this worker's part; the leader leaves the record, or the user's error, as the outcome.
+
+    Args:
+        task: what ``bdia_edm.launch`` wrote.
+    """
+    # The launcher speaks for all: a worker ends at once, even within a long computation, and says nothing.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+    end_with(task["launcher"])
+    # The launcher's stdout is for the result.
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+
+    from bdia_edm.cards import read_config
+    from bdia_edm.engine.precision import choose_device, share_cores
+    from bdia_edm.engine.workers import join, leave
+    from bdia_edm.errors import UserError
+    from bdia_edm.runs import Run
+    from bdia_edm.teamwork import announce_end, follow, lead
+
+    config = read_config(task["config"])
+    share_cores(int(os.environ["LOCAL_WORLD_SIZE"]))
+    board = join(choose_device(config.device)).new_board()
+    outcome: dict[str, Any] = {}
+    try:
+        run = Run.prepare(config, task["command"])
+        if board.rank:
+            follow(run, board)
+        else:
+            try:
+                outcome["record"] = lead(run, board, _say)
+            except OSError as error:
+                raise UserError(run.cannot_write(error)) from error
+            announce_end(board, outcome["record"])
+    except UserError as error:
+        board.fail(str(error))
+        outcome["error"] = str(error)
+    if not board.rank:
+        partial = Path(f"{task['outcome']}.partial")
+        partial.write_text(json.dumps(outcome))
+        partial.replace(task["outcome"])
+    leave()
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
