@@ -46,8 +46,8 @@ def is_locked(folder: Path) -> bool:
         return False
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+    except OSError as error:
+        return error.errno not in _NO_LOCKS
     finally:
         os.close(descriptor)
     return False

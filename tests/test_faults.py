@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -138,13 +137,13 @@ def test_kill_9_of_the_launcher_ends_its_workers(undisturbed: dict[str, Any], tm
     assert_same(the_run(tmp_path).finish(silent), undisturbed)
 
 
-@pytest.mark.parametrize("way", ["workers=1", "workers=2", "torchrun", "rank"])
+@pytest.mark.parametrize("way", ["workers=1", "workers=2", "torchrun"])
 def test_signals(way: str, undisturbed: dict[str, Any], tmp_path: Path) -> None:
     """SIGTERM, then SIGINT, then to the end, with a changed config in between."""
     folder = the_run(tmp_path).folder
     for number in (signal.SIGTERM, signal.SIGINT):
         had = shards(folder)
-        with started(way_line(way, tmp_path), **way_environment(way)) as process:
+        with started(way_line(way, tmp_path)) as process:
             wait_for(lambda had=had: shards(folder) >= had + 2, process)
             everyone = descendants(process.pid)
             start = time.monotonic()
@@ -175,17 +174,7 @@ def way_line(way: str, folder: Path) -> list[str]:
     where = f"results_dir={folder}"
     if way == "torchrun":
         return command_line("sample", *OPTIONS, where, torchrun=2)
-    return command_line("sample", *OPTIONS, where, *([way] if way != "rank" else []))
-
-
-def way_environment(way: str) -> dict[str, str]:
-    """'rank': the only process of a world of one, as srun would start it."""
-    if way != "rank":
-        return {}
-    with socket.socket() as free:
-        free.bind(("localhost", 0))
-        port = free.getsockname()[1]
-    return {"RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "localhost", "MASTER_PORT": str(port)}
+    return command_line("sample", *OPTIONS, where, way)
 
 
 def test_damaged_shards_with_two_workers(undisturbed: dict[str, Any], tmp_path: Path) -> None:

@@ -53,3 +53,15 @@ def test_any_dimension(dimension: tuple[int, int]) -> None:
     mixture = GaussianMixture(resolution, channels)
     assert mixture.exact_samples(2).shape == (2, channels, resolution, resolution)
     assert (mixture.sigma_min, mixture.sigma_max, mixture.label_dim) == (0.0, math.inf, 0)
+
+
+@pytest.mark.parametrize(("channels", "resolution", "num"), [(1, 1, 3000), (3, 5, 2500), (1, 4, 700)])
+def test_batches_of_samples_are_one_large_draw(channels: int, resolution: int, num: int) -> None:
+    """The samples are those of one draw of all normals, at any dimension."""
+    mixture = GaussianMixture(resolution, channels, 5, seed=2)
+    generator = torch.Generator().manual_seed(4)
+    k = torch.multinomial(mixture.weights, num, replacement=True, generator=generator)
+    normal = torch.randn(num, channels * resolution**2, generator=generator, dtype=torch.float64)
+    expected = (mixture.means[k] + mixture.deviations[k, None] * normal).reshape(num, channels, resolution, resolution)
+    assert torch.equal(mixture.exact_samples(num, seed=4), expected)
+    assert max(len(batch) for batch in mixture.exact_batches(num)) <= 1024

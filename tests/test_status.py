@@ -1,0 +1,119 @@
+"""python -m bdia_edm.status: every run in a folder, from its files alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from bdia_edm.api import prepare
+from bdia_edm.run_lock import locked
+from bdia_edm.run_state import ERROR, PLAN, Plan, plan_kept
+from bdia_edm.status import RunStatus, find_runs, main
+from tests.commands import run_apart
+
+
+def begin(folder: Path, shards: int, found: int = 0) -> Plan:
+    """A run of 100 images in blocks of 30 with its first shards there."""
+    folder.mkdir(exist_ok=True)
+    plan = Plan(100, 30, found, 2, "python -m bdia_edm.sample")
+    with pytest.raises(KeyboardInterrupt), plan_kept(folder, plan):
+        raise KeyboardInterrupt
+    (folder / "shards").mkdir(exist_ok=True)
+    for index in range(shards):
+        (folder / "shards" / f"{index:05d}.npz").write_bytes(b"")
+    (folder / "shards" / "00009.npz.77.partial").write_bytes(b"")
+    return plan
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    for name in ("a", "b", "c", "deep/d"):
+        (tmp_path / name).mkdir(parents=True)
+    begin(tmp_path / "a", 2)
+    begin(tmp_path / "b", 4)
+    (tmp_path / "b" / ERROR).write_text("the disk is full")
+    (tmp_path / "c" / "notes.txt").write_text("no run")
+    run = prepare("+model=gaussian_mixture", "seeds=0-9", "sampler.num_steps=3", f"results_dir={tmp_path / 'deep'}")
+    run.finish(str)
+    return tmp_path
+
+
+def test_the_states(results: Path) -> None:
+    a, b, d = find_runs(results)
+    assert a == RunStatus("a", "interrupted", 60, 100, 2)
+    # The last block is smaller.
+    assert b == RunStatus("b", "failed", 100, 100, 2, error="the disk is full")
+    assert d.name.startswith("deep/gaussian_mixture-bdia-3steps-")
+    assert (d.state, d.done, d.total, d.workers) == ("done", 10, 10, 1)
+    with locked(results / "a", str):
+        assert find_runs(results)[0].state == "running"
+
+
+def test_the_rate_counts_what_was_made_since_the_start(results: Path) -> None:
+    folder = results / "a"
+    plan = begin(results / "new", 3, found=30)
+    start = (results / "new" / PLAN).stat().st_mtime
+    for index in range(3):
+        os.utime(results / "new" / "shards" / f"{index:05d}.npz", (0, start + 10 * index))
+    with locked(results / "new", str):
+        status = find_runs(results)[-1]
+    assert (status.name, status.state, status.done) == ("new", "running", 90)
+    assert status.rate == pytest.approx((90 - plan.found) / 20)
+    assert status.seconds_left == pytest.approx(10 / 3)
+    assert find_runs(folder)[0].rate is None
+
+
+def test_the_table(results: Path) -> None:
+    shown = run_apart("status", str(results))
+    lines = shown.out.splitlines()
+    assert (shown.status, shown.err, len(lines)) == (0, "", 4)
+    assert lines[0].split() == ["run", "state", "done", "total", "workers", "images/s", "left", "error"]
+    assert lines[1].split() == ["a", "interrupted", "60", "100", "2"]
+    assert lines[2].split() == ["b", "failed", "100", "100", "2", "the", "disk", "is", "full"]
+
+
+def test_json(results: Path) -> None:
+    shown = CliRunner().invoke(main, [str(results), "--json"])
+    assert json.loads(shown.output)[0] == {
+        "name": "a",
+        "state": "interrupted",
+        "done": 60,
+        "total": 100,
+        "workers": 2,
+        "rate": None,
+        "seconds_left": None,
+        "error": None,
+    }
+
+
+def test_it_writes_nothing(results: Path) -> None:
+    """Not even as root, whom permissions do not keep out: no time of any folder changes."""
+    folders = [path for path in results.rglob("*") if path.is_dir()]
+    for folder in folders:
+        folder.chmod(stat.S_IRUSR | stat.S_IXUSR)
+    before = {path: path.stat().st_mtime_ns for path in [results, *results.rglob("*")]}
+    assert [run.state for run in find_runs(results)] == ["interrupted", "failed", "done"]
+    assert {path: path.stat().st_mtime_ns for path in [results, *results.rglob("*")]} == before
+    for folder in folders:
+        folder.chmod(0o755)
+
+
+def test_nothing_there(tmp_path: Path) -> None:
+    shown = CliRunner().invoke(main, [str(tmp_path)])
+    assert shown.exit_code == 2
+    assert shown.output == f"error: {tmp_path}: no runs in it or below; bdia_edm.sample starts them\n"
+
+
+def test_damaged_files(results: Path) -> None:
+    (results / "a" / PLAN).write_text("garbage")
+    record = next(results.glob("deep/*/record.json"))
+    record.write_text("garbage")
+    a, _, d = find_runs(results)
+    assert (a.state, a.done, a.total) == ("interrupted", 0, None)
+    assert d.state == "failed"
+    assert "not a readable record" in str(d.error)
