@@ -25,6 +25,7 @@ __all__ = ["compose_values", "plain_values", "run_command", "say"]
 
 _FULL_ERROR = "HYDRA_FULL_ERROR"
 _LEADER_FIRST = 3.0
+_IN_A_SWEEPS_JOB = "SUBMITIT_EXECUTOR"
 
 
 def say(line: str) -> None:
@@ -65,10 +66,22 @@ def _one_line_errors(full_error: bool) -> Iterator[None]:
         _say_interrupted()
         sys.exit(quoted_status(interrupted.number))
     except (UserError, HydraException, OmegaConfBaseException, OSError) as error:
-        if full_error:
+        # A job of a sweep that ended here would leave its launcher waiting for a result: that takes the error itself.
+        if full_error or _IN_A_SWEEPS_JOB in os.environ:
             raise
         _say_error(str(error) if isinstance(error, UserError) else _explain(error))
         sys.exit(2)
+    except RuntimeError as error:
+        if full_error or not type(error).__module__.startswith("submitit."):
+            raise
+        _say_error(_explain_job(str(error)))
+        sys.exit(2)
+
+
+def _explain_job(report: str) -> str:
+    """What a job of a sweep ended with, where it could not leave its error: submitit's report begins with that."""
+    first = next((line.strip() for line in report.splitlines() if line.strip()), "no reason is known")
+    return f"a job of the sweep left no result: {first}; the logs of all jobs are in RESULTS_DIR/.slurm"
 
 
 def _say_interrupted() -> None:

@@ -36,6 +36,8 @@ def main(task: dict[str, Any]) -> None:
     # The launcher speaks for all: a worker ends at once, even within a long computation, and says nothing.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
+    # What Slurm sends to all of a sweep's job shortly before it is put back into the queue: only the launcher's affair.
+    signal.signal(signal.SIGUSR2, signal.SIG_IGN)
     end_with(task["launcher"])
     # The launcher's stdout is for the result.
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())

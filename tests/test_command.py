@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
+from submitit.core.utils import UncompletedJobError
 
 from bdia_edm.errors import UserError
 from tests.commands import run_apart, run_here
@@ -27,3 +28,27 @@ def test_hydras_own_help_works() -> None:
     shown = run_apart("sample", "+model=digits", "--cfg", "job")
     assert shown.status == 0
     assert "backward: ${model.settings.backward}" in shown.out
+
+
+def test_a_sweeps_job_without_a_result_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    """What the launcher of a sweep on Slurm raises where a job was killed."""
+    report = "Job 3 (task: 0) with path r.pkl\nhas not produced any output (state: OUT_OF_MEMORY)\nError stream: ..."
+
+    def ended(*_: object, **__: object) -> None:
+        raise UncompletedJobError(report)
+
+    monkeypatch.setattr("bdia_edm.command.hydra.main", ended)
+    status, out, err = run_here(capsys, "sample", "+model=digits")
+    assert (status, out) == (2, "")
+    assert err.startswith("error: a job of the sweep left no result: Job 3 (task: 0) with path r.pkl; the logs of all")
+    assert err.count("\n") == 1
+
+
+def test_an_error_in_a_sweeps_job_is_for_its_launcher(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.setenv("SUBMITIT_EXECUTOR", "slurm")
+    with pytest.raises(UserError, match=r"sampler\.gamma=2"):
+        run_here(capsys, "sample", "+model=digits", "sampler.gamma=2")
