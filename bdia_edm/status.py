@@ -49,8 +49,13 @@ class RunStatus:
 
 def find_runs(results_dir: Path) -> list[RunStatus]:
     """Every run in ``results_dir`` and below, by name."""
-    found = {path for path, _, files in os.walk(results_dir) if {RECORD, PLAN} & set(files)}
-    return [_look_at(Path(path), Path(path).relative_to(results_dir)) for path in sorted(found)]
+    found: list[Path] = []
+    for path, folders, files in os.walk(results_dir):
+        if {RECORD, PLAN} & set(files):
+            found.append(Path(path))
+            # Below there are no runs, and perhaps 50,000 images.
+            folders.clear()
+    return [_look_at(path, path.relative_to(results_dir)) for path in sorted(found)]
 
 
 def _look_at(folder: Path, name: Path) -> RunStatus:

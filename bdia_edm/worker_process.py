@@ -43,14 +43,13 @@ def main(task: dict[str, Any]) -> None:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
 
     from bdia_edm.cards import read_config
-    from bdia_edm.engine.precision import choose_device, share_cores
+    from bdia_edm.engine.precision import choose_device
     from bdia_edm.engine.workers import join, leave
     from bdia_edm.errors import UserError
     from bdia_edm.runs import Run
     from bdia_edm.teamwork import announce_end, follow, lead
 
     config = read_config(task["config"])
-    share_cores(int(os.environ["LOCAL_WORLD_SIZE"]))
     board = join(choose_device(config.device)).new_board()
     outcome: dict[str, Any] = {}
     try:

@@ -47,20 +47,22 @@ def kill(pid: int, number: signal.Signals = signal.SIGKILL) -> None:
 
 def descendants(pid: int) -> list[int]:
     """The processes that ``pid`` started, and those they started."""
+    return [found for child in children(pid) for found in (child, *descendants(child))]
+
+
+def children(pid: int) -> list[int]:
     found: list[int] = []
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
         try:
-            children = [int(child) for child in task.read_text().split()]
+            found += [int(child) for child in task.read_text().split()]
         except OSError:
             continue
-        for child in children:
-            found += [child, *descendants(child)]
     return found
 
 
 def workers_of(pid: int) -> list[int]:
     """The workers among the processes that a launcher started."""
-    return [child for child in descendants(pid) if b"worker_process" in read_command(child)]
+    return [child for child in children(pid) if b"worker_process" in read_command(child)]
 
 
 def read_command(pid: int) -> bytes:

@@ -12,7 +12,7 @@ from tests.processes import ENVIRONMENT, command_line, started, workers_of
 
 # 2 · 32 · 32 = 2048 pixels are the features.
 OPTIONS = ["+model=gaussian_mixture", "model.img_resolution=32", "model.img_channels=2", "block_size=500"]
-OPTIONS += ["batch_size=100", "sampler=euler", "sampler.num_steps=2"]
+OPTIONS += ["model.reference_samples=5000", "batch_size=100", "sampler=euler", "sampler.num_steps=2"]
 BARE = """
 import re, sys
 from pathlib import Path
@@ -48,11 +48,11 @@ def peaks_of(folder: Path, num_images: int) -> dict[int, int]:
 
 
 def test_under_a_gigabyte_over_the_bare_network_and_detector(tmp_path: Path) -> None:
-    """8,000 images; what a worker holds does not depend on their number."""
+    """5,000 images; what a worker holds does not depend on their number."""
     line = [sys.executable, "-c", BARE, *OPTIONS, "seeds=0-9", f"results_dir={tmp_path}"]
     bare = peak(subprocess.run(line, capture_output=True, text=True, check=True, env=ENVIRONMENT).stdout)
     assert bare > 100 * MEGABYTE
-    peaks = peaks_of(tmp_path, 8000)
+    peaks = peaks_of(tmp_path, 5000)
     assert len(peaks) == 4
     assert max(peaks.values()) - bare < 600 * MEGABYTE
     # All but the leader have no covariance to hold.

@@ -17,6 +17,7 @@ import torch
 import torch.distributed as dist
 from torch.distributed.rendezvous import rendezvous
 
+from bdia_edm.engine.precision import share_cores
 from bdia_edm.errors import UserError
 
 __all__ = ["POLL", "Board", "Team", "is_leader", "join", "launched_ranks", "leave", "wait_until"]
@@ -109,11 +110,12 @@ class Team:
 
 @lru_cache(maxsize=1)
 def join(device: torch.device) -> Team:
-    """Joins the processes that were started together; a later call returns the same team.
+    """Joins the processes that were started together, of whose cores it takes its part; a later call returns the same.
 
     Args:
         device: where this process works; decides between gloo and NCCL.
     """
+    share_cores(int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
     # The default time-out is for slow starts of other machines; nothing after this waits inside the store.
     store, rank, size = next(iter(rendezvous("env://")))
     # A launcher keeps its store when it starts the workers again, with all that the last ones left in it.

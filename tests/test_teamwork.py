@@ -1,0 +1,121 @@
+"""How workers share a run; here they are threads."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch.distributed as dist
+
+from bdia_edm.api import Run, prepare
+from bdia_edm.block_folder import BlockFolder
+from bdia_edm.engine.workers import Board
+from bdia_edm.errors import UserError
+from bdia_edm.teamwork import announce_end, follow, lead
+
+OPTIONS = ("+model=gaussian_mixture", "model.reference_samples=500", "seeds=0-99", "block_size=10")
+
+
+class Together:
+    """A leader in this thread and a follower in another."""
+
+    def __init__(self, folder: Path) -> None:
+        self.run: Run = prepare(*OPTIONS, "sampler.num_steps=3", f"results_dir={folder}")
+        store = dist.HashStore()
+        self.boards = [Board(store, rank, 2) for rank in range(2)]
+        self.outcome: Any = None
+        self.said: list[str] = []
+        self._thread = threading.Thread(target=self._follow)
+
+    def finish(self) -> dict[str, Any]:
+        self._thread.start()
+        try:
+            record = lead(self.run, self.boards[0], self.said.append)
+            announce_end(self.boards[0], record)
+        except (UserError, OSError) as error:
+            # As Run.finish does.
+            message = self.run.cannot_write(error) if isinstance(error, OSError) else str(error)
+            self.boards[0].fail(message)
+            raise UserError(message) from error
+        finally:
+            self._thread.join(20)
+        return record
+
+    def _follow(self) -> None:
+        try:
+            self.outcome = follow(self.run, self.boards[1])
+        except UserError as error:
+            self.outcome = str(error)
+
+
+@pytest.fixture
+def together(tmp_path: Path) -> Together:
+    return Together(tmp_path)
+
+
+def test_nobody_waits_for_a_slow_worker(together: Together, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The follower stays in its first block until the leader has made all others."""
+    make = BlockFolder.make
+    makers: list[tuple[bool, int]] = []
+    all_others = threading.Event()
+    has_drawn = threading.Event()
+
+    def watched(self: BlockFolder, block: Any, *rest: Any) -> Any:
+        leads = threading.current_thread() is threading.main_thread()
+        if leads:
+            assert has_drawn.wait(10)
+        else:
+            has_drawn.set()
+            assert all_others.wait(10)
+        shard = make(self, block, *rest)
+        makers.append((leads, block.index))
+        if len(makers) == 9:
+            all_others.set()
+        return shard
+
+    monkeypatch.setattr(BlockFolder, "make", watched)
+    record = together.finish()
+    assert [leads for leads, _ in makers] == [True] * 9 + [False]
+    assert sorted(index for _, index in makers) == list(range(10))
+    assert together.outcome == record
+    alone = prepare(*OPTIONS, "sampler.num_steps=3", f"results_dir={together.run.config.results_dir}/alone")
+    assert alone.finish(str)["metrics"] == record["metrics"]
+
+
+@pytest.mark.parametrize("failing", ["leader", "follower"])
+@pytest.mark.parametrize("error", [UserError("seed 3: not finite"), OSError(28, "No space left on device")])
+def test_an_error_of_one_ends_all(
+    failing: str, error: Exception, together: Together, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make = BlockFolder.make
+    made: list[int] = []
+
+    def failed(self: BlockFolder, block: Any, *rest: Any) -> Any:
+        if (threading.current_thread() is threading.main_thread()) == (failing == "leader"):
+            raise error
+        made.append(block.index)
+        # Slow enough for the other to have its turn.
+        threading.Event().wait(0.05)
+        return make(self, block, *rest)
+
+    monkeypatch.setattr(BlockFolder, "make", failed)
+    message = str(error)
+    if isinstance(error, OSError):
+        message = f"{together.run.folder}: cannot write there: {error}; what is finished is kept"
+    with pytest.raises(UserError) as caught:
+        together.finish()
+    assert str(caught.value) == message
+    assert together.outcome == message
+    # Nobody went on to the end.
+    assert len(made) < 9
+
+
+def test_a_run_that_was_done_before_is_over_for_all(together: Together) -> None:
+    record = prepare(*OPTIONS, "sampler.num_steps=3", "results_dir=" + together.run.config.results_dir).finish(str)
+    announcing = threading.Thread(target=announce_end, args=(together.boards[0], record))
+    announcing.start()
+    assert follow(together.run, together.boards[1]) == record
+    announcing.join(5)
+    assert not announcing.is_alive()
