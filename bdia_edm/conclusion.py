@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import platform
 import time
 from collections.abc import Iterable
 from dataclasses import asdict
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -24,6 +22,7 @@ from bdia_edm.metrics.statistics import FeatureStatistics
 from bdia_edm.report.comparison import PREVIEW
 from bdia_edm.report.pictures import write_grid
 from bdia_edm.report.records import Record, write_record
+from bdia_edm.versions import installed_versions
 
 if TYPE_CHECKING:
     from bdia_edm.runs import Run
@@ -76,7 +75,7 @@ def conclude(run: Run, shards: Iterable[Shard], workers: int) -> Record:
         "device": _describe_device(run.device),
         "precision": describe_precision(cast(nn.Module, run.denoiser), run.device),
         "checksums": run.checksums,
-        "versions": _versions(),
+        "versions": installed_versions("torch", "numpy", "scipy", "hydra-core", "torch-fidelity"),
         "config": run.config.source,
     }
     write_record(run.folder, record)
@@ -110,12 +109,3 @@ def _processor() -> str:
         return platform.processor() or platform.machine()
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.machine()
-
-
-def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for name in ("bdia_edm", "torch", "numpy", "scipy", "hydra-core", "torch-fidelity"):
-        # From a checkout on the path, without an installation, a version can be unknown.
-        with contextlib.suppress(PackageNotFoundError):
-            found[name] = version(name)
-    return found

@@ -8,7 +8,6 @@ detector's own float32 rounding.
 from __future__ import annotations
 
 import hashlib
-import platform
 import shlex
 import sys
 import tempfile
@@ -20,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import PIL
 import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
@@ -36,12 +34,16 @@ from bdia_edm.metrics.reference import read_reference, reference_detector, write
 from bdia_edm.metrics.statistics import FeatureStatistics
 from bdia_edm.options import require
 from bdia_edm.resources import load_detector, locate
+from bdia_edm.versions import installed_versions
 
 __all__ = ["MEASURING_DETECTORS", "Measuring", "make_reference", "measure"]
 
 MEASURING_DETECTORS = tuple(name for name in DETECTORS if name != "none")
 
 Say = Callable[[str], object]
+
+# Pillow's decoders can change the pixels of JPEG and WebP.
+_DECIDING = ("torch", "numpy", "torch-fidelity", "pillow")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +113,7 @@ def measure(images: Path | str, ref: Path | str, options: Measuring | None = Non
         "reference": str(ref),
         **task.described(),
         "checksums": checksums,
-        "versions": _versions(),
+        "versions": installed_versions(*_DECIDING),
         "command": task.command("calc", "--ref", str(ref)),
     }
 
@@ -148,7 +150,7 @@ def make_reference(
         "reference": str(dest),
         **task.described(),
         "checksums": checksums,
-        "versions": _versions(),
+        "versions": installed_versions(*_DECIDING),
         "command": task.command("ref", "--dest", str(dest)),
     }
 
@@ -279,13 +281,3 @@ def _require_place(dest: Path, force: bool) -> None:
             pass
     except OSError as error:
         raise UserError(f"--dest={dest}: its folder cannot be written: {error.strerror}") from error
-
-
-def _versions() -> dict[str, str]:
-    # Pillow's decoders can change the pixels of JPEG and WebP.
-    return {
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "numpy": np.__version__,
-        "pillow": PIL.__version__,
-    }
