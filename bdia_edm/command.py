@@ -132,6 +132,8 @@ def _explain(error: Exception) -> str:
     """Hydra's and OmegaConf's messages in one line, with the words of this program where it can say more."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     text = " ".join(lines) or type(error).__name__
+    if "submitit_slurm" in text:
+        return "hydra/launcher=slurm: needs hydra-submitit-launcher; install it with pip install '.[cluster]'"
     group = re.search(r"Could not find '(\w+)/([^']*)'", text)
     if group:
         options = [line for line in str(error).splitlines() if line.startswith("\t") and "=" not in line]

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 
 import pytest
+from hydra.errors import HydraException
 from submitit.core.utils import UncompletedJobError
 
+from bdia_edm.command import _explain
 from bdia_edm.errors import UserError
 from tests.commands import run_apart, run_here
 
@@ -66,3 +68,13 @@ def test_a_rank_that_does_not_lead_lets_the_leader_speak(
     assert (done.status, done.out) == (2, "")
     assert done.err == "error: rank 1: sampler.gamma=2.0: must be in [0, 1]\n"
     assert waited == [3.0]
+
+
+def test_slurm_without_its_plugin() -> None:
+    """Hydra's words where hydra-submitit-launcher is not installed."""
+    missing = HydraException(
+        "In 'hydra/launcher/slurm': Could not find 'hydra/launcher/submitit_slurm'\n\nAvailable: ..."
+    )
+    assert _explain(missing) == (
+        "hydra/launcher=slurm: needs hydra-submitit-launcher; install it with pip install '.[cluster]'"
+    )
