@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import pty
+import re
+import subprocess
 import sys
 import time
 
@@ -31,8 +35,8 @@ def fail() -> None:
 @pytest.mark.parametrize(
     ("state", "text"),
     [
-        ((98.24, 6400, 2, 2), "98.2 images/s, 1:05 left, 2 of 2 workers alive"),
-        ((312.4, 2_000_000, 7, 8), "312 images/s, 1:46:42 left, 7 of 8 workers alive"),
+        ((98.24, 6400, 2, 2), "98.2 images/s, 1:05 left, 2/2 workers alive"),
+        ((312.4, 2_000_000, 7, 8), "312 images/s, 1:46:42 left, 7/8 workers alive"),
         ((10.0, 0, 1, 1), "10.0 images/s"),
         ((0.0, 50, 1, 1), "0.0 images/s"),
     ],
@@ -58,8 +62,8 @@ def test_lines_where_stderr_is_no_terminal(quick: None) -> None:
     assert "a shard was made again" in said
     states = [line for line in said if line.startswith("edm 18 steps: 60 of 100 images, ")]
     assert 3 <= len(states) <= 7
-    assert any(line.endswith(" left, 2 of 2 workers alive") for line in states[:-1])
-    assert states[-1].endswith(" left, 1 of 2 workers alive")
+    assert any(line.endswith(" left, 2/2 workers alive") for line in states[:-1])
+    assert states[-1].endswith(" left, 1/2 workers alive")
     # What was found was not made now.
     assert 50 / 3 < float(states[-1].split("images, ")[1].split()[0]) < 50 / 1.1
 
@@ -74,8 +78,8 @@ def test_a_bar_on_a_terminal(quick: None, monkeypatch: pytest.MonkeyPatch, capsy
         time.sleep(0.3)
     shown = capsys.readouterr().err.split("\r")
     assert said == ["a line"]
-    assert any("edm 18 steps:  40%|" in text and "40/100 images, " in text for text in shown)
-    assert any("images/s, 0:00 left, 2 of 2 workers alive" in text for text in shown)
+    assert any("edm 18 steps:  40%|" in text and "40/100, " in text for text in shown)
+    assert any(re.search(r"40/100, [\d.]+ images/s, 0:00 left, 2/2 workers alive", text) for text in shown)
 
 
 def test_a_store_that_is_gone_is_noticed(quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,3 +93,23 @@ def test_a_store_that_is_gone_is_noticed(quick: None, monkeypatch: pytest.Monkey
         monkeypatch.setattr(other, "add", gone)
         time.sleep(0.3)
         assert lost == [1]
+
+
+TERMINAL = """
+import time
+from bdia_edm.engine import progress
+from bdia_edm.engine.workers import Board
+progress._LOOK = 0.02
+board = Board()
+with progress.Progress(board, 100, "edm 18 steps", print, str):
+    board.add(progress.MADE, 40)
+    time.sleep(0.2)
+"""
+
+
+def test_a_terminal_of_unknown_size() -> None:
+    ours, theirs = pty.openpty()
+    subprocess.run([sys.executable, "-c", TERMINAL], stderr=theirs, stdout=-3, check=True)
+    os.close(theirs)
+    assert "edm 18 steps:  40%|" in os.read(ours, 100_000).decode()
+    os.close(ours)

@@ -6,6 +6,7 @@ read and write counters on the board, and nothing else.
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
@@ -29,15 +30,24 @@ Say = Callable[[str], object]
 
 
 def describe(rate: float, left: int, alive: int, size: int) -> str:
-    """'98.2 images/s, 1:05 left, 2 of 2 workers alive'; a single worker is not counted."""
+    """'98.2 images/s, 1:05 left, 2/2 workers alive'; a single worker is not counted."""
     parts = [f"{rate:.{1 if rate < 100 else 0}f} images/s"]
     if left and rate > 0:
         minutes, seconds = divmod(round(left / rate), 60)
         hours, minutes = divmod(minutes, 60)
         parts.append((f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}") + " left")
     if size > 1:
-        parts.append(f"{alive} of {size} workers alive")
+        parts.append(f"{alive}/{size} workers alive")
     return ", ".join(parts)
+
+
+def _terminal_size() -> tuple[int, int]:
+    """Columns and rows, 80 and 24 where the terminal does not know them, as some of containers do not."""
+    try:
+        columns, rows = os.get_terminal_size(sys.stderr.fileno())
+    except (OSError, ValueError):
+        columns, rows = 0, 0
+    return columns or 80, rows or 24
 
 
 class Progress:
@@ -62,8 +72,9 @@ class Progress:
 
     def __enter__(self) -> Progress:
         if self._board.rank == 0 and sys.stderr.isatty():
-            form = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} images, {postfix}"
-            self._bar = tqdm(total=self._total, desc=self._title, bar_format=form, postfix="")
+            form = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}{postfix}"
+            columns, rows = _terminal_size()
+            self._bar = tqdm(total=self._total, desc=self._title, bar_format=form, ncols=columns, nrows=rows)
         self._thread.start()
         return self
 
