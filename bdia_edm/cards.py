@@ -139,15 +139,15 @@ class DetectorCard:
         return _remote((self.path, self.sha256))
 
 
-def detector_card(name: str, path: str | None = None) -> DetectorCard:
-    """The card of conf/detector, or, with ``path``, one for that file of the same kind.
+def detector_card(name: str, path: str | None = None, sha256: str | None = None) -> DetectorCard:
+    """The card of conf/detector, or, with ``path``, one for that file (with that checksum) of the same kind.
 
     Raises:
         UserError: the name is unknown, or it is no detector with weights.
     """
     require(name in DETECTORS, "detector", name, f"one of {', '.join(DETECTORS)}")
     if path is not None:
-        return DetectorCard(name, path)
+        return DetectorCard(name, path, sha256)
     values = OmegaConf.to_container(OmegaConf.load(conf_folder() / "detector" / f"{name}.yaml"))
     assert isinstance(values, dict)
     return read_options(DetectorCard, {str(key): value for key, value in values.items()}, "detector")

@@ -20,6 +20,7 @@ from bdia_edm.checkpoints.inspection import describe_file, read_stored
 from bdia_edm.checkpoints.safetensors_file import load_weights, read_network, write_network
 from bdia_edm.command import compose_values
 from bdia_edm.errors import UserError, one_line_errors
+from bdia_edm.metrics.image_file import printable
 from bdia_edm.models.preconditioning import PRECONDITIONINGS
 from bdia_edm.resources import locate
 
@@ -79,7 +80,8 @@ def _table(facts: dict[str, Any]) -> str:
     if "sigma_min" in facts:
         top = facts["sigma_max"]
         flat["noise levels"] = f"{facts['sigma_min']:.6g} to {'infinity' if top is None else f'{top:.6g}'}"
-    flat |= {f"note: {name}": value for name, value in facts.get("notes", {}).items()}
+    # Whoever wrote the file wrote the notes: they must not look like other rows, nor speak to the terminal.
+    flat |= {f"note: {printable(name)}": printable(value) for name, value in facts.get("notes", {}).items()}
     width = max(map(len, flat))
     shown = ((name, f"{value:,}" if type(value) is int else str(value)) for name, value in flat.items())
     return "\n".join(f"{name:<{width}}  {value}" for name, value in shown)

@@ -21,6 +21,7 @@ def _measuring_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--num", type=int, help="how many images; all if not given, fewer are drawn by the seed"),
         click.option("--seed", type=int, default=0, show_default=True, help="draws the images where there are more"),
         click.option("--detector-path", metavar="FILE|URL", help="the detector's file, where it is not its own"),
+        click.option("--detector-sha256", metavar="HEX", help="the checksum that this file must have"),
         click.option("--batch", type=int, default=64, show_default=True, help="images at once in the detector"),
         click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True),
         click.option("--json", "as_json", is_flag=True, help="print a JSON object instead of a line"),

@@ -31,7 +31,7 @@ from bdia_edm.metrics.detectors import Detector, distance_name
 from bdia_edm.metrics.dinov2 import detector_option
 from bdia_edm.metrics.image_source import ImageSource, open_images
 from bdia_edm.metrics.reference import read_reference, reference_detector, write_reference
-from bdia_edm.metrics.statistics import FeatureStatistics
+from bdia_edm.metrics.statistics import FeatureStatistics, too_few_images
 from bdia_edm.options import require
 from bdia_edm.resources import load_detector, locate
 from bdia_edm.versions import installed_versions
@@ -54,6 +54,7 @@ class Measuring:
         num: how many images, drawn by ``seed`` without replacement where there are more; None is all of them.
         detector: its name; None is the one that the reference names.
         detector_path: its file (a path, a URL or 'embedded:NAME'); None is the detector's own.
+        detector_sha256: that file's checksum; a TorchScript file needs it.
         batch: images at once in the detector.
         device: 'auto', 'cpu' or 'cuda'.
         progress: whether a bar is shown on stderr.
@@ -64,6 +65,7 @@ class Measuring:
     seed: int = 0
     detector: str | None = None
     detector_path: str | None = None
+    detector_sha256: str | None = None
     batch: int = 64
     device: str = "auto"
     progress: bool = True
@@ -77,6 +79,8 @@ class Measuring:
         require(self.detector in (None, *MEASURING_DETECTORS), "--detector", self.detector, allowed)
         if self.detector == "pixels" and self.detector_path is not None:
             raise UserError(f"--detector-path={self.detector_path}: the detector pixels has no file; leave it out")
+        if self.detector_sha256 is not None and self.detector_path is None:
+            raise UserError(f"--detector-sha256={self.detector_sha256}: is for --detector-path, which is not given")
 
 
 def measure(images: Path | str, ref: Path | str, options: Measuring | None = None) -> dict[str, Any]:
@@ -175,13 +179,12 @@ class _Task:
         device = choose_device(options.device)
         fix_precision()
         indices = _chosen(len(source), options, f"{option}={given}")
-        detector = load_detector(detector_card(name, options.detector_path), source.shape, device)
+        card = detector_card(name, options.detector_path, options.detector_sha256)
+        detector = load_detector(card, source.shape, device)
         assert detector is not None
-        if len(indices) <= detector.num_features:
-            options.say(
-                f"warning: {len(indices)} images are too few for {detector.num_features} features: their covariance "
-                "is singular, and the distance says as much of the number of images as of the images"
-            )
+        warning = too_few_images(len(indices), detector.num_features)
+        if warning:
+            options.say(warning)
         return cls(option, str(given), source, indices, name, detector, device, options)
 
     @torch.inference_mode()
@@ -230,6 +233,8 @@ class _Task:
         line += ["--num", str(len(self.indices)), "--seed", str(options.seed), "--detector", self.name]
         if options.detector_path is not None:
             line += ["--detector-path", options.detector_path]
+        if options.detector_sha256 is not None:
+            line += ["--detector-sha256", options.detector_sha256]
         return shlex.join([*line, "--batch", str(options.batch), "--device", self.device.type])
 
     def _batches(self) -> Generator[NDArray[np.uint8], None, None]:

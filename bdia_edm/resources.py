@@ -91,28 +91,36 @@ def load_detector(card: DetectorCard, shape: tuple[int, int, int], device: torch
     if shape[0] not in (1, 3):
         raise UserError(f"detector={card.name}: takes grey and RGB images, and these have {shape[0]} channels")
     path = locate(str(card.path), card.sha256, "detector")
-    network = _detector_network(card.name, path, device)
+    network = _detector_network(card, path, device)
     try:
         with torch.inference_mode():
             features = network(torch.zeros(2, *shape, dtype=torch.uint8, device=device))
-    except RuntimeError as error:
+    except (RuntimeError, TypeError) as error:
         reason = " ".join(str(error).split())[-200:]
         raise UserError(
             f"{path}: does not work as detector={card.name} on images of shape {shape}: {reason}"
         ) from error
-    if features.ndim != 2 or len(features) != 2 or features.dtype != torch.float32:
-        found = f"{features.dtype} {tuple(features.shape)}"
-        raise UserError(f"{path}: does not work as detector={card.name}: two images have features {found}")
+    found = tuple(features.shape)
+    if len(found) != 2 or found[0] != 2 or not found[1] or not features.isfinite().all():
+        raise UserError(
+            f"{path}: does not work as detector={card.name}: of two images it must give two rows of finite features, "
+            f"it gives {found}"
+        )
     num_features = features.shape[1]
     name = dinov2_name(num_features) if card.name == "dinov2" else card.name
     return NetworkDetector(name, network, num_features, file_sha256(path))
 
 
-def _detector_network(name: str, path: Path, device: torch.device) -> nn.Module:
+def _detector_network(card: DetectorCard, path: Path, device: torch.device) -> nn.Module:
+    name = card.name
     if name == "digits":
         return load_weights({"DigitsDetector": DigitsDetector}, read_network(path, "detector"), path).to(device)
     if name == "inception_nvidia":
-        return ScriptedFeatures(read_torchscript(path, device))
+        if card.sha256 is None:
+            raise UserError(
+                "detector.sha256: missing; a TorchScript file is a program, and only one whose checksum is given is run"
+            )
+        return ScriptedFeatures(read_torchscript(path, card.sha256, device))
     build = {"inception": inception_network, "dinov2": dinov2_network}[name]
     try:
         return build(read_state_dict(path)).eval().requires_grad_(False).to(device)
@@ -183,5 +191,7 @@ def locate(path: str, sha256: str | None = None, option: str = "model") -> Path:
     found = PACKAGE / "assets" / path.removeprefix(_EMBEDDED) if path.startswith(_EMBEDDED) else Path(path)
     if sha256 is not None and found.is_file() and file_sha256(found) != sha256.lower():
         pin = "model.reference_sha256" if option == "model.reference" else f"{option}.sha256"
-        raise UserError(f"{found}: its sha256 is {file_sha256(found)}, {pin} is {sha256}; {pin}=null takes any file")
+        raise UserError(
+            f"{found}: its sha256 is {file_sha256(found)}, {pin} is {sha256}; give its own to take this file"
+        )
     return found

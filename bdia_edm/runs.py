@@ -28,6 +28,7 @@ from bdia_edm.errors import UserError
 from bdia_edm.launch import launch
 from bdia_edm.metrics.detectors import Detector
 from bdia_edm.metrics.reference import Reference
+from bdia_edm.metrics.statistics import too_few_images
 from bdia_edm.models.preconditioning import Denoiser
 from bdia_edm.report.records import Record, read_record
 from bdia_edm.resources import fetch_files, load_denoiser, load_detector, load_reference
@@ -153,28 +154,36 @@ class Run:
         return f"{self.folder}: cannot write there: {error}; what is finished is kept"
 
     def _finish(self, board: Board, say: Say, alone: bool) -> Record:
-        if (record := self._finished()) is not None:
+        shards, kept = self.block_folder.shards, self.config.keep_features
+        record = self._finished()
+        if record is not None and (kept or not shards.exists()):
             say(f"done before: {self.folder}")
             return record
         try:
             with locked(self.folder, say):
-                # Who held the lock before may have finished it.
-                if (record := self._finished()) is not None:
-                    say(f"done before: {self.folder}")
-                    return record
-                workers = self.num_workers if alone else board.size
-                total, found = len(self.config.seeds), self.block_folder.found(self.blocks)
-                with plan_kept(self.folder, Plan(total, self.config.block_size, found, workers, self.command)):
-                    if alone and workers > 1:
-                        record = launch(self.config.source, self.command, workers)
-                    else:
-                        record = lead(self, board, say)
-                    if not self.config.keep_features:
-                        shutil.rmtree(self.block_folder.shards)
+                # Who held the lock before may have finished it, or have been killed before it removed the shards.
+                record = self._finished()
+                done_before = record is not None
+                if record is None:
+                    record = self._make(board, say, alone)
+                if not kept and shards.exists():
+                    shutil.rmtree(shards)
         except OSError as error:
             raise UserError(self.cannot_write(error)) from error
-        say(f"written: {self.folder}")
+        say(f"{'done before' if done_before else 'written'}: {self.folder}")
         return record
+
+    def _make(self, board: Board, say: Say, alone: bool) -> Record:
+        """The run's blocks and then its record; the caller holds the folder's lock."""
+        total, found = len(self.config.seeds), self.block_folder.found(self.blocks)
+        warning = too_few_images(total, self.detector.num_features) if self.detector is not None else ""
+        if warning:
+            say(warning)
+        workers = self.num_workers if alone else board.size
+        with plan_kept(self.folder, Plan(total, self.config.block_size, found, workers, self.command)):
+            if alone and workers > 1:
+                return launch(self.config.source, self.command, workers)
+            return lead(self, board, say)
 
     def _finished(self) -> Record | None:
         """The record, where everything that was asked for is there with it."""

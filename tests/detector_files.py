@@ -57,6 +57,14 @@ class SmallInception(nn.Module):
         return features if return_features else torch.softmax(self.head(features), dim=1)
 
 
+class TupleInception(SmallInception):
+    """The same, with features and logits."""
+
+    def forward(self, img: Tensor, return_features: bool = False) -> tuple[Tensor, Tensor]:
+        features = torch.relu(self.conv(img.to(torch.float32) / 128 - 1)).mean(dim=[2, 3])
+        return features, self.head(features)
+
+
 class SavingInception(SmallInception):
     """The same, and it writes a file."""
 

@@ -98,6 +98,15 @@ def test_inspect() -> None:
     one_line(run("inspect", "no.pkl"), "no.pkl: no such file")
 
 
+def test_a_files_notes_do_not_speak_to_the_terminal(tmp_path: Path) -> None:
+    options = {"img_resolution": 8, "img_channels": 1, "model_channels": 16, "channel_mult": [1], "num_blocks": 1}
+    network, notes = EDMPrecond(**options, attn_resolutions=[]), {"a\nsha256": "\x1b[31mforged\nsha256  00"}
+    write_network(tmp_path / "a.safetensors", network, {**options, "attn_resolutions": []}, "denoiser", notes)
+    shown = run("inspect", tmp_path / "a.safetensors").stdout
+    assert shown.replace("\n", "").isprintable()
+    assert sum(line.startswith("sha256") for line in shown.splitlines()) == 1
+
+
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setenv("BDIA_EDM_CACHE", str(tmp_path / "cache"))

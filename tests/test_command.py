@@ -72,9 +72,7 @@ def test_a_rank_that_does_not_lead_lets_the_leader_speak(
 
 def test_slurm_without_its_plugin() -> None:
     """Hydra's words where hydra-submitit-launcher is not installed."""
-    missing = HydraException(
-        "In 'hydra/launcher/slurm': Could not find 'hydra/launcher/submitit_slurm'\n\nAvailable:"
-    )
+    missing = HydraException("In 'hydra/launcher/slurm': Could not find 'hydra/launcher/submitit_slurm'\n\nAvailable:")
     assert _explain(missing) == (
         "hydra/launcher=slurm: needs hydra-submitit-launcher; install it with pip install '.[cluster]'"
     )

@@ -105,3 +105,9 @@ def test_register_tokens_are_refused(tmp_path: Path) -> None:
     state = write_dinov2(tmp_path / "a.pth").state_dict() | {"register_tokens": torch.zeros(1, 4, 128)}
     with pytest.raises(RuntimeError, match="register_tokens"):
         dinov2_network(state)
+
+
+@pytest.mark.parametrize("shape", [(1, 0, 64), (1, 1, 64), (1, 5, 0), (1, 5, 63), (5,)])
+def test_a_position_embedding_of_no_image(shape: tuple[int, ...]) -> None:
+    with pytest.raises(RuntimeError, match="pos_embed"):
+        dinov2_network({"pos_embed": torch.zeros(shape)})

@@ -12,7 +12,14 @@ from bdia_edm.cards import DetectorCard
 from bdia_edm.errors import UserError
 from bdia_edm.metrics.detectors import distance_name
 from bdia_edm.resources import load_detector
-from tests.detector_files import SmallInception, random_inception, write_dinov2, write_inception, write_torchscript
+from tests.detector_files import (
+    SmallInception,
+    TupleInception,
+    random_inception,
+    write_dinov2,
+    write_inception,
+    write_torchscript,
+)
 
 CPU = torch.device("cpu")
 
@@ -20,6 +27,11 @@ CPU = torch.device("cpu")
 def some_images(channels: int = 3, size: int = 32, num: int = 5) -> torch.Tensor:
     generator = torch.Generator().manual_seed(0)
     return torch.randint(256, (num, channels, size, size), generator=generator, dtype=torch.uint8)
+
+
+def scripted(path: Path) -> DetectorCard:
+    """A card that trusts this file."""
+    return DetectorCard("inception_nvidia", str(path), hashlib.sha256(path.read_bytes()).hexdigest())
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +74,7 @@ def test_grey_images_are_repeated_to_three_channels(weights: Path) -> None:
 def test_nvidias_torchscript(tmp_path: Path) -> None:
     network = SmallInception().eval()
     write_torchscript(tmp_path / "a.pt", network)
-    detector = load_detector(DetectorCard("inception_nvidia", str(tmp_path / "a.pt")), (3, 32, 32), CPU)
+    detector = load_detector(scripted(tmp_path / "a.pt"), (3, 32, 32), CPU)
     assert detector is not None
     assert (detector.name, detector.num_features, distance_name(detector.name)) == ("inception_nvidia", 16, "fid")
     images = some_images()
@@ -82,14 +94,22 @@ def test_files_that_do_not_fit(weights: Path, tmp_path: Path) -> None:
         load_detector(DetectorCard("dinov2", str(weights)), (3, 32, 32), CPU)
     write_torchscript(tmp_path / "linear.pt", torch.nn.Linear(3, 4))
     with pytest.raises(UserError, match=r"linear.pt: does not work as detector=inception_nvidia on images of shape"):
-        load_detector(DetectorCard("inception_nvidia", str(tmp_path / "linear.pt")), (3, 32, 32), CPU)
+        load_detector(scripted(tmp_path / "linear.pt"), (3, 32, 32), CPU)
+    write_torchscript(tmp_path / "tuple.pt", TupleInception())
+    with pytest.raises(UserError, match=r"tuple.pt: does not work as .*: its features are no tensor but a tuple"):
+        load_detector(scripted(tmp_path / "tuple.pt"), (3, 32, 32), CPU)
+    lost = SmallInception()
+    torch.nn.init.constant_(lost.conv.weight, float("nan"))
+    write_torchscript(tmp_path / "nan.pt", lost)
+    with pytest.raises(UserError, match=r"nan.pt: does not work as .*: of two images it must give two rows of finite"):
+        load_detector(scripted(tmp_path / "nan.pt"), (3, 32, 32), CPU)
     with pytest.raises(UserError, match="detector=inception: takes grey and RGB images, and these have 4 chan"):
         load_detector(DetectorCard("inception", str(weights)), (4, 32, 32), CPU)
 
 
 def test_a_pinned_checksum_holds(weights: Path) -> None:
     wrong = DetectorCard("inception", str(weights), "0" * 64)
-    with pytest.raises(UserError, match=r"its sha256 is [0-9a-f]{64}, detector.sha256 is 0{64}; detector.sha256=null"):
+    with pytest.raises(UserError, match=r"its sha256 is [0-9a-f]{64}, detector.sha256 is 0{64}; give its own"):
         load_detector(wrong, (3, 32, 32), CPU)
     right = DetectorCard("inception", str(weights), hashlib.sha256(weights.read_bytes()).hexdigest().upper())
     assert load_detector(right, (3, 32, 32), CPU) is not None

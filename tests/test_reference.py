@@ -54,6 +54,7 @@ def test_a_singular_covariance_is_fine(tmp_path: Path) -> None:
         ({"mu": MEAN, "sigma": COVARIANCE * np.inf}, "must be finite"),
         ({"mu": MEAN, "sigma": COVARIANCE + np.triu(np.ones((4, 4)))}, "must be symmetric"),
         ({"mu": MEAN, "sigma": -COVARIANCE}, "must be positive semi-definite; its smallest eigenvalue is -"),
+        ({"mu": MEAN, "sigma": np.diag([1.0, 1.0, 1.0, -1e-5])}, "must be positive semi-definite"),
         ({"mu": MEAN, "sigma": np.array([["a"] * 4] * 4)}, "must be an npz with mu and sigma"),
         ({"mu": MEAN, "sigma": np.array([[None] * 4] * 4)}, "must be an npz with mu and sigma"),
     ],
@@ -97,14 +98,14 @@ def test_what_is_no_reference_at_all(tmp_path: Path) -> None:
         lambda: path.write_bytes(b""),
         lambda: path.write_bytes(b"hello"),
         lambda: path.write_bytes(pickle.dumps(Attack(tmp_path / "ran"))),
-        lambda: np.savez(path, mu=MEAN, sigma=np.array([Attack(tmp_path / "ran")], dtype=object)),
+        lambda: np.savez(path, mu=MEAN, sigma=np.full((4, 4), Attack(tmp_path / "ran"), dtype=object)),
         lambda: np.savez(path, mu=MEAN, sigma=COVARIANCE, detector=np.array([Attack(tmp_path / "ran")], dtype=object)),
         lambda: np.savez(path, mu=MEAN, sigma=COVARIANCE * 1j),
         lambda: np.savez(path, mu=MEAN, sigma=np.full((4, 4), "1.0")),
         # What np.save writes.
         lambda: path.write_bytes((np.save(tmp_path / "b.npy", MEAN), (tmp_path / "b.npy").read_bytes())[1]),
-        # A size that no memory holds.
-        lambda: with_header(path, b"{'descr': '<f8', 'fortran_order': False, 'shape': (9999999, 9999999)}\n"),
+        lambda: np.savez(path, mu=MEAN, sigma=COVARIANCE, detector=np.array("x" * 300)),
+        lambda: np.savez(path, mu=MEAN, sigma=COVARIANCE, detector=np.array(["digits"])),
         lambda: with_header(path, b"((((" * 500),
         lambda: (np.savez(path, mu=MEAN, sigma=COVARIANCE), encrypt_entries(path)),
         lambda: (np.savez(path, mu=MEAN, sigma=COVARIANCE), path.write_bytes(path.read_bytes()[:400])),
@@ -116,6 +117,21 @@ def test_what_is_no_reference_at_all(tmp_path: Path) -> None:
         assert str(error.value).startswith(f"--ref={path}: ")
         assert "\n" not in str(error.value)
     assert not (tmp_path / "ran").exists()
+
+
+def test_a_small_file_of_a_huge_array_takes_no_memory(tmp_path: Path) -> None:
+    """The header alone is read; the address space that is left would not hold the array."""
+    path = tmp_path / "a.npz"
+    with_header(path, b"{'descr': '<f8', 'fortran_order': False, 'shape': (9999999, 9999999)}\n")
+    with pytest.raises(UserError, match=r"sigma \(9999999, 9999999\) must be \(4,\) and \(4, 4\)"):
+        read_reference(path, "any", 4)
+
+
+def test_a_detectors_name_does_not_speak_to_the_terminal(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", mu=MEAN, sigma=COVARIANCE, detector=np.array("a\nerror: \x1b[31m"))
+    with pytest.raises(UserError) as error:
+        read_reference(tmp_path / "a.npz", "any", 4)
+    assert str(error.value).isprintable()
 
 
 def test_a_failed_write_leaves_nothing(tmp_path: Path) -> None:

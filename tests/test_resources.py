@@ -85,3 +85,21 @@ def test_a_url_is_fetched_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     # The server is gone; the file is in the cache.
     load_denoiser.cache_clear()
     assert load_denoiser(NetworkCard("u", url), CPU).checksum == checksum
+
+
+def test_a_pinned_reference() -> None:
+    detector = load_detector(detector_card("digits"), (1, 8, 8), CPU)
+    assert detector is not None
+    path = "embedded:digits_reference.npz"
+    found = hashlib.sha256((PACKAGE / "assets" / "digits_reference.npz").read_bytes()).hexdigest()
+    pinned = NetworkCard("d", "embedded:digits.safetensors", reference=path, reference_sha256=found)
+    assert load_reference(pinned, detector).checksum == found
+    wrong = NetworkCard("d", "embedded:digits.safetensors", reference=path, reference_sha256="0" * 64)
+    with pytest.raises(UserError, match=r"its sha256 is [0-9a-f]{64}, model.reference_sha256 is 0{64}; give its own"):
+        load_reference(wrong, detector)
+
+
+def test_a_pinned_network() -> None:
+    wrong = NetworkCard("d", "embedded:digits.safetensors", "0" * 64)
+    with pytest.raises(UserError, match=r"its sha256 is [0-9a-f]{64}, model.sha256 is 0{64}; give its own"):
+        load_denoiser(wrong, CPU)

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from bdia_edm.api import FeatureStatistics, Run, frechet_distance, prepare, sample_images, to_uint8
@@ -267,3 +268,35 @@ def test_features_asked_for_later_are_made(tmp_path: Path) -> None:
     run = mixture(tmp_path, "keep_features=true")
     assert run.finish(silent)["metrics"] == first["metrics"]
     assert len(list((run.folder / "shards").glob("*.npz"))) == 4
+
+
+def test_shards_that_a_kill_left_beside_the_record_are_removed(tmp_path: Path) -> None:
+    run = mixture(tmp_path, "keep_features=true")
+    first = run.finish(silent)
+    assert run.block_folder.shards.is_dir()
+    said: list[str] = []
+    assert mixture(tmp_path).finish(said.append) == first
+    assert said == [f"done before: {run.folder}"]
+    assert not run.block_folder.shards.exists()
+
+
+def test_too_few_images_are_said(tmp_path: Path) -> None:
+    said: list[str] = []
+    digits(tmp_path, "seeds=0-49").finish(said.append)
+    assert said[0].startswith("warning: 50 images are too few for 64 features: ")
+    said.clear()
+    digits(tmp_path).finish(said.append)
+    assert not any("warning" in line for line in said)
+
+
+def test_features_that_are_not_finite_end_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = digits(tmp_path)
+    assert run.detector is not None
+
+    def broken(self: Any, images: Any) -> Any:
+        return torch.full((len(images), 64), float("inf"))
+
+    monkeypatch.setattr(type(run.detector), "__call__", broken)
+    with pytest.raises(UserError, match=r"seeds 0-29: the detector's features are not finite"):
+        run.finish(silent)
+    assert not (run.folder / RECORD).exists()

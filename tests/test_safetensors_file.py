@@ -69,6 +69,10 @@ def test_mistakes(tmp_path: Path) -> None:
     assert "cannot be built from init_kwargs: model_type='UNet': must be one of" in problem(path)
     write(state, init_kwargs=json.dumps({**kwargs, "model_channels": "many"}))
     assert "cannot be built from init_kwargs" in problem(path)
+    write(state, init_kwargs=json.dumps({**kwargs, "num_blocks": 2000}))
+    assert "blocks have only" in problem(path)  # at once: building it would take half a minute
+    write(state, init_kwargs="[" * 100_000)
+    assert "no valid class_name and init_kwargs" in problem(path)
     write({key: value for key, value in state.items() if "map_layer0" not in key})
     assert "Missing key(s) in state_dict" in problem(path)
     write({**state, "surplus": torch.zeros(1)})

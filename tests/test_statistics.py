@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bdia_edm.metrics.statistics import FeatureStatistics
+from bdia_edm.metrics.statistics import FeatureStatistics, too_few_images
 
 
 def made(num: int, width: int, mean: float = 0.0) -> np.ndarray:
@@ -62,3 +62,11 @@ def test_misuse_is_refused() -> None:
     statistics.add(np.zeros((1, 3)))
     with pytest.raises(ValueError, match="at least 2"):
         statistics.mean_and_covariance()
+
+
+def test_too_few_images_are_those_whose_covariance_is_singular() -> None:
+    for num in (3, 4, 5):
+        _, covariance = statistics_of(made(num, 4)).mean_and_covariance()
+        singular = np.linalg.matrix_rank(covariance) < 4
+        assert bool(too_few_images(num, 4)) == singular
+    assert too_few_images(64, 2048).startswith("warning: 64 images are too few for 2048 features: ")

@@ -117,7 +117,10 @@ def fetch(url: str, sha256: str | None = None, *, progress: bool = True) -> Path
             "must be writable and have room (BDIA_EDM_CACHE names another)"
         ) from error
     if found != expected and pinned:
-        raise UserError(f"{path}: sha256 is {found}, pinned is {pinned}; delete the file to download it again")
+        raise UserError(
+            f"{path}: sha256 is {found}, pinned is {pinned}; delete the file to download it again, or pin its own "
+            "sha256 to accept it"
+        )
     if found != expected:
         raise UserError(
             f"{path}: sha256 is {found}, recorded when it first came is {expected}; "

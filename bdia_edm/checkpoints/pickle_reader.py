@@ -35,7 +35,7 @@ from bdia_edm.checkpoints.pickle_machine import (
     quoted,
     run_pickle,
 )
-from bdia_edm.checkpoints.safetensors_file import StoredNetwork
+from bdia_edm.checkpoints.safetensors_file import StoredNetwork, require_enough_tensors
 from bdia_edm.checkpoints.stored_values import NumpyType, StoredTensor, numpy_number, read_storage, rebuild_tensor
 from bdia_edm.errors import UserError
 from bdia_edm.models.preconditioning import PRECONDITIONINGS
@@ -49,8 +49,6 @@ _DEEPEST_MODULE = 32
 # Far above any network's settings, and low enough for whatever a constructor does with them.
 _LARGEST_SETTING = 32_768
 _LONGEST_SETTING = 64
-# A U-Net block has ten tensors or more, in each of the two halves of the network.
-_TENSORS_PER_BLOCK = 10
 _BEYOND_LATIN_1 = re.compile(rb"[\xc4-\xff]")
 
 
@@ -280,11 +278,10 @@ def _scalar(name: str, value: object) -> object:
 
 def _check_fit(class_name: str, init_kwargs: Mapping[str, Any], tensors: Mapping[str, StoredTensor]) -> None:
     """Refuses weights that are not those of the network that the arguments build; no memory is taken for either."""
-    levels, blocks = init_kwargs.get("channel_mult"), init_kwargs.get("num_blocks")
-    num_levels = len(levels) if isinstance(levels, list) else 1
-    num_blocks = blocks if isinstance(blocks, int) else 1
-    if num_levels * num_blocks * _TENSORS_PER_BLOCK > len(tensors):  # said before time is spent on building it
-        raise MalformedPickle(f"its {num_levels} levels of {num_blocks} blocks have only {len(tensors)} tensors")
+    try:
+        require_enough_tensors(init_kwargs, len(tensors))
+    except ValueError as error:
+        raise MalformedPickle(str(error)) from error
     try:
         with torch.device("meta"):
             network = PRECONDITIONINGS[class_name](**init_kwargs)

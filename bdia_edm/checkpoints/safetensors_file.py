@@ -19,7 +19,10 @@ from torch import Tensor, nn
 
 from bdia_edm.errors import UserError
 
-__all__ = ["StoredNetwork", "load_weights", "read_network", "write_network"]
+__all__ = ["StoredNetwork", "load_weights", "read_network", "require_enough_tensors", "write_network"]
+
+# A U-Net block has ten tensors or more, in each of the two halves of the network.
+_TENSORS_PER_BLOCK = 10
 
 
 class StoredNetwork(NamedTuple):
@@ -79,7 +82,7 @@ def read_network(path: Path, *kinds: str) -> StoredNetwork:
         raise UserError(f"{path}: its metadata must say format 'bdia_edm {wanted}', it says {found!r}")
     try:
         class_name, init_kwargs = metadata.pop("class_name"), json.loads(metadata.pop("init_kwargs"))
-    except (KeyError, ValueError) as error:
+    except (KeyError, ValueError, RecursionError) as error:
         raise UserError(f"{path}: its metadata has no valid class_name and init_kwargs: {error!r}") from error
     if not isinstance(init_kwargs, dict):
         raise UserError(f"{path}: init_kwargs in its metadata must be a JSON object")
@@ -95,6 +98,7 @@ def load_weights(classes: Mapping[str, type[nn.Module]], stored: StoredNetwork, 
     if stored.class_name not in classes:
         raise UserError(f"{path}: class {stored.class_name!r} is unknown; known are {', '.join(classes)}")
     try:
+        require_enough_tensors(stored.init_kwargs, len(stored.state_dict))
         with torch.device("meta"):
             network = classes[stored.class_name](**stored.init_kwargs)
     except Exception as error:  # whatever arguments from a file make a constructor do
@@ -106,6 +110,15 @@ def load_weights(classes: Mapping[str, type[nn.Module]], stored: StoredNetwork, 
     except RuntimeError as error:
         raise UserError(f"{path}: the weights do not fit: {_one_line(error)}") from error
     return network.eval().requires_grad_(False)
+
+
+def require_enough_tensors(init_kwargs: Mapping[str, Any], num_tensors: int) -> None:
+    """Raises ValueError where a network of so many blocks cannot have so few tensors: before it is built."""
+    levels, blocks = init_kwargs.get("channel_mult"), init_kwargs.get("num_blocks")
+    num_levels = len(levels) if isinstance(levels, list) else 1
+    num_blocks = blocks if isinstance(blocks, int) else 0
+    if num_levels * num_blocks * _TENSORS_PER_BLOCK > num_tensors:
+        raise ValueError(f"its {num_levels} levels of {num_blocks} blocks have only {num_tensors} tensors")
 
 
 def _one_line(error: BaseException) -> str:

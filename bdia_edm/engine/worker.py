@@ -108,8 +108,8 @@ class Worker:
             say: takes lines for the user.
 
         Raises:
-            UserError: an image is not finite (the message names the seeds and the step), or the device's memory does
-                not hold a batch of one.
+            UserError: an image is not finite (the message names the seeds and the step), its features are not, or the
+                device's memory does not hold a batch of one.
         """
         while True:
             counted: list[int] = []
@@ -161,6 +161,8 @@ class Worker:
         if pixels:
             images_out = torch.cat(pixels).permute(0, 2, 3, 1).cpu().contiguous().numpy()
         features_out = torch.cat(features).cpu().numpy() if features else np.zeros((len(block.seeds), 0), np.float32)
+        if not np.isfinite(features_out).all():
+            raise UserError(f"seeds {format_seeds(block.seeds)}: the detector's features are not finite")
         shard = Shard(
             features=features_out,
             preview=images_out[: max(PREVIEW - block.start, 0)],

@@ -133,7 +133,7 @@ def dinov2_network(state_dict: Mapping[str, Tensor]) -> ExtractorFeatures:
             self.model = model
 
     positions = state_dict.get("pos_embed", torch.zeros(0))
-    if positions.ndim != 3 or positions.shape[2] % _HEAD or round((positions.shape[1] - 1) ** 0.5) < 1:
+    if positions.ndim != 3 or positions.shape[2] % _HEAD or min(positions.shape[1] - 1, positions.shape[2]) < 1:
         raise RuntimeError("its pos_embed is missing or not of shape (1, 1 + grid², multiple of 64)")
     depth = len({name.split(".")[1] for name in state_dict if name.startswith("blocks.")})
     grid = round((positions.shape[1] - 1) ** 0.5)

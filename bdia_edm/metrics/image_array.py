@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import IO
 
 import numpy as np
-from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from bdia_edm.errors import UserError
 from bdia_edm.metrics.image_file import MAX_PIXELS, printable
+from bdia_edm.metrics.npy_header import read_npy_header
 
 __all__ = ["ImageArray"]
 
@@ -87,9 +87,7 @@ class ImageArray:
     def _read_header(self) -> None:
         try:
             stream = self._open()
-            version = npy.read_magic(stream)
-            reader = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-            shape, fortran_order, dtype = reader(stream)
+            shape, fortran_order, dtype = read_npy_header(stream)
             self._start = stream.tell()
             assert self._zip is not None
             stored = self._zip.getinfo(_MEMBER).file_size - self._start

@@ -30,7 +30,10 @@ class ScriptedFeatures(nn.Module):
         """uint8 (N, 1 or 3, H, W) to float32 features (N, F)."""
         # Without this the first batches would run as written and later ones optimized, with other last bits.
         with torch.jit.optimized_execution(False):
-            return self.network(as_rgb(images), return_features=True).to(torch.float32)
+            features = self.network(as_rgb(images), return_features=True)
+        if not isinstance(features, Tensor):
+            raise TypeError(f"its features are no tensor but a {type(features).__name__}")
+        return features.to(torch.float32)
 
 
 def inception_network(state_dict: Mapping[str, Tensor]) -> ExtractorFeatures:

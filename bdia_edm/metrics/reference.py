@@ -20,9 +20,13 @@ from numpy.typing import NDArray
 
 from bdia_edm.errors import UserError
 from bdia_edm.metrics.frechet import frechet_distance
+from bdia_edm.metrics.image_file import printable
+from bdia_edm.metrics.npy_header import NpyHeader, read_npy_header
 from bdia_edm.metrics.statistics import FeatureStatistics
 
 __all__ = ["Reference", "ReferenceStatistics", "read_reference", "reference_detector", "write_reference"]
+
+_LONGEST_NAME = 1000
 
 
 class Reference(Protocol):
@@ -73,7 +77,12 @@ def reference_detector(path: Path, option: str = "model.reference") -> str | Non
         UserError: the file is missing or unreadable.
     """
     with _opened(path, option) as file:
-        return str(file["detector"]) if "detector" in file.files else None
+        if "detector" not in file.files:
+            return None
+        header = _header(file, "detector")
+        if header.shape != () or header.dtype.kind != "U" or header.dtype.itemsize > _LONGEST_NAME:
+            raise TypeError("its detector is not a name")
+        return printable(str(file["detector"]))
 
 
 def read_reference(
@@ -89,17 +98,19 @@ def read_reference(
             finite, symmetric and positive semi-definite.
     """
     made_for = reference_detector(path, option) or detector
-    with _opened(path, option) as file:
-        mean, covariance = (_real(file[key]) for key in ("mu", "sigma"))
     given = f"{option}={path}"
     if made_for != detector:
         raise UserError(f"{given}: made with the detector {made_for}, and this run's is {detector}")
     expected = (num_features,), (num_features, num_features)
-    if (mean.shape, covariance.shape) != expected:
-        raise UserError(
-            f"{given}: mu {mean.shape} and sigma {covariance.shape} must be {expected[0]} and {expected[1]}, the size "
-            f"of {detector}'s features"
-        )
+    with _opened(path, option) as file:
+        # Before anything is decompressed: a small file can hold a huge array.
+        found = tuple(_header(file, key).shape for key in ("mu", "sigma"))
+        if found != expected:
+            raise UserError(
+                f"{given}: mu {found[0]} and sigma {found[1]} must be {expected[0]} and {expected[1]}, the size "
+                f"of {detector}'s features"
+            )
+        mean, covariance = (_real(file[key]) for key in ("mu", "sigma"))
     _check_covariance(given, mean, covariance)
     return ReferenceStatistics(mean, covariance, hashlib.sha256(path.read_bytes()).hexdigest())
 
@@ -112,9 +123,16 @@ def _opened(path: Path, option: str) -> Iterator[Any]:
     try:
         with np.load(path, allow_pickle=False) as file:
             yield file
+    except UserError:
+        raise
     except Exception as error:  # the parsers of zip and npy raise whatever they stumble over
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise UserError(f"{option}={path}: must be an npz with mu and sigma: {reason}") from error
+
+
+def _header(file: Any, key: str) -> NpyHeader:
+    with file.zip.open(f"{key}.npy") as stream:
+        return read_npy_header(stream)
 
 
 def _real(array: NDArray[Any]) -> NDArray[np.float64]:
@@ -129,6 +147,8 @@ def _check_covariance(given: str, mean: NDArray[np.float64], covariance: NDArray
     scale = float(np.abs(covariance).max())
     if not np.allclose(covariance, covariance.T, rtol=0, atol=1e-6 * scale):
         raise UserError(f"{given}: sigma must be symmetric")
-    smallest = float(torch.linalg.eigvalsh(torch.from_numpy(covariance)).min())
-    if smallest < -1e-6 * scale * len(covariance):
+    eigenvalues = torch.linalg.eigvalsh(torch.from_numpy(covariance))
+    smallest = float(eigenvalues[0])
+    # What rounding makes of zero, in files that were computed in float32 too.
+    if smallest < -1e-6 * float(eigenvalues[-1]):
         raise UserError(f"{given}: sigma must be positive semi-definite; its smallest eigenvalue is {smallest:.3g}")

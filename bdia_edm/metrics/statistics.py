@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from bdia_edm.metrics.one_thread import one_thread
 
-__all__ = ["FeatureStatistics"]
+__all__ = ["FeatureStatistics", "too_few_images"]
 
 Float64 = NDArray[np.float64]
 _CHUNK = 512
@@ -68,3 +68,13 @@ class FeatureStatistics:
             copied = torch.tensor(centred)
             product = (copied.T @ copied).numpy()
         return shift, self._sum + centred.sum(axis=0), self._outer + product
+
+
+def too_few_images(num: int, num_features: int) -> str:
+    """A warning where so few images cannot tell a covariance; '' where they can."""
+    if num > num_features:
+        return ""
+    return (
+        f"warning: {num} images are too few for {num_features} features: their covariance is singular, and the "
+        "distance says as much of the number of images as of the images"
+    )
