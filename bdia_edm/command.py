@@ -17,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationKeyError, MissingMandatoryValue, OmegaConfBaseException
 
 from bdia_edm.cards import conf_folder, model_list
-from bdia_edm.engine.workers import is_leader, leave
+from bdia_edm.engine.workers import is_leader, leave, note_users_error, users_error_was_noted
 from bdia_edm.errors import UserError
 from bdia_edm.interruption import Interrupted, interruptible, quoted_status
 
@@ -40,6 +40,9 @@ def run_command(config_name: str, task: Callable[[DictConfig], None]) -> None:
     Ends the process with status 2 and one line on stderr for a user's mistake, with 130 for Ctrl-C and 143 for
     SIGTERM. Who sets HYDRA_FULL_ERROR=1 gets the traceback.
     """
+    if users_error_was_noted():
+        # torchrun starts its workers again whatever they ended in; this has been said, and would only be met again.
+        sys.exit(2)
     full_error = os.environ.get(_FULL_ERROR) == "1"
     # Hydra then raises what it would else print over several lines.
     os.environ[_FULL_ERROR] = "1"
@@ -70,6 +73,7 @@ def _one_line_errors(full_error: bool) -> Iterator[None]:
         if full_error or _IN_A_SWEEPS_JOB in os.environ:
             raise
         _say_error(str(error) if isinstance(error, UserError) else _explain(error))
+        note_users_error()
         sys.exit(2)
     except RuntimeError as error:
         if full_error or not type(error).__module__.startswith("submitit."):

@@ -108,7 +108,7 @@ def load_detector(card: DetectorCard, shape: tuple[int, int, int], device: torch
         )
     num_features = features.shape[1]
     name = dinov2_name(num_features) if card.name == "dinov2" else card.name
-    return NetworkDetector(name, network, num_features, file_sha256(path))
+    return NetworkDetector(name, network, num_features, file_sha256(path), device)
 
 
 def _detector_network(card: DetectorCard, path: Path, device: torch.device) -> nn.Module:

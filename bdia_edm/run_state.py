@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-__all__ = ["ERROR", "PLAN", "Plan", "plan_kept", "read_error", "read_plan"]
+__all__ = ["ERROR", "PLAN", "Plan", "forget_plan", "plan_kept", "read_error", "read_plan"]
 
 PLAN = "plan.json"
 ERROR = "error.txt"
@@ -49,7 +49,13 @@ def plan_kept(folder: Path, plan: Plan) -> Iterator[None]:
         with suppress(OSError):
             _write(folder / ERROR, " ".join(str(error).split()) or type(error).__name__)
         raise
-    (folder / PLAN).unlink(missing_ok=True)
+    forget_plan(folder)
+
+
+def forget_plan(folder: Path) -> None:
+    """Removes plan and error: the run is finished."""
+    for name in (PLAN, ERROR):
+        (folder / name).unlink(missing_ok=True)
 
 
 def read_plan(folder: Path) -> Plan | None:

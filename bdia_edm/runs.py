@@ -33,7 +33,7 @@ from bdia_edm.models.preconditioning import Denoiser
 from bdia_edm.report.records import Record, read_record
 from bdia_edm.resources import fetch_files, load_denoiser, load_detector, load_reference
 from bdia_edm.run_lock import locked
-from bdia_edm.run_state import Plan, plan_kept
+from bdia_edm.run_state import Plan, forget_plan, plan_kept
 from bdia_edm.samplers.denoising import BatchDenoiser
 from bdia_edm.teamwork import announce_end, follow, lead
 
@@ -46,7 +46,12 @@ Say = Callable[[str], object]
 
 @dataclass(frozen=True)
 class Run:
-    """A run whose every option has been checked and whose files have been read."""
+    """A run whose every option has been checked and whose files have been read.
+
+    Attributes:
+        device: where denoiser and detector are; the CPU where other processes will do the work.
+        device_type: 'cpu' or 'cuda', where the images are made.
+    """
 
     config: RunConfig
     command: str
@@ -54,6 +59,7 @@ class Run:
     detector: Detector | None
     reference: Reference | None
     device: torch.device
+    device_type: str
     checksums: dict[str, str]
 
     @classmethod
@@ -67,6 +73,10 @@ class Run:
             UserError: anything is wrong.
         """
         device = choose_device(config.device)
+        device_type = device.type
+        if launched_ranks() is None and _num_workers(config, device_type) > 1:
+            # Others will work: what is loaded here is only looked at, and takes no memory of theirs.
+            device = torch.device("cpu")
         fix_precision()
         fetch_files(config.remote_files)
         loaded = load_denoiser(config.model, device)
@@ -81,7 +91,7 @@ class Run:
         if detector is not None:
             reference = load_reference(config.model, detector)
             checksums |= {"detector": detector.checksum, "reference": reference.checksum}
-        run = cls(config, command, denoiser, detector, reference, device, checksums)
+        run = cls(config, command, denoiser, detector, reference, device, device_type, checksums)
         _check_workers(run)
         _require_writable(Path(config.results_dir))
         return run
@@ -96,7 +106,7 @@ class Run:
                 "seeds": format_seeds(config.seeds),
                 "class_idx": config.class_idx,
                 "block_size": config.block_size,
-                "device": self.device.type,
+                "device": self.device_type,
                 "checksums": self.checksums,
             },
             sort_keys=True,
@@ -123,9 +133,7 @@ class Run:
     @property
     def num_workers(self) -> int:
         """How many processes of this machine work on it, where torchrun has not started any."""
-        if isinstance(self.config.workers, int):
-            return self.config.workers
-        return torch.cuda.device_count() if self.device.type == "cuda" else 1
+        return _num_workers(self.config, self.device_type)
 
     def finish(self, say: Say) -> Record:
         """The run's record; what is not done yet is done first, by all workers.
@@ -166,6 +174,7 @@ class Run:
                 done_before = record is not None
                 if record is None:
                     record = self._make(board, say, alone)
+                forget_plan(self.folder)
                 if not kept and shards.exists():
                     shutil.rmtree(shards)
         except OSError as error:
@@ -201,11 +210,17 @@ class Run:
             raise
 
 
+def _num_workers(config: RunConfig, device_type: str) -> int:
+    if isinstance(config.workers, int):
+        return config.workers
+    return torch.cuda.device_count() if device_type == "cuda" else 1
+
+
 def _check_workers(run: Run) -> None:
     chosen, started = run.config.workers, launched_ranks()
     if started is not None and chosen not in ("auto", started):
         raise UserError(f"workers={chosen}: {started} were started already (WORLD_SIZE); leave workers out")
-    if started is None and run.device.type == "cuda" and run.num_workers > torch.cuda.device_count():
+    if started is None and run.device_type == "cuda" and run.num_workers > torch.cuda.device_count():
         raise UserError(f"workers={chosen}: each takes a GPU, and PyTorch finds {torch.cuda.device_count()} here")
 
 

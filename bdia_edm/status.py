@@ -9,6 +9,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -73,11 +74,13 @@ def _look_at(folder: Path, name: Path) -> RunStatus:
     shards = list(_shards(folder))
     done = sum(min(plan.block_size, plan.total - index * plan.block_size) for index, _ in shards)
     rate = left = None
-    if running and done > plan.found:
-        # Both times are the file system's own.
-        elapsed = max(when for _, when in shards) - (folder / PLAN).stat().st_mtime
-        rate = (done - plan.found) / max(elapsed, 1e-3)
-        left = (plan.total - done) / rate
+    # A run that finishes in this moment removes its plan.
+    with suppress(FileNotFoundError):
+        if running and done > plan.found:
+            # Both times are the file system's own.
+            elapsed = max(when for _, when in shards) - (folder / PLAN).stat().st_mtime
+            rate = (done - plan.found) / max(elapsed, 1e-3)
+            left = (plan.total - done) / rate
     return RunStatus(str(name), state, done, plan.total, plan.workers, rate, left, None if running else error)
 
 
@@ -90,7 +93,9 @@ def _shards(folder: Path) -> Iterator[tuple[int, float]]:
     for entry in entries:
         stem, _, suffix = entry.name.partition(".")
         if stem.isdigit() and suffix == "npz":
-            yield int(stem), entry.stat().st_mtime
+            # A run that finishes in this moment removes it.
+            with suppress(FileNotFoundError):
+                yield int(stem), entry.stat().st_mtime
 
 
 def _table(runs: list[RunStatus]) -> str:

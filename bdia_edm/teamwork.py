@@ -13,8 +13,11 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
+
+import torch.distributed as dist
 
 from bdia_edm.block_folder import BlockFolder
 from bdia_edm.conclusion import conclude
@@ -32,8 +35,10 @@ if TYPE_CHECKING:
 __all__ = ["announce_end", "follow", "lead"]
 
 Say = Callable[[str], object]
-_FINISHED, _GO = "finished", "go"
+_FINISHED, _GO, _IDLE = "finished", "go", "idle"
 _BLOCKS, _DRAWN, _GONE = "blocks finished", "blocks drawn", "followers gone"
+_LOST = 60.0
+"""Seconds of silence after which a worker that nobody has started again is not waited for."""
 _PATIENCE = 10.0
 """Seconds that the leader, whose process may hold the store, stays for the others to read that all is over."""
 
@@ -47,6 +52,11 @@ def lead(run: Run, board: Board, say: Say) -> Record:
         UserError: this or another worker cannot go on.
         OSError: the folder cannot be written.
     """
+    with _ending_with_the_store(_lose_leader):
+        return _lead(run, board, say)
+
+
+def _lead(run: Run, board: Board, say: Say) -> Record:
     folder, blocks = run.block_folder, run.blocks
     folder.prepare()
     if int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")):
@@ -55,14 +65,14 @@ def lead(run: Run, board: Board, say: Say) -> Record:
     if found:
         say(f"resuming: {found} of {total} images are done")
     worker = _make_worker(run)
-    board.post(_GO)
+    board.post(_GO, run.identity)
     title = f"{run.config.sampler.name} {run.config.sampler.num_steps} steps"
-    with Progress(board, total, title, say, _lose_leader):
+    with Progress(board, total, title, say, _lose_leader) as progress:
         _draw_blocks(run, board, worker)
 
         def all_finished() -> bool:
             board.check()
-            return board.add(_BLOCKS, 0) >= len(blocks)
+            return board.add(_BLOCKS, 0) >= len(blocks) or _rest_is_lost(board, progress, say)
 
         wait_until(all_finished)
     return conclude(run, _read_shards(folder, blocks, worker, say), board.size)
@@ -74,11 +84,21 @@ def follow(run: Run, board: Board) -> Record:
     Raises:
         UserError: this or another worker cannot go on; the others have been told.
     """
+    with _ending_with_the_store(_lose_follower):
+        return _follow(run, board)
+
+
+def _follow(run: Run, board: Board) -> Record:
     try:
         with Progress(board, len(run.config.seeds), "", str, _lose_follower):
             wait_until(lambda: _posted(board, _GO))
             if board.read(_FINISHED) is None:
+                if board.read(_GO) != run.identity:
+                    raise UserError(
+                        f"worker {board.rank} has another config, device or file than worker 0; all must have the same"
+                    )
                 _draw_blocks(run, board, _make_worker(run))
+                board.post(f"{_IDLE}/{board.rank}")
             wait_until(lambda: _posted(board, _FINISHED))
     except OSError as error:
         message = run.cannot_write(error)
@@ -94,11 +114,32 @@ def follow(run: Run, board: Board) -> Record:
 
 def announce_end(board: Board, record: Record) -> None:
     """The leader tells the others that there is a record, whether they had a part in it or not."""
-    board.post(_FINISHED, to_json(record, indent=None))
-    board.post(_GO)
-    until = time.monotonic() + _PATIENCE
-    while board.add(_GONE, 0) < board.size - 1 and time.monotonic() < until:
-        time.sleep(POLL)
+    with _ending_with_the_store(_lose_leader):
+        board.post(_FINISHED, to_json(record, indent=None))
+        board.post(_GO)
+        until = time.monotonic() + _PATIENCE
+        while board.add(_GONE, 0) < board.size - 1 and time.monotonic() < until:
+            time.sleep(POLL)
+
+
+def _rest_is_lost(board: Board, progress: Progress, say: Say) -> bool:
+    """Whether all that still have a block have been silent for so long that nobody can be waited for."""
+    busy = [rank for rank in range(1, board.size) if board.read(f"{_IDLE}/{rank}") is None]
+    if not busy or any(progress.silence(rank) < _LOST for rank in busy):
+        return False
+    names = ", ".join(map(str, busy))
+    say(f"nothing was heard of worker {names} for {_LOST:.0f} s; what they had not finished is made here")
+    return True
+
+
+@contextmanager
+def _ending_with_the_store(lose: Callable[[], object]) -> Iterator[None]:
+    """Calls ``lose``, which ends the process, where the store is gone: with it went the launcher."""
+    try:
+        yield
+    except dist.DistError:
+        lose()
+        raise
 
 
 def _posted(board: Board, key: str) -> bool:

@@ -23,6 +23,13 @@ def test_pixels() -> None:
 
 
 def test_a_network_is_a_detector() -> None:
-    detector = NetworkDetector("mean", torch.nn.Flatten(), 4, "checksum")
+    detector = NetworkDetector("mean", torch.nn.Flatten(), 4, "checksum", torch.device("cpu"))
     assert torch.equal(detector(torch.ones(2, 1, 2, 2)), torch.ones(2, 4))
     assert len({detector, detector}) == 1
+
+
+def test_images_come_to_the_networks_device() -> None:
+    """The meta device stands for a GPU: a network there takes nothing from the CPU."""
+    network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4, 2)).to("meta")
+    detector = NetworkDetector("linear", network, 2, "checksum", torch.device("meta"))
+    assert detector(torch.ones(3, 1, 2, 2)).shape == (3, 2)

@@ -10,7 +10,7 @@ import torch
 from sklearn.datasets import load_digits
 
 from bdia_edm.api import prepare
-from bdia_edm.cards import DetectorCard, NetworkCard
+from bdia_edm.cards import NetworkCard, detector_card
 from bdia_edm.engine.worker import to_uint8
 from bdia_edm.metrics.digits_detector import DigitsDetector
 from bdia_edm.metrics.frechet import frechet_distance
@@ -28,28 +28,28 @@ def digits() -> tuple[torch.Tensor, torch.Tensor]:
 
 @pytest.fixture(scope="module")
 def features(digits: tuple[torch.Tensor, torch.Tensor]) -> np.ndarray:
-    detector = load_detector(DetectorCard("digits"), DigitsDetector.shape, CPU)
+    detector = load_detector(detector_card("digits"), DigitsDetector.shape, CPU)
     assert detector is not None
     assert detector.num_features == 64
     return detector(digits[0]).numpy()
 
 
 def test_it_knows_the_digits(digits: tuple[torch.Tensor, torch.Tensor]) -> None:
-    detector = load_detector(DetectorCard("digits"), DigitsDetector.shape, CPU)
+    detector = load_detector(detector_card("digits"), DigitsDetector.shape, CPU)
     images, labels = digits
     predicted = detector.network.logits(images).argmax(1)  # type: ignore[union-attr]
     assert float((predicted == labels).float().mean()) > 0.98
 
 
 def test_features_do_not_depend_on_the_batch(digits: tuple[torch.Tensor, torch.Tensor], features: np.ndarray) -> None:
-    detector = load_detector(DetectorCard("digits"), DigitsDetector.shape, CPU)
+    detector = load_detector(detector_card("digits"), DigitsDetector.shape, CPU)
     assert detector is not None
     alone = torch.cat([detector(image[None]) for image in digits[0][:20]]).numpy()
     np.testing.assert_allclose(alone, features[:20], atol=1e-5)
 
 
 def test_the_reference_is_that_of_the_data(features: np.ndarray) -> None:
-    detector = load_detector(DetectorCard("digits"), DigitsDetector.shape, CPU)
+    detector = load_detector(detector_card("digits"), DigitsDetector.shape, CPU)
     assert detector is not None
     card = NetworkCard("digits", "embedded:digits.safetensors", "embedded:digits_reference.npz")
     reference = load_reference(card, detector)

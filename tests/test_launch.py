@@ -14,6 +14,7 @@ import torch
 
 from bdia_edm.api import prepare
 from bdia_edm.errors import UserError
+from bdia_edm.status import find_runs
 from tests.commands import run_here
 from tests.processes import command_line, descendants, is_alive, kill, read_command, started, wait_for, workers_of
 
@@ -77,7 +78,7 @@ def test_a_comparison(torchrun: int, tmp_path: Path) -> None:
 def test_from_a_program_without_a_file_of_its_own(tmp_path: Path) -> None:
     """As in a notebook: there is no main module that workers could import."""
     code = "from bdia_edm.api import prepare\n"
-    code += f"run = prepare('+model=digits', 'seeds=0-59', 'block_size=20', 'workers=2', r'results_dir={tmp_path}')\n"
+    code += f"run = prepare('+model=digits', 'seeds=0-79', 'block_size=20', 'workers=2', r'results_dir={tmp_path}')\n"
     code += "print(run.finish(lambda line: print('said:', line))['workers'])"
     with started([sys.executable, "-c", code]) as process:
         out, err = process.communicate(timeout=120)
@@ -135,7 +136,31 @@ def test_without_the_launcher_its_store_is_missed(tmp_path: Path) -> None:
         assert len(workers) == 2
         kill(process.pid)
         wait_for(lambda: not any(map(is_alive, workers)), seconds=10)
+        _, err = process.communicate(timeout=10)
     assert workers_of(process.pid) == []
+    assert "Traceback" not in err, err
+    assert "the launcher has ended; what is finished is kept" in err
+    assert [found.state for found in find_runs(tmp_path)] == ["interrupted"]
+
+
+def test_torchrun_starts_nothing_again_after_a_users_error(tmp_path: Path) -> None:
+    line = command_line("sample", "+model=digits", "class_idx=10", f"results_dir={tmp_path}", torchrun=2)
+    line[line.index("--standalone") : line.index("--standalone")] = ["--max-restarts", "3"]
+    with started(line) as process:
+        out, err = process.communicate(timeout=120)
+    assert process.returncode != 0
+    assert out == ""
+    assert err.count("error: class_idx=10: must be from 0 to 9") == 1, err
+
+
+def test_the_launcher_leaves_the_gpus_to_its_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    run = prepare("+model=digits", f"results_dir={tmp_path}")
+    assert (run.num_workers, run.device, run.device_type) == (2, torch.device("cpu"), "cuda")
+    assert '"device": "cuda"' in run.identity
+    with pytest.raises(UserError, match="workers=3: each takes a GPU, and PyTorch finds 2 here"):
+        prepare("+model=digits", "workers=3", f"results_dir={tmp_path}")
 
 
 @pytest.mark.parametrize(
@@ -164,5 +189,5 @@ def test_auto_is_one_for_each_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert run.num_workers == 1
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 8)
     assert run.num_workers == 1
-    object.__setattr__(run, "device", torch.device("cuda"))
+    object.__setattr__(run, "device_type", "cuda")
     assert run.num_workers == 8

@@ -27,6 +27,10 @@ def test_each_worker_of_a_machine_has_its_gpu(monkeypatch: pytest.MonkeyPatch) -
     assert choose_device("auto") == torch.device("cuda", 3)
     assert choose_device("cpu") == torch.device("cpu")
     assert chosen == [3]
+    monkeypatch.setenv("RANK", "3")
+    monkeypatch.delenv("LOCAL_RANK")
+    with pytest.raises(UserError, match="device=auto: LOCAL_RANK must say which GPU a worker has"):
+        choose_device("auto")
     monkeypatch.setenv("LOCAL_RANK", "4")
     with pytest.raises(UserError, match="device=cuda: worker 5 of this machine has no GPU; PyTorch finds 4"):
         choose_device("cuda")

@@ -117,3 +117,19 @@ def test_damaged_files(results: Path) -> None:
     assert (a.state, a.done, a.total) == ("interrupted", 0, None)
     assert d.state == "failed"
     assert "not a readable record" in str(d.error)
+
+
+def test_a_run_that_finishes_while_it_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shard that was listed is gone when its time is asked for."""
+    folder = tmp_path / "run"
+    (folder / "shards").mkdir(parents=True)
+    (folder / "plan.json").write_text(
+        json.dumps({"total": 20, "block_size": 10, "found": 0, "workers": 1, "command": "c"})
+    )
+    (folder / "shards" / "00000.npz").write_text("")
+    listed = list(os.scandir(folder / "shards"))
+    (folder / "shards" / "00000.npz").unlink()
+    scandir = os.scandir
+    monkeypatch.setattr("os.scandir", lambda path: listed if Path(path).name == "shards" else scandir(path))
+    (found,) = find_runs(tmp_path)
+    assert (found.state, found.done, found.total) == ("interrupted", 0, 20)

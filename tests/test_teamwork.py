@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -119,3 +120,41 @@ def test_a_run_that_was_done_before_is_over_for_all(together: Together) -> None:
     assert follow(together.run, together.boards[1]) == record
     announcing.join(5)
     assert not announcing.is_alive()
+
+
+def test_a_worker_that_is_lost_is_not_waited_for(together: Together, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that ends takes blocks with it, and where nobody starts again, nobody would make them."""
+    monkeypatch.setattr("bdia_edm.teamwork._LOST", 1.0)
+    together.boards[1].add("blocks drawn")
+    record = lead(together.run, together.boards[0], together.said.append)
+    expected = prepare(*OPTIONS, "sampler.num_steps=3", f"results_dir={together.run.folder}").finish(str)
+    assert record["metrics"] == expected["metrics"]
+    assert "nothing was heard of worker 1 for 1 s; what they had not finished is made here" in together.said
+    assert any("00000.npz: it is gone; made again" in line for line in together.said)
+
+
+def test_a_worker_that_works_is_waited_for(together: Together, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Longer than anyone may be silent: what counts is that it beats."""
+    monkeypatch.setattr("bdia_edm.teamwork._LOST", 3.0)
+    make = BlockFolder.make
+
+    def slow(self: BlockFolder, block: Any, *rest: Any) -> Any:
+        if threading.current_thread() is not threading.main_thread():
+            time.sleep(5)
+        return make(self, block, *rest)
+
+    monkeypatch.setattr(BlockFolder, "make", slow)
+    together.finish()
+    assert not any("nothing was heard" in line for line in together.said)
+
+
+def test_workers_of_different_configs_do_not_work_together(together: Together) -> None:
+    lead_run = together.run
+    together.run = prepare(*OPTIONS, "sampler.num_steps=4", f"results_dir={lead_run.folder.parent}")
+    follower = threading.Thread(target=together._follow)
+    follower.start()
+    with pytest.raises(UserError, match="worker 1 has another config, device or file than worker 0; all must have"):
+        lead(lead_run, together.boards[0], together.said.append)
+    follower.join(20)
+    assert str(together.outcome).startswith("worker 1 has another config")
+    assert not together.run.folder.exists()

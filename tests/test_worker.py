@@ -54,13 +54,14 @@ def test_unconditional_images_have_no_class() -> None:
 class SmallMemory(GaussianMixture):
     """Holds no more than so many images."""
 
-    def __init__(self, holds: int) -> None:
+    def __init__(self, holds: int, error: RuntimeError | None = None) -> None:
         super().__init__()
         self.holds = holds
+        self.error = error or torch.OutOfMemoryError("CUDA out of memory.")
 
     def forward(self, x, sigma, class_labels=None):
         if len(x) > self.holds:
-            raise torch.OutOfMemoryError("CUDA out of memory.")
+            raise self.error
         return super().forward(x, sigma, class_labels)
 
 
@@ -137,3 +138,19 @@ def test_a_block(batch_size: int, start: int) -> None:
     assert nothing is None
     assert (slim.preview == shard.preview).all()
     assert slim.features.shape == (30, 0)
+
+
+def test_other_words_for_it() -> None:
+    """cuBLAS and cuDNN have no error type of their own; any other error of that type is none of it."""
+    block, said = Block(0, 0, tuple(range(10))), list[str]()
+    for words in (
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+        "CUDNN_STATUS_ALLOC_FAILED",
+    ):
+        said.clear()
+        worker = Worker(SmallMemory(5, RuntimeError(words)), EDM, None, torch.device("cpu"), 10)
+        worker.run(block, lambda num: None, said.append)
+        assert said == ["batch_size=10: more than the device's memory holds; going on with 5"]
+    broken = Worker(SmallMemory(5, RuntimeError("shapes do not fit")), EDM, None, torch.device("cpu"), 10)
+    with pytest.raises(RuntimeError, match="shapes do not fit"):
+        broken.run(block, lambda num: None, said.append)

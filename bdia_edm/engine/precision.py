@@ -30,6 +30,8 @@ def choose_device(name: str) -> torch.device:
     if not found or name == "cpu":
         return torch.device("cpu")
     if not os.environ.get("LOCAL_RANK"):
+        if os.environ.get("RANK"):
+            raise UserError(f"device={name}: LOCAL_RANK must say which GPU a worker has; torchrun sets it")
         return torch.device("cuda")
     local, num = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
     if local >= num:

@@ -86,6 +86,10 @@ class Progress:
             if self._bar is not None:
                 self._bar.close()
 
+    def silence(self, rank: int) -> float:
+        """Seconds since the leader last heard of this worker."""
+        return time.monotonic() - self._heard[rank]
+
     def _run(self) -> None:
         beat = line = time.monotonic() - _BEAT
         try:

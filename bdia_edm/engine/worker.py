@@ -120,7 +120,9 @@ class Worker:
 
             try:
                 return self._run(block, count)
-            except torch.OutOfMemoryError:
+            except RuntimeError as error:
+                if not _says_out_of_memory(error):
+                    raise
                 if self.batch_size == 1:
                     raise UserError("batch_size=1: the device's memory does not hold a single image") from None
             # Only now, without the error that holds on to its tensors, is the memory free.
@@ -184,3 +186,8 @@ class Worker:
 
             fault = describe_first_fault(sample, self.sampler.num_steps)
             raise UserError(f"seeds {shown}: {len(bad)} of {len(finite)} images of the block are not finite; {fault}")
+
+
+def _says_out_of_memory(error: RuntimeError) -> bool:
+    """CUDA's libraries have words of their own for it, in errors of no type of their own."""
+    return isinstance(error, torch.OutOfMemoryError) or "_ALLOC_FAILED" in str(error)

@@ -11,6 +11,7 @@ import os
 import time
 import uuid
 from collections.abc import Callable
+from datetime import timedelta
 from functools import lru_cache
 
 import torch
@@ -20,10 +21,23 @@ from torch.distributed.rendezvous import rendezvous
 from bdia_edm.engine.precision import share_cores
 from bdia_edm.errors import UserError
 
-__all__ = ["POLL", "Board", "Team", "is_leader", "join", "launched_ranks", "leave", "wait_until"]
+__all__ = [
+    "POLL",
+    "Board",
+    "Team",
+    "is_leader",
+    "join",
+    "launched_ranks",
+    "leave",
+    "note_users_error",
+    "users_error_was_noted",
+    "wait_until",
+]
 
 POLL = 0.1
 """Seconds between two looks at the store."""
+_SOON = timedelta(seconds=10)
+_USERS_ERROR = "bdia_edm: a user's error"
 _NEEDED = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 
 
@@ -127,6 +141,30 @@ def join(device: torch.device) -> Team:
         else:
             dist.init_process_group("gloo", store=group, rank=rank, world_size=size)
     return Team(own, rank, size)
+
+
+def note_users_error() -> None:
+    """Tells later starts of these workers that the last ended in an error that starting again does not mend."""
+    store = _torchruns_store()
+    if store is not None:
+        store.set(_USERS_ERROR, "")
+
+
+def users_error_was_noted() -> bool:
+    """Whether an earlier start of these workers ended in such an error."""
+    store = _torchruns_store() if int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) else None
+    return store is not None and store.check([_USERS_ERROR])
+
+
+def _torchruns_store() -> dist.Store | None:
+    """The store that torchrun keeps from start to start; None where there is no torchrun, or it cannot be reached."""
+    if launched_ranks() is None or os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True":
+        return None
+    address, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+    try:
+        return dist.TCPStore(address, port, is_master=False, wait_for_workers=False, timeout=_SOON)
+    except RuntimeError:
+        return None
 
 
 def leave() -> None:

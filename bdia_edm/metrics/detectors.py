@@ -48,10 +48,11 @@ class NetworkDetector:
     network: nn.Module
     num_features: int
     checksum: str
+    device: torch.device
 
     def __call__(self, images: Tensor) -> Tensor:
-        """uint8 (N, C, H, W) to float32 (N, num_features)."""
-        return self.network(images)
+        """uint8 (N, C, H, W), on any device, to float32 (N, num_features) on the network's."""
+        return self.network(images.to(self.device))
 
 
 class ExtractorFeatures(nn.Module):
