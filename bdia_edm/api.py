@@ -2,7 +2,7 @@
 
 from bdia_edm.api import measure, prepare, sample_images
 run = prepare("+model=digits", "sampler.num_steps=6")   # options as on the command line, checked
-images, labels, nfe = sample_images(run.denoiser, run.config.sampler, seeds=range(64))
+images, labels, nfe = sample_images(run.denoiser, run.config.sampler, range(64), device=run.device)
 record = run.finish(print)                              # what python -m bdia_edm.sample prints
 measure("images.zip", "embedded:digits_reference.npz")  # what python -m bdia_edm.fid calc --json prints
 """

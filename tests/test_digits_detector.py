@@ -51,7 +51,7 @@ def test_features_do_not_depend_on_the_batch(digits: tuple[torch.Tensor, torch.T
 def test_the_reference_is_that_of_the_data(features: np.ndarray) -> None:
     detector = load_detector(detector_card("digits"), DigitsDetector.shape, CPU)
     assert detector is not None
-    card = NetworkCard("digits", "embedded:digits.safetensors", "embedded:digits_reference.npz")
+    card = NetworkCard("digits", "embedded:digits.safetensors", reference="embedded:digits_reference.npz")
     reference = load_reference(card, detector)
     assert abs(reference.distance(statistics_of(features))) < 1e-4
     # Two halves of the data are apart by what any good model is measured against.
@@ -62,6 +62,7 @@ def test_the_reference_is_that_of_the_data(features: np.ndarray) -> None:
     assert reference.distance(statistics_of(detector(torch.from_numpy(noise)).numpy())) > 10
 
 
+@pytest.mark.slow
 def test_the_embedded_network_is_as_good_as_it_must_be(tmp_path: Path) -> None:
     """At 18 steps its images are at most half as far from the data as two halves of the data from each other."""
     run = prepare("+model=digits", "sampler=edm", "sampler.num_steps=18", "seeds=0-2999", f"results_dir={tmp_path}")

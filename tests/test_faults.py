@@ -263,8 +263,8 @@ def test_images_that_are_not_finite(torchrun: int, tmp_path: Path) -> None:
     with torch.no_grad():
         next(iter(network.parameters())).fill_(np.inf)
     write_network(tmp_path / "broken.safetensors", network, options, "denoiser")
-    overrides = ["+model=file", f"model.path={tmp_path / 'broken.safetensors'}", "seeds=0-39", "block_size=10", "detector=none"]
-    overrides += ["sampler.num_steps=3", f"results_dir={tmp_path / 'runs'}"]
+    overrides = ["+model=file", f"model.path={tmp_path / 'broken.safetensors'}", "seeds=0-39", "block_size=10"]
+    overrides += ["detector=none", "sampler.num_steps=3", f"results_dir={tmp_path / 'runs'}"]
     if not torchrun:
         overrides.append("workers=2")
     with started(command_line("sample", *overrides, torchrun=torchrun)) as process:

@@ -148,7 +148,14 @@ def test_a_worker_that_works_is_waited_for(together: Together, monkeypatch: pyte
     assert not any("nothing was heard" in line for line in together.said)
 
 
-def test_workers_of_different_configs_do_not_work_together(together: Together) -> None:
+def test_workers_of_different_configs_do_not_work_together(together: Together, monkeypatch: pytest.MonkeyPatch) -> None:
+    make = BlockFolder.make
+
+    def slow(self: BlockFolder, *rest: Any) -> Any:
+        time.sleep(0.3)  # or the leader would be done before the other had a look
+        return make(self, *rest)
+
+    monkeypatch.setattr(BlockFolder, "make", slow)
     lead_run = together.run
     together.run = prepare(*OPTIONS, "sampler.num_steps=4", f"results_dir={lead_run.folder.parent}")
     follower = threading.Thread(target=together._follow)
