@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["UserError", "one_line_errors"]
+__all__ = ["UserError", "one_line_errors", "printable"]
 
 
 class UserError(Exception):
@@ -21,3 +21,8 @@ def one_line_errors() -> Iterator[None]:
     except (UserError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
+
+
+def printable(text: str) -> str:
+    """Text from elsewhere as it is, or quoted where it would break a message's line or speak to the terminal."""
+    return text if text.isprintable() else repr(text)

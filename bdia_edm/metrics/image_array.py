@@ -14,8 +14,8 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
-from bdia_edm.errors import UserError
-from bdia_edm.metrics.image_file import MAX_PIXELS, printable
+from bdia_edm.errors import UserError, printable
+from bdia_edm.metrics.image_file import MAX_PIXELS
 from bdia_edm.metrics.npy_header import read_npy_header
 
 __all__ = ["ImageArray"]

@@ -16,7 +16,7 @@ from PIL import Image
 
 from bdia_edm.errors import UserError
 
-__all__ = ["EXTENSIONS", "MAX_BYTES", "MAX_PIXELS", "image_shape", "printable", "read_image"]
+__all__ = ["EXTENSIONS", "MAX_BYTES", "MAX_PIXELS", "image_shape", "read_image"]
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 MAX_PIXELS = 2**24
@@ -29,11 +29,6 @@ _GREY = ("1", "L", "LA")
 _COLOUR = ("P", "PA", "RGB", "RGBA")
 _PNG = b"\x89PNG\r\n\x1a\n"
 _PNG_DEPTH = 24  # where a PNG says its bits per channel
-
-
-def printable(name: str) -> str:
-    """A file's name as it is, or quoted where it would break a message's line."""
-    return name if name.isprintable() else repr(name)
 
 
 def image_shape(file: IO[bytes], name: str) -> tuple[int, int, int]:

@@ -17,9 +17,9 @@ from typing import IO, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from bdia_edm.errors import UserError
+from bdia_edm.errors import UserError, printable
 from bdia_edm.metrics.image_array import ImageArray
-from bdia_edm.metrics.image_file import EXTENSIONS, MAX_BYTES, image_shape, printable, read_image
+from bdia_edm.metrics.image_file import EXTENSIONS, MAX_BYTES, image_shape, read_image
 from bdia_edm.options import require
 
 __all__ = ["ImageSource", "open_images"]

@@ -18,9 +18,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from bdia_edm.errors import UserError
+from bdia_edm.errors import UserError, printable
 from bdia_edm.metrics.frechet import frechet_distance
-from bdia_edm.metrics.image_file import printable
 from bdia_edm.metrics.npy_header import NpyHeader, read_npy_header
 from bdia_edm.metrics.statistics import FeatureStatistics
 
