@@ -121,6 +121,26 @@ def test_a_job_of_two_tasks_is_cancelled_and_goes_on(cluster: dict[str, str], tm
     assert record["workers"] == 2
 
 
+def test_a_requeued_job_goes_on(cluster: dict[str, str], tmp_path: Path) -> None:
+    """What Slurm does with a job that it preempts, or whose node fails: the same job starts again."""
+    results = tmp_path / "there"
+    run = [*LONG, f"results_dir={results}"]
+    job = submit(cluster, "run.sbatch", "--nodes=1", f"--output={tmp_path}/log", "--", *run, cwd=tmp_path)
+    wait_for(lambda: len(list(results.glob("*/shards/*.npz"))) >= 6)
+    subprocess.run(["scontrol", "requeue", job], env=cluster, check=True)
+
+    def goes_on() -> bool:
+        # Slurm lets a requeued job wait for two minutes, and says no while the last start still ends.
+        subprocess.run(["scontrol", "update", f"jobid={job}", "StartTime=now"], env=cluster, check=False, stderr=-3)
+        return "resuming: " in (tmp_path / "log").read_text()
+
+    wait_for(goes_on)
+    wait_for(lambda: not is_queued(cluster, job))
+    log = (tmp_path / "log").read_text()
+    assert log.index("interrupted; what is finished is kept") < log.index("resuming: ")
+    assert_same(record_of(results, *LONG), undisturbed(tmp_path / "here", *LONG))
+
+
 def test_an_array_over_seeds(cluster: dict[str, str], tmp_path: Path) -> None:
     options = [*OPTIONS, "sampler.num_steps=4"]
     sbatch = ["--array=0-1", f"--output={tmp_path}/%A_%a.log"]
