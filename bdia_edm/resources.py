@@ -15,11 +15,11 @@ from torch import nn
 
 from bdia_edm.cards import PACKAGE, DetectorCard, MixtureCard, NetworkCard, RemoteFile
 from bdia_edm.checkpoints.downloads import fetch, file_sha256
-from bdia_edm.checkpoints.inspection import read_stored
 from bdia_edm.checkpoints.safetensors_file import load_weights, read_network
 from bdia_edm.checkpoints.torch_weights import read_state_dict, read_torchscript
 from bdia_edm.engine.worker import to_uint8
 from bdia_edm.errors import UserError
+from bdia_edm.inspection import read_stored
 from bdia_edm.metrics.detectors import Detector, NetworkDetector, PixelDetector
 from bdia_edm.metrics.digits_detector import DigitsDetector
 from bdia_edm.metrics.dinov2 import dinov2_name, dinov2_network

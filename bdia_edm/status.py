@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -16,7 +15,7 @@ from pathlib import Path
 import click
 
 from bdia_edm.block_folder import SHARDS
-from bdia_edm.errors import UserError
+from bdia_edm.errors import UserError, one_line_errors
 from bdia_edm.report.records import RECORD, read_record
 from bdia_edm.run_lock import is_locked
 from bdia_edm.run_state import PLAN, read_error, read_plan
@@ -128,14 +127,11 @@ def _row(run: RunStatus) -> tuple[str, ...]:
 @click.option("--json", "as_json", is_flag=True, help="one JSON list instead of the table")
 def main(results_dir: Path, as_json: bool) -> None:
     """Shows every run in RESULTS_DIR and below: done, running, interrupted or failed, and how far it is."""
-    runs = find_runs(results_dir)
-    if as_json:
-        click.echo(json.dumps([asdict(run) for run in runs], indent=2))
-    elif runs:
-        click.echo(_table(runs))
-    else:
-        click.echo(f"error: {results_dir}: no runs in it or below; bdia_edm.sample starts them", err=True)
-        sys.exit(2)
+    with one_line_errors():
+        runs = find_runs(results_dir)
+        if not runs and not as_json:
+            raise UserError(f"{results_dir}: no runs in it or below; bdia_edm.sample starts them")
+        click.echo(json.dumps([asdict(run) for run in runs], indent=2) if as_json else _table(runs))
 
 
 if __name__ == "__main__":

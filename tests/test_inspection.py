@@ -9,8 +9,8 @@ import pytest
 
 from bdia_edm.cards import PACKAGE
 from bdia_edm.checkpoints.downloads import file_sha256
-from bdia_edm.checkpoints.inspection import describe_file, read_stored
 from bdia_edm.errors import UserError
+from bdia_edm.inspection import describe_file, read_stored
 from tests.references import REFERENCE
 
 PICKLE = REFERENCE / "pickles" / "tiny-song-vp-cond.pkl"
