@@ -23,6 +23,7 @@ from bdia_edm.report.comparison import PREVIEW
 from bdia_edm.report.pictures import write_grid
 from bdia_edm.report.records import Record, write_record
 from bdia_edm.versions import installed_versions
+from bdia_edm.whole_files import written_whole
 
 if TYPE_CHECKING:
     from bdia_edm.runs import Run
@@ -83,13 +84,8 @@ def conclude(run: Run, shards: Iterable[Shard], workers: int) -> Record:
 
 
 def _write_preview(path: Path, images: np.ndarray, labels: np.ndarray, seeds: np.ndarray) -> None:
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    try:
-        with partial.open("wb") as file:
-            np.savez(file, arr_0=images, labels=labels, seeds=seeds)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with written_whole(path) as partial, partial.open("wb") as file:
+        np.savez(file, arr_0=images, labels=labels, seeds=seeds)
 
 
 def _whole(number: float) -> int | float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from bdia_edm.engine.plan import Block
 from bdia_edm.report.pictures import save_png
+from bdia_edm.whole_files import written_whole
 
 __all__ = ["ImageFolder"]
 
@@ -42,13 +42,8 @@ class ImageFolder:
         """Writes the block's images (n, H, W, C); every file is there whole or not at all."""
         if self.kind == "npz":
             self.path.mkdir(parents=True, exist_ok=True)
-            partial = self.path / f"{block.index:05d}.{os.getpid()}.partial"
-            try:
-                with partial.open("wb") as file:
-                    np.savez_compressed(file, arr_0=images, labels=labels, seeds=np.array(block.seeds))
-                partial.replace(self._npz(block))
-            finally:
-                partial.unlink(missing_ok=True)
+            with written_whole(self._npz(block)) as partial, partial.open("wb") as file:
+                np.savez_compressed(file, arr_0=images, labels=labels, seeds=np.array(block.seeds))
         elif self.kind == "png":
             for seed, image in zip(block.seeds, images, strict=True):
                 self._png(seed).parent.mkdir(parents=True, exist_ok=True)

@@ -6,11 +6,12 @@ They are for people and for ``bdia_edm.status``; the run itself depends on neith
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from bdia_edm.whole_files import written_whole
 
 __all__ = ["ERROR", "PLAN", "Plan", "forget_plan", "plan_kept", "read_error", "read_plan"]
 
@@ -75,9 +76,5 @@ def read_error(folder: Path) -> str | None:
 
 
 def _write(path: Path, text: str) -> None:
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    try:
+    with written_whole(path) as partial:
         partial.write_text(text)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)

@@ -48,6 +48,7 @@ def main(task: dict[str, Any]) -> None:
     from bdia_edm.errors import UserError
     from bdia_edm.runs import Run
     from bdia_edm.teamwork import announce_end, follow, lead
+    from bdia_edm.whole_files import written_whole
 
     config = read_config(task["config"])
     board = join(choose_device(config.device)).new_board()
@@ -66,9 +67,8 @@ def main(task: dict[str, Any]) -> None:
         board.fail(str(error))
         outcome["error"] = str(error)
     if not board.rank:
-        partial = Path(f"{task['outcome']}.partial")
-        partial.write_text(json.dumps(outcome))
-        partial.replace(task["outcome"])
+        with written_whole(Path(task["outcome"])) as partial:
+            partial.write_text(json.dumps(outcome))
     leave()
 
 

@@ -7,7 +7,6 @@ entries are the maker's notes.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,6 +17,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from bdia_edm.errors import UserError
+from bdia_edm.whole_files import written_whole
 
 __all__ = ["StoredNetwork", "load_weights", "read_network", "require_enough_tensors", "write_network"]
 
@@ -49,14 +49,11 @@ def write_network(
         "init_kwargs": json.dumps(dict(init_kwargs)),
     }
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     try:
-        save_file(state, partial, metadata)
-        partial.replace(path)
+        with written_whole(path) as partial:
+            save_file(state, partial, metadata)
     except SafetensorError as error:  # what it makes of a full disk
         raise OSError(f"{path}: cannot be written: {_one_line(error)}") from error
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def read_network(path: Path, *kinds: str) -> StoredNetwork:

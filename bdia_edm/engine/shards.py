@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bdia_edm.whole_files import written_whole
+
 __all__ = ["Shard", "ShardError", "read_shard", "write_shard"]
 
 # What reading a damaged npz raises; a flipped bit can also ask for a password (RuntimeError) or another zip version.
@@ -49,15 +51,10 @@ class Shard:
 def write_shard(path: Path, shard: Shard, identity: str) -> None:
     """Writes the shard of the run ``identity`` to ``path``, which then is on the disk whole."""
     arrays = _arrays(shard)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    try:
-        with partial.open("wb") as file:
-            np.savez(file, identity=np.array(identity), checksum=np.array(_checksum(arrays, identity)), **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with written_whole(path) as partial, partial.open("wb") as file:
+        np.savez(file, identity=np.array(identity), checksum=np.array(_checksum(arrays, identity)), **arrays)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def read_shard(path: Path, identity: str, num: int) -> Shard:

@@ -7,7 +7,6 @@ also say their `detector` and the `num` of images; where a file names its detect
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from bdia_edm.errors import UserError, printable
 from bdia_edm.metrics.frechet import frechet_distance
 from bdia_edm.metrics.npy_header import NpyHeader, read_npy_header
 from bdia_edm.metrics.statistics import FeatureStatistics
+from bdia_edm.whole_files import written_whole
 
 __all__ = ["Reference", "ReferenceStatistics", "read_reference", "reference_detector", "write_reference"]
 
@@ -57,13 +57,8 @@ class ReferenceStatistics:
 def write_reference(path: Path, statistics: FeatureStatistics, detector: str) -> None:
     """Writes what ``read_reference`` reads; the file is there whole or not at all."""
     mean, covariance = statistics.mean_and_covariance()
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    try:
-        with partial.open("wb") as file:
-            np.savez(file, mu=mean, sigma=covariance, num=np.array(statistics.num), detector=np.array(detector))
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with written_whole(path) as partial, partial.open("wb") as file:
+        np.savez(file, mu=mean, sigma=covariance, num=np.array(statistics.num), detector=np.array(detector))
 
 
 def reference_detector(path: Path, option: str = "model.reference") -> str | None:

@@ -12,6 +12,7 @@ from bdia_edm.report.pictures import write_side_by_side
 from bdia_edm.report.plots import plot_distances
 from bdia_edm.report.records import Record
 from bdia_edm.report.tables import group_records, to_csv, to_markdown
+from bdia_edm.whole_files import written_whole
 
 __all__ = ["PREVIEW", "side_by_side", "write_comparison"]
 
@@ -26,9 +27,8 @@ def write_comparison(records: Sequence[Record], folder: Path, name: str) -> str:
     groups = group_records(records)
     text = to_markdown(groups)
     for suffix, content in ((".md", text), (".csv", to_csv(groups))):
-        partial = folder / f"{name}{suffix}.partial"
-        partial.write_text(content)
-        partial.replace(folder / f"{name}{suffix}")
+        with written_whole(folder / f"{name}{suffix}") as partial:
+            partial.write_text(content)
     plot_distances(groups, folder / f"{name}.png")
     return text
 

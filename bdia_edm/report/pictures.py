@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from bdia_edm.whole_files import written_whole
+
 __all__ = ["make_grid", "save_png", "write_grid", "write_side_by_side"]
 
 Pixels = NDArray[np.uint8]
@@ -27,13 +29,9 @@ def make_grid(images: Pixels, columns: int) -> Pixels:
 
 def save_png(path: Path, picture: Pixels) -> None:
     """A picture (H, W, 1 or 3) as a PNG, whole or not at all; other numbers of channels show the first."""
-    partial = path.with_name(path.name + ".partial")
     pixels = picture if picture.shape[2] == 3 else picture[:, :, 0]
-    try:
+    with written_whole(path) as partial:
         Image.fromarray(pixels).save(partial, format="png")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def write_grid(path: Path, images: Pixels, columns: int = 8) -> None:
@@ -57,6 +55,5 @@ def write_side_by_side(path: Path, rows: Sequence[tuple[str, Pixels]], title: st
         axes.imshow(picture[:, :, 0] if picture.shape[2] == 1 else picture, cmap="gray", vmin=0, vmax=255)
         axes.set(xticks=[], yticks=[])
         axes.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9)
-    partial = path.with_name(path.name + ".partial")
-    figure.savefig(partial, format="png", dpi=100)
-    partial.replace(path)
+    with written_whole(path) as partial:
+        figure.savefig(partial, format="png", dpi=100)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bdia_edm.report.tables import Group, Row
+from bdia_edm.whole_files import written_whole
 
 __all__ = ["plot_distances"]
 
@@ -42,6 +43,5 @@ def plot_distances(groups: Sequence[Group], path: Path) -> None:
         axes.grid(alpha=0.3)
         if lines:
             axes.legend(fontsize=8)
-    partial = path.with_name(path.name + ".partial")
-    figure.savefig(partial, format="png", dpi=110)
-    partial.replace(path)
+    with written_whole(path) as partial:
+        figure.savefig(partial, format="png", dpi=110)

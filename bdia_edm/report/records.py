@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bdia_edm.errors import UserError
+from bdia_edm.whole_files import written_whole
 
 __all__ = ["RECORD", "read_record", "read_records", "to_json", "write_record"]
 
@@ -25,15 +26,10 @@ def to_json(record: Record, indent: int | None = 2) -> str:
 
 def write_record(folder: Path, record: Record) -> None:
     """Writes folder/record.json, whole or not at all."""
-    partial = folder / f"{RECORD}.{os.getpid()}.partial"
-    try:
-        with partial.open("w") as file:
-            file.write(to_json(record) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(folder / RECORD)
-    finally:
-        partial.unlink(missing_ok=True)
+    with written_whole(folder / RECORD) as partial, partial.open("w") as file:
+        file.write(to_json(record) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def read_record(folder: Path) -> Record | None:
