@@ -9,15 +9,15 @@ measure("images.zip", "embedded:digits_reference.npz")  # what python -m bdia_ed
 
 from __future__ import annotations
 
-from bdia_edm.cards import read_config
-from bdia_edm.command import compose_values
-from bdia_edm.engine.worker import sample_images, to_uint8
-from bdia_edm.measure import Measuring, make_reference, measure
+from bdia_edm.config.cards import read_config
+from bdia_edm.config.hydra_command import compose_values
+from bdia_edm.engine.block_sampler import sample_images, to_uint8
 from bdia_edm.metrics.frechet import frechet_distance
 from bdia_edm.metrics.statistics import FeatureStatistics
 from bdia_edm.models.gaussian_mixture import GaussianMixture
 from bdia_edm.models.preconditioning import EDMPrecond, VEPrecond, VPPrecond, iDDPMPrecond
-from bdia_edm.runs import Run
+from bdia_edm.run.measurement import Measuring, make_reference, measure
+from bdia_edm.run.run import Run
 from bdia_edm.sample import sample_command
 from bdia_edm.samplers.registry import make_sampler
 

@@ -14,14 +14,14 @@ from typing import Any
 import click
 import torch
 
-from bdia_edm.cards import DETECTORS, RemoteFile, detector_card, model_list, read_config
+from bdia_edm.base.errors import UserError, one_line_errors, printable
+from bdia_edm.checkpoints.description import describe_file, read_stored
 from bdia_edm.checkpoints.downloads import cached_path, fetch, file_sha256
 from bdia_edm.checkpoints.safetensors_file import load_weights, read_network, write_network
-from bdia_edm.command import compose_values
-from bdia_edm.errors import UserError, one_line_errors, printable
-from bdia_edm.inspection import describe_file, read_stored
+from bdia_edm.config.cards import DETECTORS, RemoteFile, detector_card, model_list, read_config
+from bdia_edm.config.hydra_command import compose_values
 from bdia_edm.models.preconditioning import PRECONDITIONINGS
-from bdia_edm.resources import locate
+from bdia_edm.run.loading import locate
 
 __all__ = ["main"]
 

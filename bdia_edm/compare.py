@@ -14,13 +14,13 @@ from hydra import compose
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from bdia_edm.cards import read_config
-from bdia_edm.command import plain_values, run_command, say
-from bdia_edm.engine.workers import is_leader
-from bdia_edm.errors import UserError
+from bdia_edm.base.errors import UserError
+from bdia_edm.config.cards import read_config
+from bdia_edm.config.hydra_command import plain_values, run_command, say
 from bdia_edm.report.comparison import side_by_side, write_comparison
-from bdia_edm.runs import Run
+from bdia_edm.run.run import Run
 from bdia_edm.sample import sample_command
+from bdia_edm.workers.board import is_leader
 
 __all__ = ["grid_overrides", "main"]
 

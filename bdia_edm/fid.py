@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
-from bdia_edm.errors import one_line_errors
-from bdia_edm.measure import MEASURING_DETECTORS, Measuring, make_reference, measure
+from bdia_edm.base.errors import one_line_errors
+from bdia_edm.run.measurement import MEASURING_DETECTORS, Measuring, make_reference, measure
 
 __all__ = ["main"]
 

@@ -11,11 +11,11 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from bdia_edm.cards import read_config
-from bdia_edm.command import plain_values, run_command, say
-from bdia_edm.engine.workers import is_leader
-from bdia_edm.report.records import to_json
-from bdia_edm.runs import Run
+from bdia_edm.config.cards import read_config
+from bdia_edm.config.hydra_command import plain_values, run_command, say
+from bdia_edm.records.record import to_json
+from bdia_edm.run.run import Run
+from bdia_edm.workers.board import is_leader
 
 __all__ = ["main", "sample_command"]
 

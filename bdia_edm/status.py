@@ -14,11 +14,11 @@ from pathlib import Path
 
 import click
 
-from bdia_edm.block_folder import SHARDS
-from bdia_edm.errors import UserError, one_line_errors
-from bdia_edm.report.records import RECORD, read_record
-from bdia_edm.run_lock import is_locked
-from bdia_edm.run_state import PLAN, read_error, read_plan
+from bdia_edm.base.errors import UserError, one_line_errors
+from bdia_edm.base.file_lock import is_locked
+from bdia_edm.engine.block_folder import SHARDS
+from bdia_edm.records.notes import PLAN, read_error, read_plan
+from bdia_edm.records.record import RECORD, read_record
 
 __all__ = ["RunStatus", "find_runs", "main"]
 

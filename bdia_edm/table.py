@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from bdia_edm.errors import UserError, one_line_errors
+from bdia_edm.base.errors import UserError, one_line_errors
+from bdia_edm.records.record import read_records
 from bdia_edm.report.comparison import write_comparison
-from bdia_edm.report.records import read_records
 
 __all__ = ["main"]
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
-from bdia_edm.metrics.dinov2 import VisionTransformer
+from bdia_edm.detectors.dinov2 import VisionTransformer
 
 
 class RandomInception(FeatureExtractorInceptionV3):

@@ -17,7 +17,7 @@ import sys
 import time
 
 from bdia_edm.api import Run, prepare
-from bdia_edm.report.records import read_record
+from bdia_edm.records.record import read_record
 
 
 def attempt(run: Run, rank: int, size: int, port: int) -> int:

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from bdia_edm.cards import NetworkCard, detector_card, read_config
 from bdia_edm.checkpoints.downloads import cached_path
-from bdia_edm.command import compose_values
+from bdia_edm.config.cards import NetworkCard, detector_card, read_config
+from bdia_edm.config.hydra_command import compose_values
 from tests.detector_files import write_inception
 from tests.pickle_writer import checkpoint, dumps, tree
 from tests.references import build, describe

@@ -8,7 +8,7 @@ import pytest
 from hydra.core.global_hydra import GlobalHydra
 
 from bdia_edm import api
-from bdia_edm.errors import UserError
+from bdia_edm.base.errors import UserError
 
 
 def test_everything_named_is_there() -> None:

@@ -16,12 +16,12 @@ import torch
 from click.testing import CliRunner, Result
 
 from bdia_edm.api import prepare
-from bdia_edm.cards import DETECTORS, RemoteFile, model_list
 from bdia_edm.checkpoint import main
 from bdia_edm.checkpoints import downloads
+from bdia_edm.checkpoints.description import read_stored
 from bdia_edm.checkpoints.downloads import cached_path
 from bdia_edm.checkpoints.safetensors_file import write_network
-from bdia_edm.inspection import read_stored
+from bdia_edm.config.cards import DETECTORS, RemoteFile, model_list
 from bdia_edm.models.preconditioning import EDMPrecond
 from tests.references import REFERENCE
 

@@ -19,11 +19,11 @@ import pytest
 import torch
 
 from bdia_edm.api import Run, prepare
+from bdia_edm.base.file_lock import LOCK
 from bdia_edm.checkpoints.safetensors_file import write_network
 from bdia_edm.models.preconditioning import EDMPrecond
-from bdia_edm.report.records import RECORD
-from bdia_edm.run_lock import LOCK
-from bdia_edm.run_state import PLAN
+from bdia_edm.records.notes import PLAN
+from bdia_edm.records.record import RECORD
 from bdia_edm.status import find_runs
 from tests.processes import command_line, descendants, is_alive, kill, started, wait_for, workers_of
 

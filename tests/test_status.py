@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 from bdia_edm.api import prepare
-from bdia_edm.run_lock import locked
-from bdia_edm.run_state import ERROR, PLAN, Plan, plan_kept
+from bdia_edm.base.file_lock import locked
+from bdia_edm.records.notes import ERROR, PLAN, Plan, plan_kept
 from bdia_edm.status import RunStatus, find_runs, main
 from tests.commands import run_apart
 

@@ -30,7 +30,7 @@ import pooch
 import requests
 from tqdm import tqdm
 
-from bdia_edm.errors import UserError
+from bdia_edm.base.errors import UserError
 
 __all__ = ["cache_folder", "cached_path", "fetch", "file_sha256"]
 

@@ -24,6 +24,7 @@ from typing import Any
 
 import torch
 
+from bdia_edm.base.errors import UserError
 from bdia_edm.checkpoints.pickle_machine import (
     Budget,
     Buildable,
@@ -37,7 +38,6 @@ from bdia_edm.checkpoints.pickle_machine import (
 )
 from bdia_edm.checkpoints.safetensors_file import StoredNetwork, require_enough_tensors
 from bdia_edm.checkpoints.stored_values import NumpyType, StoredTensor, numpy_number, read_storage, rebuild_tensor
-from bdia_edm.errors import UserError
 from bdia_edm.models.preconditioning import PRECONDITIONINGS
 
 __all__ = ["CheckpointError", "read_pickle"]

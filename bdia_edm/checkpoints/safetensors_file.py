@@ -16,8 +16,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from bdia_edm.errors import UserError
-from bdia_edm.whole_files import written_whole
+from bdia_edm.base.errors import UserError
+from bdia_edm.base.whole_files import written_whole
 
 __all__ = ["StoredNetwork", "load_weights", "read_network", "require_enough_tensors", "write_network"]
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from bdia_edm.errors import UserError
+from bdia_edm.base.errors import UserError
 
 __all__ = ["read_state_dict", "read_torchscript"]
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bdia_edm.errors import UserError
+from bdia_edm.base.errors import UserError
 
 __all__ = ["Block", "cut_into_blocks", "format_seeds", "parse_seeds"]
 

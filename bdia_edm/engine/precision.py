@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from bdia_edm.errors import UserError
-from bdia_edm.options import require
+from bdia_edm.base.errors import UserError
+from bdia_edm.base.options import require
 
 __all__ = ["choose_device", "describe_precision", "fix_precision", "share_cores"]
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bdia_edm.whole_files import written_whole
+from bdia_edm.base.whole_files import written_whole
 
 __all__ = ["Shard", "ShardError", "read_shard", "write_shard"]
 

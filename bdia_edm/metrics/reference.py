@@ -17,11 +17,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from bdia_edm.errors import UserError, printable
+from bdia_edm.base.errors import UserError, printable
+from bdia_edm.base.npy_header import NpyHeader, read_npy_header
+from bdia_edm.base.whole_files import written_whole
 from bdia_edm.metrics.frechet import frechet_distance
-from bdia_edm.metrics.npy_header import NpyHeader, read_npy_header
 from bdia_edm.metrics.statistics import FeatureStatistics
-from bdia_edm.whole_files import written_whole
 
 __all__ = ["Reference", "ReferenceStatistics", "read_reference", "reference_detector", "write_reference"]
 

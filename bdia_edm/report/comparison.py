@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from bdia_edm.base.whole_files import written_whole
+from bdia_edm.records.record import Record
 from bdia_edm.report.pictures import write_side_by_side
 from bdia_edm.report.plots import plot_distances
-from bdia_edm.report.records import Record
 from bdia_edm.report.tables import group_records, to_csv, to_markdown
-from bdia_edm.whole_files import written_whole
 
 __all__ = ["PREVIEW", "side_by_side", "write_comparison"]
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from bdia_edm.whole_files import written_whole
+from bdia_edm.base.whole_files import written_whole
 
 __all__ = ["make_grid", "save_png", "write_grid", "write_side_by_side"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from bdia_edm.base.whole_files import written_whole
 from bdia_edm.report.tables import Group, Row
-from bdia_edm.whole_files import written_whole
 
 __all__ = ["plot_distances"]
 

@@ -7,7 +7,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bdia_edm.report.records import Record
+from bdia_edm.records.record import Record
 
 __all__ = ["Group", "Row", "group_records", "to_csv", "to_markdown"]
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from bdia_edm.errors import UserError
+from bdia_edm.base.errors import UserError
 from bdia_edm.models.preconditioning import iddpm_levels
 from bdia_edm.samplers.denoising import BatchDenoiser
 from bdia_edm.samplers.edm import Noise, churn

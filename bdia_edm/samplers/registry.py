@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from bdia_edm.errors import UserError
-from bdia_edm.options import read_options, require
+from bdia_edm.base.errors import UserError
+from bdia_edm.base.options import read_options, require
 from bdia_edm.samplers.ablation import DISCRETIZATIONS, SCALINGS, SCHEDULES, SOLVERS, ablation, ablation_time_steps
 from bdia_edm.samplers.bdia import BACKWARDS, bdia
 from bdia_edm.samplers.denoising import BatchDenoiser

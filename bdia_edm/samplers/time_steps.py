@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from bdia_edm.errors import UserError
+from bdia_edm.base.errors import UserError
 from bdia_edm.samplers.denoising import BatchDenoiser
 
 __all__ = ["edm_levels", "edm_time_steps", "noise_range"]

@@ -1,0 +1,1 @@
+"""Options: cards, the command line, what a run is asked for."""

@@ -1,0 +1,1 @@
+"""Detectors: images to features."""

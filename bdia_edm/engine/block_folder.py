@@ -1,0 +1,82 @@
+"""The blocks of a run on disk: shards, and the images where they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bdia_edm.engine.block_sampler import Worker
+from bdia_edm.engine.plan import Block
+from bdia_edm.engine.shards import Shard, ShardError, read_shard, write_shard
+from bdia_edm.images.image_folder import ImageFolder
+
+__all__ = ["SHARDS", "BlockFolder"]
+
+SHARDS = "shards"
+Say = Callable[[str], object]
+
+
+@dataclass(frozen=True)
+class BlockFolder:
+    """Where a run's blocks are.
+
+    Attributes:
+        folder: the run's.
+        identity: the run's, which its shards carry.
+        save_images: 'none', 'npz' or 'png'.
+    """
+
+    folder: Path
+    identity: str
+    save_images: str
+
+    @property
+    def shards(self) -> Path:
+        """The shards' folder."""
+        return self.folder / SHARDS
+
+    @property
+    def images(self) -> ImageFolder:
+        """The images' folder."""
+        return ImageFolder(self.folder / "images", self.save_images)
+
+    def path(self, block: Block) -> Path:
+        """The block's shard."""
+        return self.shards / f"{block.index:05d}.npz"
+
+    def prepare(self) -> None:
+        """Makes the folder, and clears it of what a killed process left half-written."""
+        self.shards.mkdir(parents=True, exist_ok=True)
+        for partial in self.folder.rglob("*.partial"):
+            partial.unlink(missing_ok=True)
+
+    def found(self, blocks: Sequence[Block]) -> int:
+        """How many images are there, by their files' names."""
+        return sum(len(block.seeds) for block in blocks if self.path(block).is_file() and self.images.holds(block))
+
+    def is_good(self, block: Block, say: Say) -> bool:
+        """Whether the block is there, whole and this run's; says where it is not what it should be."""
+        if not self.images.holds(block):
+            return False
+        try:
+            self.read(block)
+        except FileNotFoundError:
+            return False
+        except ShardError as error:
+            say(f"{self.path(block)}: {error}; made again")
+            return False
+        return True
+
+    def read(self, block: Block) -> Shard:
+        """The block's shard; raises FileNotFoundError or ShardError."""
+        return read_shard(self.path(block), self.identity, len(block.seeds))
+
+    def make(self, block: Block, worker: Worker, progress: Callable[[int], object], say: Say) -> Shard:
+        """Samples the block and writes it."""
+        shard, pixels = worker.run(block, progress, say)
+        if pixels is not None:
+            self.images.write(block, pixels, shard.labels)
+        # Last: a block counts as finished when its shard is there.
+        write_shard(self.path(block), shard, self.identity)
+        return shard

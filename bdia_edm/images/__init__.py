@@ -1,0 +1,1 @@
+"""Images on disk: reading those of others, writing ours."""

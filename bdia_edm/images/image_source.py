@@ -1,0 +1,286 @@
+"""Images that other programs made: a folder, a zip or an npz, as one sequence of uint8 pixels.
+
+The order is that of the relative paths, part by part, so a folder, its zip and the npz made of it in this order are
+the same images. Only what is asked for is read: nothing here ever holds all images.
+"""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from bisect import bisect_right
+from collections.abc import Sequence
+from itertools import accumulate
+from pathlib import Path, PurePosixPath
+from typing import IO, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bdia_edm.base.errors import UserError, printable
+from bdia_edm.base.options import require
+from bdia_edm.images.image_array import ImageArray
+from bdia_edm.images.image_file import EXTENSIONS, MAX_BYTES, image_shape, read_image
+
+__all__ = ["ImageSource", "open_images"]
+
+_ALIKE = "all images must be of one size and kind"
+_TAKEN = f"a folder of images ({', '.join(EXTENSIONS)}) or of npz files with arr_0, a zip of images, or such an npz"
+
+
+class ImageSource(Protocol):
+    """Images of one shape (C, H, W)."""
+
+    @property
+    def shape(self) -> tuple[int, int, int]: ...
+    def __len__(self) -> int: ...
+
+    def check(self, indices: Sequence[int]) -> None:
+        """Looks at what can be known of these images without decoding them; UserError names the first bad one."""
+
+    def read(self, indices: Sequence[int]) -> NDArray[np.uint8]:
+        """The images (n, H, W, C); ascending indices are fast. UserError names an image that cannot be read."""
+
+    def close(self) -> None:
+        """Closes what is open."""
+
+
+def open_images(path: Path, option: str = "--images") -> ImageSource:
+    """The images of a folder (with those below it), a zip or an npz; other, hidden and __MACOSX files are ignored.
+
+    Args:
+        option: what the user gave ``path`` for, for the messages.
+
+    Raises:
+        UserError: there are no images, images and npz files are mixed, or a file is not fit.
+    """
+    given = f"{option}={path}"
+    suffix = path.suffix.lower()
+    if path.is_dir():
+        return _open_folder(path, given)
+    if not path.is_file():
+        raise UserError(f"{given}: no such folder or file; must be {_TAKEN}")
+    if suffix == ".npz":
+        return _Arrays([ImageArray(path)], given)
+    if suffix == ".zip":
+        return _open_zip(path, given)
+    raise UserError(f"{given}: must be {_TAKEN}")
+
+
+class _Container(Protocol):
+    """Where files lie that hold an image each."""
+
+    def open(self, name: str) -> IO[bytes]: ...
+    def size(self, name: str) -> int: ...
+    def label(self, name: str) -> str: ...
+    def close(self) -> None: ...
+
+
+class _Folder:
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def open(self, name: str) -> IO[bytes]:
+        return (self._path / name).open("rb")
+
+    def size(self, name: str) -> int:
+        return (self._path / name).stat().st_size
+
+    def label(self, name: str) -> str:
+        return printable(str(self._path / name))
+
+    def close(self) -> None:
+        """Every file is closed where it was opened."""
+
+
+class _Zip:
+    def __init__(self, path: Path, archive: zipfile.ZipFile) -> None:
+        self._path = path
+        self._archive = archive
+        self.close = archive.close
+
+    def open(self, name: str) -> IO[bytes]:
+        return self._archive.open(name)
+
+    def size(self, name: str) -> int:
+        # What the entry says; zipfile unpacks no more than that.
+        return self._archive.getinfo(name).file_size
+
+    def label(self, name: str) -> str:
+        return f"{self._path}: {printable(name)}"
+
+
+class _Files:
+    """One file an image."""
+
+    def __init__(self, container: _Container, names: Sequence[str]) -> None:
+        self._container = container
+        # By parts: 'a/b' before 'a-b', as one sees it in a listing of the folder and in one of the zip.
+        self._names = sorted(names, key=lambda name: PurePosixPath(name).parts)
+        self.close = container.close
+        self.shape = self._header(self._names[0])
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def check(self, indices: Sequence[int]) -> None:
+        for index in indices:
+            self._require_shape(self._names[index], self._header(self._names[index]))
+
+    def read(self, indices: Sequence[int]) -> NDArray[np.uint8]:
+        channels, height, width = self.shape
+        pixels = np.empty((len(indices), height, width, channels), np.uint8)
+        for image, index in zip(pixels, indices, strict=True):
+            name = self._names[index]
+            with self._open(name) as file:
+                found = read_image(file, self._container.label(name))
+            self._require_shape(name, (found.shape[2], found.shape[0], found.shape[1]))
+            image[:] = found
+        return pixels
+
+    def _header(self, name: str) -> tuple[int, int, int]:
+        with self._open(name) as file:
+            return image_shape(file, self._container.label(name))
+
+    def _open(self, name: str) -> IO[bytes]:
+        label = self._container.label(name)
+        try:
+            size = self._container.size(name)
+            require(size <= MAX_BYTES, f"{label}: size", size, f"{MAX_BYTES} bytes at most")
+            return self._container.open(name)
+        # RuntimeError: encrypted, or packed in a way that zipfile does not know.
+        except (OSError, ValueError, RuntimeError, zipfile.BadZipFile) as error:
+            reason = " ".join(str(getattr(error, "strerror", None) or error).split())[:150]
+            raise UserError(f"{label}: cannot be read: {reason}") from error
+
+    def _require_shape(self, name: str, shape: tuple[int, int, int]) -> None:
+        if shape != self.shape:
+            label, first = self._container.label(name), self._container.label(self._names[0])
+            raise UserError(f"{label}: is {_words(shape)}, and {first} is {_words(self.shape)}; {_ALIKE}")
+
+
+class _Arrays:
+    """One array after the other; the one read last stays open."""
+
+    def __init__(self, arrays: Sequence[ImageArray], given: str) -> None:
+        first = arrays[0]
+        for array in arrays:
+            if array.shape != first.shape:
+                raise UserError(
+                    f"{array.label}: is {_words(array.shape)}, and {first.label} is {_words(first.shape)}; {_ALIKE}"
+                )
+        self._arrays = arrays
+        self._starts = [0, *accumulate(len(array) for array in arrays)]
+        self._current = first
+        self.shape = first.shape
+        if not len(self):
+            raise UserError(f"{given}: holds no images, arr_0 is empty")
+
+    def __len__(self) -> int:
+        return self._starts[-1]
+
+    def check(self, indices: Sequence[int]) -> None:
+        """Nothing is left to check: the headers of all arrays were."""
+
+    def read(self, indices: Sequence[int]) -> NDArray[np.uint8]:
+        channels, height, width = self.shape
+        pixels = np.empty((len(indices), height, width, channels), np.uint8)
+        for image, index in zip(pixels, indices, strict=True):
+            # Of empty arrays, which start where the next one does, this takes the one with images.
+            owner = bisect_right(self._starts, index) - 1
+            array = self._arrays[owner]
+            if array is not self._current:
+                self._current.close()
+                self._current = array
+            array.read(index - self._starts[owner], image)
+        return pixels
+
+    def close(self) -> None:
+        self._current.close()
+
+
+def _open_folder(folder: Path, given: str) -> ImageSource:
+    names = _files_below(folder, given)
+    images = [name for name in names if _extension(name) in EXTENSIONS]
+    arrays = [name for name in names if _extension(name) == ".npz"]
+    for name in images + arrays:
+        if not (folder / name).is_file():
+            raise UserError(f"{printable(str(folder / name))}: is no file (a broken link?); remove it")
+    if images and arrays:
+        raise UserError(
+            f"{given}: holds images ({printable(images[0])}) and npz files ({printable(arrays[0])}); "
+            "give a folder of one kind"
+        )
+    if arrays:
+        arrays.sort(key=lambda name: PurePosixPath(name).parts)
+        return _Arrays([ImageArray(folder / name) for name in arrays], given)
+    if not images:
+        raise UserError(f"{given}: no images in it or below; must be {_TAKEN}")
+    return _Files(_Folder(folder), images)
+
+
+def _files_below(folder: Path, given: str) -> list[str]:
+    """The relative names of what is below. Linked folders are followed, and every folder is looked into once."""
+
+    def refuse(error: OSError) -> None:
+        raise UserError(f"{given}: {error.filename}: cannot be read: {error.strerror}") from error
+
+    found: list[str] = []
+    seen: set[tuple[int, int]] = set()
+    for root, folders, names in os.walk(folder, onerror=refuse, followlinks=True):
+        status = os.stat(root)
+        if (status.st_dev, status.st_ino) in seen:
+            folders.clear()
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        # Sorted, so that it does not depend on the disk under which of its names a linked folder is found.
+        folders[:] = sorted(name for name in folders if not _ignored(name))
+        below = Path(root).relative_to(folder)
+        found += [str(below / name) for name in names if not _ignored(name)]
+    return found
+
+
+def _open_zip(path: Path, given: str) -> ImageSource:
+    try:
+        archive = zipfile.ZipFile(path)
+    except (OSError, ValueError, RuntimeError, zipfile.BadZipFile) as error:
+        raise UserError(f"{given}: not a readable zip: {' '.join(str(error).split())[:150]}") from error
+    try:
+        return _Files(_Zip(path, archive), _image_entries(archive, given))
+    except BaseException:
+        archive.close()
+        raise
+
+
+def _image_entries(archive: zipfile.ZipFile, given: str) -> list[str]:
+    found: list[str] = []
+    arrays = 0
+    for entry in archive.infolist():
+        parts = PurePosixPath(entry.filename).parts
+        # Nothing is unpacked to the disk, so this could do no harm; but no program that packs images writes it.
+        if ".." in parts or entry.filename.startswith("/"):
+            raise UserError(f"{given}: the entry {printable(entry.filename)} leads out of the zip; pack it anew")
+        if entry.is_dir() or any(_ignored(part) for part in parts):
+            continue
+        arrays += _extension(entry.filename) == ".npz"
+        if _extension(entry.filename) in EXTENSIONS:
+            found.append(entry.filename)
+    if arrays:
+        raise UserError(f"{given}: holds npz files; unpack it and give the folder")
+    if not found:
+        raise UserError(f"{given}: no images in it; must be {_TAKEN}")
+    if len(set(found)) < len(found):
+        raise UserError(f"{given}: holds several entries of the same name; pack it anew")
+    return found
+
+
+def _ignored(name: str) -> bool:
+    return name.startswith(".") or name == "__MACOSX"
+
+
+def _extension(name: str) -> str:
+    return PurePosixPath(name).suffix.lower()
+
+
+def _words(shape: tuple[int, int, int]) -> str:
+    return f"{shape[2]}x{shape[1]} {'grey' if shape[0] == 1 else 'RGB'}"

@@ -1,0 +1,80 @@
+"""What a run leaves in its folder about itself while it is unfinished: a plan, and the error that ended it.
+
+They are for people and for ``bdia_edm.status``; the run itself depends on neither.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from bdia_edm.base.whole_files import written_whole
+
+__all__ = ["ERROR", "PLAN", "Plan", "forget_plan", "plan_kept", "read_error", "read_plan"]
+
+PLAN = "plan.json"
+ERROR = "error.txt"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run was started for.
+
+    Attributes:
+        total: images of the run.
+        block_size: images of a block, but for the last.
+        found: images that were there at this start.
+        workers: how many work on it.
+        command: what the user typed.
+    """
+
+    total: int
+    block_size: int
+    found: int
+    workers: int
+    command: str
+
+
+@contextmanager
+def plan_kept(folder: Path, plan: Plan) -> Iterator[None]:
+    """The plan is in ``folder`` until the run is finished; where it ends in an error, so is the error."""
+    (folder / ERROR).unlink(missing_ok=True)
+    _write(folder / PLAN, json.dumps(asdict(plan)))
+    try:
+        yield
+    except Exception as error:
+        # On a full disk not even that can be written.
+        with suppress(OSError):
+            _write(folder / ERROR, " ".join(str(error).split()) or type(error).__name__)
+        raise
+    forget_plan(folder)
+
+
+def forget_plan(folder: Path) -> None:
+    """Removes plan and error: the run is finished."""
+    for name in (PLAN, ERROR):
+        (folder / name).unlink(missing_ok=True)
+
+
+def read_plan(folder: Path) -> Plan | None:
+    """The plan in ``folder``; None where there is none, or none of this program."""
+    try:
+        return Plan(**json.loads((folder / PLAN).read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def read_error(folder: Path) -> str | None:
+    """What ended the run; None where nothing did."""
+    try:
+        return (folder / ERROR).read_text()
+    except (OSError, ValueError):
+        return None
+
+
+def _write(path: Path, text: str) -> None:
+    with written_whole(path) as partial:
+        partial.write_text(text)

@@ -1,0 +1,76 @@
+"""The process of one of a run's workers, as ``bdia_edm.workers.launch`` starts it.
+
+Importing PyTorch takes seconds; what a signal does, and that this process ends with the launcher, is settled before.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+__all__ = ["end_with", "main"]
+
+_PR_SET_PDEATHSIG = 1
+
+
+def end_with(parent: int) -> None:
+    """Has the kernel end this process when ``parent``, who started it, ends, however that happens (Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        # It ended in the meantime.
+        os._exit(1)
+
+
+def main(task: dict[str, Any]) -> None:
+    """Does this worker's part; the leader leaves the record, or the user's error, as the outcome.
+
+    Args:
+        task: what ``bdia_edm.workers.launch`` wrote.
+    """
+    # The launcher speaks for all: a worker ends at once, even within a long computation, and says nothing.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+    # What Slurm sends to all of a sweep's job shortly before it is put back into the queue: only the launcher's affair.
+    signal.signal(signal.SIGUSR2, signal.SIG_IGN)
+    end_with(task["launcher"])
+    # The launcher's stdout is for the result.
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+
+    from bdia_edm.base.errors import UserError
+    from bdia_edm.base.whole_files import written_whole
+    from bdia_edm.config.cards import read_config
+    from bdia_edm.engine.precision import choose_device
+    from bdia_edm.run.run import Run
+    from bdia_edm.workers.board import join, leave
+    from bdia_edm.workers.sharing import announce_end, follow, lead
+
+    config = read_config(task["config"])
+    board = join(choose_device(config.device)).new_board()
+    outcome: dict[str, Any] = {}
+    try:
+        run = Run.prepare(config, task["command"])
+        if board.rank:
+            follow(run, board)
+        else:
+            try:
+                outcome["record"] = lead(run, board, _say)
+            except OSError as error:
+                raise UserError(run.cannot_write(error)) from error
+            announce_end(board, outcome["record"])
+    except UserError as error:
+        board.fail(str(error))
+        outcome["error"] = str(error)
+    if not board.rank:
+        with written_whole(Path(task["outcome"])) as partial:
+            partial.write_text(json.dumps(outcome))
+    leave()
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

@@ -1,0 +1,48 @@
+"""What network a file holds."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from bdia_edm.base.errors import UserError
+from bdia_edm.checkpoints.description import describe_file, read_stored
+from bdia_edm.checkpoints.downloads import file_sha256
+from bdia_edm.config.cards import PACKAGE
+from tests.references import REFERENCE
+
+PICKLE = REFERENCE / "pickles" / "tiny-song-vp-cond.pkl"
+
+
+def test_an_edm_pickle() -> None:
+    facts = describe_file(PICKLE)
+    card = json.loads((REFERENCE / "checkpoints" / "tiny-song-vp-cond.json").read_text())
+    kwargs = card["init_kwargs"]
+    assert (facts["what"], facts["class"], facts["network"]) == ("denoiser, EDM pickle", "EDMPrecond", "SongUNet")
+    assert (facts["resolution"], facts["channels"]) == (kwargs["img_resolution"], kwargs["img_channels"])
+    assert facts["labels"] == kwargs["label_dim"] == 3
+    assert (facts["sigma_min"], facts["sigma_max"], facts["fp16"]) == (0, None, False)
+    assert (facts["sha256"], facts["bytes"]) == (file_sha256(PICKLE), PICKLE.stat().st_size)
+    state = read_stored(PICKLE).state_dict
+    buffers = ("resample_filter", "freqs")
+    assert facts["parameters"] == sum(v.numel() for name, v in state.items() if not name.endswith(buffers))
+    json.dumps(facts, allow_nan=False)
+
+
+def test_the_embedded_files() -> None:
+    network = describe_file(PACKAGE / "assets" / "digits.safetensors")
+    assert (network["what"], network["labels"], network["resolution"]) == ("denoiser, safetensors", 10, 8)
+    assert network["notes"]["made_by"].startswith("scripts/train_digits.py")
+    detector = describe_file(PACKAGE / "assets" / "digits_detector.safetensors")
+    assert (detector["what"], detector["class"]) == ("detector, safetensors", "DigitsDetector")
+    assert "resolution" not in detector
+
+
+def test_what_is_no_network(tmp_path: Path) -> None:
+    (tmp_path / "a.pkl").write_bytes(b"garbage")
+    with pytest.raises(UserError, match=r"a.pkl: not read as an EDM checkpoint"):
+        describe_file(tmp_path / "a.pkl")
+    with pytest.raises(UserError, match=r"digits_reference.npz: not a readable safetensors file"):
+        describe_file(PACKAGE / "assets" / "digits_reference.npz")

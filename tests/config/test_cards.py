@@ -1,0 +1,155 @@
+"""Cards and options."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+from omegaconf import OmegaConf
+
+from bdia_edm.api import prepare
+from bdia_edm.base.errors import UserError
+from bdia_edm.config.cards import (
+    DETECTORS,
+    PACKAGE,
+    DetectorCard,
+    MixtureCard,
+    NetworkCard,
+    conf_folder,
+    detector_card,
+    model_list,
+    read_config,
+)
+from bdia_edm.config.hydra_command import compose_values
+from bdia_edm.samplers.registry import SAMPLERS
+
+CONFIG: dict[str, Any] = {
+    "model": {"name": "m", "kind": "network", "path": "x", "settings": {}, "description": ""},
+    "sampler": {"name": "edm", "num_steps": 5},
+    "detector": {"name": "none"},
+    "seeds": "0-9",
+    "class_idx": None,
+    "batch_size": 1,
+    "block_size": 1,
+    "device": "cpu",
+    "workers": "auto",
+    "results_dir": "runs",
+    "save_images": "none",
+    "keep_features": False,
+}
+
+
+def test_a_config_is_read() -> None:
+    config = read_config(CONFIG)
+    assert config.model == NetworkCard("m", "x")
+    assert config.seeds == tuple(range(10))
+    assert config.source == CONFIG
+    mixture = {"name": "g", "kind": "gaussian_mixture", "img_resolution": 2, "img_channels": 1}
+    mixture |= {"components": 3, "seed": 4}
+    assert read_config({**CONFIG, "model": mixture}).model == MixtureCard("g", 2, 1, 3, 4)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"model": None}, "model: missing; choose one with model=NAME"),
+        ({"sampler": "edm"}, "sampler: missing; choose one with sampler=NAME"),
+        ({"model": {"kind": "gan"}}, "model.kind=gan: must be one of network, gaussian_mixture"),
+        ({"model": {"kind": "network", "name": "m"}}, "model.path: missing"),
+        ({"detector": {"name": "clip"}}, "detector=clip: must be one of digits, inception, inception_nvidia, dinov2, "),
+        ({"detector": {"name": "pixels", "path": "x"}}, "detector.path=x: must be left out: pixels has no weights"),
+        ({"detector": {"name": "dinov2"}}, "detector.path=null: must be a path or a URL"),
+        ({"detector": {"name": "pixels"}}, "model.reference: missing; distances need the data's statistics"),
+        ({"detector": {"name": "digits", "path": "x", "sha256": "12"}}, "detector.sha256=12: must be 64 hexadecimal"),
+        ({"device": None}, "device=null: must be a text"),
+        ({"color": "red"}, "color=red: unknown option; there are class_idx, batch_size, "),
+    ],
+)
+def test_mistakes(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=f"^{re.escape(message)}"):
+        read_config({**CONFIG, **change})
+
+
+def test_every_model_is_listed_and_every_sampler_has_a_config() -> None:
+    models = model_list()
+    assert {"digits", "file", "gaussian_mixture"} <= set(models)
+    assert all(models.values())
+    assert {path.stem for path in (conf_folder() / "sampler").glob("*.yaml")} == set(SAMPLERS)
+
+
+@pytest.mark.parametrize("path", sorted((conf_folder() / "sampler").glob("*.yaml")), ids=lambda path: path.stem)
+def test_the_config_of_a_sampler_holds_its_options(path: Path) -> None:
+    """Every option can be set without a +, and the defaults are the code's."""
+    kind = SAMPLERS[path.stem]
+    shown = OmegaConf.load(path)
+    options = {field.name: field.default for field in fields(kind)}
+    assert set(shown) == {"name", *options}
+    sampler = prepare("+model=digits", f"sampler={path.stem}", "results_dir=/tmp", "detector=none").config.sampler
+    for name, default in options.items():
+        if name not in ("num_steps", "gamma", "backward"):
+            assert getattr(sampler, name) == default, name
+
+
+PUBLISHED = {
+    "cifar10": ("edm-cifar10-32x32-cond-vp", "cifar10-32x32", 1.79, 35),
+    "cifar10_cond_ve": ("edm-cifar10-32x32-cond-ve", "cifar10-32x32", 1.79, 35),
+    "cifar10_uncond_vp": ("edm-cifar10-32x32-uncond-vp", "cifar10-32x32", 1.97, 35),
+    "cifar10_uncond_ve": ("edm-cifar10-32x32-uncond-ve", "cifar10-32x32", 1.98, 35),
+    "ffhq": ("edm-ffhq-64x64-uncond-vp", "ffhq-64x64", 2.39, 79),
+    "ffhq_ve": ("edm-ffhq-64x64-uncond-ve", "ffhq-64x64", 2.53, 79),
+    "afhqv2": ("edm-afhqv2-64x64-uncond-vp", "afhqv2-64x64", 1.96, 79),
+    "afhqv2_ve": ("edm-afhqv2-64x64-uncond-ve", "afhqv2-64x64", 2.16, 79),
+    "imagenet64": ("edm-imagenet-64x64-cond-adm", "imagenet-64x64", 1.36, 511),
+    "cifar10_baseline_vp": ("baseline/baseline-cifar10-32x32-uncond-vp", "cifar10-32x32", None, 35),
+    "cifar10_baseline_ve": ("baseline/baseline-cifar10-32x32-uncond-ve", "cifar10-32x32", None, 35),
+    "imagenet64_baseline": ("baseline/baseline-imagenet-64x64-cond-adm", "imagenet-64x64-baseline", None, 79),
+}
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_the_card_of_a_released_network(name: str) -> None:
+    """What spec and paper say of it; EDM's sampler costs the published number of evaluations."""
+    file, reference, fid, nfe = PUBLISHED[name]
+    values = compose_values([f"+model={name}", "sampler=edm"])
+    config = read_config(values)
+    base = "https://nvlabs-fi-cdn.nvidia.com/edm"
+    assert isinstance(config.model, NetworkCard)
+    assert config.model.path == f"{base}/pretrained/{file}.pkl"
+    assert config.model.reference == f"{base}/fid-refs/{reference}.npz"
+    assert config.detector == detector_card("inception_nvidia")
+    assert len(config.seeds) == 50_000
+    assert 2 * config.sampler.num_steps - 1 == nfe
+    assert values["model"].get("published", {}).get("fid") == fid
+    stochastic = {"S_churn": 40, "S_min": 0.05, "S_max": 50, "S_noise": 1.003}
+    deterministic = {"S_churn": 0, "S_min": 0, "S_max": math.inf, "S_noise": 1}
+    expected = stochastic if name == "imagenet64" else deterministic
+    assert {option: getattr(config.sampler, option) for option in expected} == expected
+    bdia = read_config(compose_values([f"+model={name}"])).sampler
+    assert (bdia.num_steps, bdia.gamma, bdia.backward) == (18 if "cifar10" in name else 40, 0.1, "euler")
+    assert [file.url for file in config.remote_files] == [config.model.path, config.model.reference, *DETECTOR_URLS]
+    unmeasured = read_config(compose_values([f"+model={name}", "detector=none"]))
+    assert [file.url for file in unmeasured.remote_files] == [config.model.path]
+
+
+DETECTOR_URLS = [file.url for file in detector_card("inception_nvidia").remote_files]
+
+
+def test_every_released_network_has_a_test() -> None:
+    assert set(PUBLISHED) == set(model_list()) - {"digits", "file", "gaussian_mixture"}
+
+
+@pytest.mark.parametrize("name", DETECTORS)
+def test_every_detector_has_a_card(name: str) -> None:
+    card = detector_card(name)
+    assert card.name == name
+    assert (conf_folder() / "detector" / f"{name}.yaml").is_file()
+    if card.path:
+        assert detector_card(name, "other.pth") == DetectorCard(name, "other.pth")
+
+
+def test_conf_is_beside_the_package_here() -> None:
+    assert conf_folder() == PACKAGE.parent / "conf"

@@ -1,0 +1,78 @@
+"""Commands under Hydra; what mistakes look like is in test_errors."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from hydra.errors import HydraException
+from submitit.core.utils import UncompletedJobError
+
+from bdia_edm.base.errors import UserError
+from bdia_edm.config.hydra_command import _explain
+from tests.commands import run_apart, run_here
+
+
+def test_who_asks_for_the_traceback_gets_it(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
+    with pytest.raises(UserError, match=r"sampler\.gamma=2"):
+        run_here(capsys, "sample", "+model=digits", "sampler.gamma=2")
+    assert os.environ["HYDRA_FULL_ERROR"] == "1"
+
+
+def test_the_environment_is_left_alone(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
+    assert run_here(capsys, "sample", "+model=digits", "sampler.gamma=2").status == 2
+    assert "HYDRA_FULL_ERROR" not in os.environ
+
+
+def test_hydras_own_help_works() -> None:
+    shown = run_apart("sample", "+model=digits", "--cfg", "job")
+    assert shown.status == 0
+    assert "backward: ${model.settings.backward}" in shown.out
+
+
+def test_a_sweeps_job_without_a_result_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    """What the launcher of a sweep on Slurm raises where a job was killed."""
+    report = "Job 3 (task: 0) with path r.pkl\nhas not produced any output (state: OUT_OF_MEMORY)\nError stream: ..."
+
+    def ended(*_: object, **__: object) -> None:
+        raise UncompletedJobError(report)
+
+    monkeypatch.setattr("bdia_edm.config.hydra_command.hydra.main", ended)
+    status, out, err = run_here(capsys, "sample", "+model=digits")
+    assert (status, out) == (2, "")
+    assert err.startswith("error: a job of the sweep left no result: Job 3 (task: 0) with path r.pkl; the logs of all")
+    assert err.count("\n") == 1
+
+
+def test_an_error_in_a_sweeps_job_is_for_its_launcher(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.setenv("SUBMITIT_EXECUTOR", "slurm")
+    with pytest.raises(UserError, match=r"sampler\.gamma=2"):
+        run_here(capsys, "sample", "+model=digits", "sampler.gamma=2")
+
+
+def test_a_rank_that_does_not_lead_lets_the_leader_speak(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    """Its own error is only said when nobody has ended it in the meantime, and says whose it is."""
+    for name, value in {"RANK": "1", "WORLD_SIZE": "2", "MASTER_ADDR": "localhost", "MASTER_PORT": "1"}.items():
+        monkeypatch.setenv(name, value)
+    waited: list[float] = []
+    monkeypatch.setattr("time.sleep", waited.append)
+    done = run_here(capsys, "sample", "+model=digits", "sampler.gamma=2")
+    assert (done.status, done.out) == (2, "")
+    assert done.err == "error: rank 1: sampler.gamma=2.0: must be in [0, 1]\n"
+    assert waited == [3.0]
+
+
+def test_slurm_without_its_plugin() -> None:
+    """Hydra's words where hydra-submitit-launcher is not installed."""
+    missing = HydraException("In 'hydra/launcher/slurm': Could not find 'hydra/launcher/submitit_slurm'\n\nAvailable:")
+    assert _explain(missing) == (
+        "hydra/launcher=slurm: needs hydra-submitit-launcher; install it with pip install '.[cluster]'"
+    )

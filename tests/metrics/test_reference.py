@@ -1,0 +1,141 @@
+"""Reference statistics: files that are read, and files that are refused."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bdia_edm.base.errors import UserError
+from bdia_edm.metrics.reference import read_reference, reference_detector, write_reference
+from tests.foreign_images import encrypt_entries
+from tests.metrics.test_statistics import made, statistics_of
+
+STATISTICS = statistics_of(made(300, 4))
+MEAN, COVARIANCE = STATISTICS.mean_and_covariance()
+
+
+def test_round_trip(tmp_path: Path) -> None:
+    write_reference(tmp_path / "a.npz", STATISTICS, "digits")
+    reference = read_reference(tmp_path / "a.npz", "digits", 4)
+    assert np.array_equal(reference.mean, MEAN)
+    assert np.array_equal(reference.covariance, COVARIANCE)
+    assert abs(reference.distance(STATISTICS)) < 1e-9
+    assert [path.name for path in tmp_path.iterdir()] == ["a.npz"]
+    with pytest.raises(UserError, match="made with the detector digits, and this run's is inception"):
+        read_reference(tmp_path / "a.npz", "inception", 4)
+
+
+def test_files_of_edm_and_adm(tmp_path: Path) -> None:
+    np.savez(tmp_path / "edm.npz", mu=MEAN, sigma=COVARIANCE)
+    np.savez(tmp_path / "adm.npz", mu=MEAN, sigma=COVARIANCE, mu_s=np.zeros(3), sigma_s=np.eye(3), arr_0=np.zeros(2))
+    for name in ("edm.npz", "adm.npz"):
+        assert abs(read_reference(tmp_path / name, "any", 4).distance(STATISTICS)) < 1e-9
+
+
+def test_a_singular_covariance_is_fine(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", mu=MEAN, sigma=np.outer(MEAN, MEAN))
+    read_reference(tmp_path / "a.npz", "any", 4)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"mu": MEAN}, "sigma"),
+        ({"mu": MEAN[:3], "sigma": COVARIANCE[:3, :3]}, r"mu \(3,\) and sigma \(3, 3\) must be \(4,\) and \(4, 4\)"),
+        ({"mu": MEAN, "sigma": np.diag(COVARIANCE)}, r"sigma \(4,\) must be"),
+        ({"mu": MEAN * np.nan, "sigma": COVARIANCE}, "must be finite"),
+        ({"mu": MEAN, "sigma": COVARIANCE * np.inf}, "must be finite"),
+        ({"mu": MEAN, "sigma": COVARIANCE + np.triu(np.ones((4, 4)))}, "must be symmetric"),
+        ({"mu": MEAN, "sigma": -COVARIANCE}, "must be positive semi-definite; its smallest eigenvalue is -"),
+        ({"mu": MEAN, "sigma": np.diag([1.0, 1.0, 1.0, -1e-5])}, "must be positive semi-definite"),
+        ({"mu": MEAN, "sigma": np.array([["a"] * 4] * 4)}, "must be an npz with mu and sigma"),
+        ({"mu": MEAN, "sigma": np.array([[None] * 4] * 4)}, "must be an npz with mu and sigma"),
+    ],
+)
+def test_what_is_refused(arrays: dict[str, Any], message: str, tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", **arrays)
+    with pytest.raises(UserError, match=message) as error:
+        read_reference(tmp_path / "a.npz", "any", 4)
+    assert str(error.value).startswith(f"model.reference={tmp_path / 'a.npz'}: ")
+    assert "\n" not in str(error.value)
+
+
+def test_a_reference_names_its_detector(tmp_path: Path) -> None:
+    write_reference(tmp_path / "a.npz", STATISTICS, "digits")
+    assert reference_detector(tmp_path / "a.npz") == "digits"
+    np.savez(tmp_path / "edm.npz", mu=MEAN, sigma=COVARIANCE)
+    assert reference_detector(tmp_path / "edm.npz") is None
+    with pytest.raises(UserError, match=r"--ref=.*no\.npz: no such file"):
+        reference_detector(tmp_path / "no.npz", "--ref")
+
+
+class Attack:
+    """Makes a folder when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> Any:
+        return os.mkdir, (str(self.path),)
+
+
+def with_header(path: Path, header: bytes) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in ("mu.npy", "sigma.npy"):
+            archive.writestr(name, b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
+
+
+def test_what_is_no_reference_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    makers: list[Callable[[], object]] = [
+        lambda: path.write_bytes(b""),
+        lambda: path.write_bytes(b"hello"),
+        lambda: path.write_bytes(pickle.dumps(Attack(tmp_path / "ran"))),
+        lambda: np.savez(path, mu=MEAN, sigma=np.full((4, 4), Attack(tmp_path / "ran"), dtype=object)),
+        lambda: np.savez(path, mu=MEAN, sigma=COVARIANCE, detector=np.array([Attack(tmp_path / "ran")], dtype=object)),
+        lambda: np.savez(path, mu=MEAN, sigma=COVARIANCE * 1j),
+        lambda: np.savez(path, mu=MEAN, sigma=np.full((4, 4), "1.0")),
+        # What np.save writes.
+        lambda: path.write_bytes((np.save(tmp_path / "b.npy", MEAN), (tmp_path / "b.npy").read_bytes())[1]),
+        lambda: np.savez(path, mu=MEAN, sigma=COVARIANCE, detector=np.array("x" * 300)),
+        lambda: np.savez(path, mu=MEAN, sigma=COVARIANCE, detector=np.array(["digits"])),
+        lambda: with_header(path, b"((((" * 500),
+        lambda: (np.savez(path, mu=MEAN, sigma=COVARIANCE), encrypt_entries(path)),
+        lambda: (np.savez(path, mu=MEAN, sigma=COVARIANCE), path.write_bytes(path.read_bytes()[:400])),
+    ]
+    for make in makers:
+        make()
+        with pytest.raises(UserError, match="must be an npz with mu and sigma: ") as error:
+            read_reference(path, "any", 4, "--ref")
+        assert str(error.value).startswith(f"--ref={path}: ")
+        assert "\n" not in str(error.value)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_small_file_of_a_huge_array_takes_no_memory(tmp_path: Path) -> None:
+    """The header alone is read; the address space that is left would not hold the array."""
+    path = tmp_path / "a.npz"
+    with_header(path, b"{'descr': '<f8', 'fortran_order': False, 'shape': (9999999, 9999999)}\n")
+    with pytest.raises(UserError, match=r"sigma \(9999999, 9999999\) must be \(4,\) and \(4, 4\)"):
+        read_reference(path, "any", 4)
+
+
+def test_a_detectors_name_does_not_speak_to_the_terminal(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", mu=MEAN, sigma=COVARIANCE, detector=np.array("a\nerror: \x1b[31m"))
+    with pytest.raises(UserError) as error:
+        read_reference(tmp_path / "a.npz", "any", 4)
+    assert str(error.value).isprintable()
+
+
+def test_a_failed_write_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "a.npz").mkdir()
+    with pytest.raises(OSError, match="directory"):
+        write_reference(tmp_path / "a.npz", STATISTICS, "digits")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.npz"]

@@ -1,0 +1,54 @@
+"""What an unfinished run leaves about itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bdia_edm.base.errors import UserError
+from bdia_edm.records.notes import ERROR, PLAN, Plan, plan_kept, read_error, read_plan
+
+EXAMPLE = Plan(total=100, block_size=30, found=60, workers=2, command="python -m bdia_edm.sample")
+
+
+def test_a_plan_is_there_until_the_run_is_finished(tmp_path: Path) -> None:
+    with plan_kept(tmp_path, EXAMPLE):
+        assert read_plan(tmp_path) == EXAMPLE
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_error_is_kept_until_the_next_start(tmp_path: Path) -> None:
+    with pytest.raises(UserError), plan_kept(tmp_path, EXAMPLE):
+        raise UserError("the disk\nis full")
+    assert read_error(tmp_path) == "the disk is full"
+    assert read_plan(tmp_path) == EXAMPLE
+    with plan_kept(tmp_path, EXAMPLE):
+        assert read_error(tmp_path) is None
+    assert sorted(path.name for path in tmp_path.iterdir()) == []
+
+
+def test_an_interruption_is_no_error(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), plan_kept(tmp_path, EXAMPLE):
+        raise KeyboardInterrupt
+    assert [path.name for path in tmp_path.iterdir()] == [PLAN]
+
+
+def test_a_disk_too_full_for_the_error_shows_the_first_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*args: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    def run() -> None:
+        with plan_kept(tmp_path, EXAMPLE):
+            monkeypatch.setattr(Path, "write_text", full)
+            raise UserError("the first")
+
+    with pytest.raises(UserError, match="the first"):
+        run()
+    assert not (tmp_path / ERROR).exists()
+
+
+@pytest.mark.parametrize("text", ["", "[1]", '{"total": 3}', '{"color": 1}'])
+def test_what_is_no_plan(text: str, tmp_path: Path) -> None:
+    (tmp_path / PLAN).write_text(text)
+    assert read_plan(tmp_path) is None

@@ -1,0 +1,267 @@
+"""Measuring images of other programs: the truth by hand, the sampler's own record, and every refusal."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+
+from bdia_edm.api import Measuring, make_reference, measure, prepare
+from bdia_edm.base.errors import UserError
+from bdia_edm.config.cards import detector_card
+from bdia_edm.fid import main
+from bdia_edm.metrics.frechet import frechet_distance
+from bdia_edm.metrics.reference import read_reference
+from bdia_edm.run import measurement as module
+from bdia_edm.run.loading import load_detector
+from bdia_edm.run.measurement import MEASURING_DETECTORS
+from tests.detector_files import write_dinov2
+from tests.foreign_images import made_pixels, write_folder, write_npz, write_zip
+from tests.metrics.test_statistics import statistics_of
+
+DIGITS = "embedded:digits_reference.npz"
+NAMES = ", ".join(MEASURING_DETECTORS)
+PIXELS = made_pixels(150)
+
+
+def options(**given: Any) -> Measuring:
+    return Measuring(**{"progress": False, "device": "cpu", **given})
+
+
+@pytest.mark.parametrize("kind", ["npz", "png"])
+def test_the_records_distance(kind: str, tmp_path: Path) -> None:
+    run = prepare(
+        "+model=digits",
+        "sampler.num_steps=3",
+        "seeds=0-149",
+        "block_size=100",
+        "batch_size=64",
+        "device=cpu",
+        f"save_images={kind}",
+        f"results_dir={tmp_path}",
+    )
+    record = run.finish(lambda line: None)
+    result = measure(run.folder / "images", DIGITS, options())
+    assert result["metrics"] == pytest.approx(record["metrics"], rel=1e-6)
+    assert result["checksums"]["reference"] == record["checksums"]["reference"]
+    assert result["checksums"]["detector"] == record["checksums"]["detector"]
+    assert (result["num_images"], result["num_found"], result["shape"]) == (150, 150, [1, 8, 8])
+    # The batches fall elsewhere; only float32 rounding in the detector may tell.
+    other = measure(run.folder / "images", DIGITS, options(batch=7))
+    assert other["metrics"] == pytest.approx(record["metrics"], rel=1e-6)
+    assert other["checksums"] == result["checksums"]
+
+
+def test_by_hand(tmp_path: Path) -> None:
+    write_npz(tmp_path / "data.npz", PIXELS[:80, :2, :3])
+    write_npz(tmp_path / "images.npz", PIXELS[80:, :2, :3])
+    result = make_reference(tmp_path / "data.npz", tmp_path / "ref.npz", options(detector="pixels"))
+    assert result["reference"] == str(tmp_path / "ref.npz")
+    features = PIXELS[:, :2, :3].reshape(150, 6).astype(np.float64) / 127.5 - 1
+    with np.load(tmp_path / "ref.npz") as file:
+        np.testing.assert_allclose(file["mu"], features[:80].mean(axis=0), atol=1e-7)
+        np.testing.assert_allclose(file["sigma"], np.cov(features[:80].T), atol=1e-6)
+        assert (int(file["num"]), str(file["detector"])) == (80, "pixels")
+    expected = frechet_distance(
+        features[80:].mean(axis=0), np.cov(features[80:].T), features[:80].mean(axis=0), np.cov(features[:80].T)
+    )
+    measured = measure(tmp_path / "images.npz", tmp_path / "ref.npz", options())
+    assert measured["metrics"] == {"fd_pixels": pytest.approx(expected, rel=1e-5)}
+    assert measured["checksums"]["reference"] == result["checksums"]["reference"]
+    assert measure(tmp_path / "data.npz", tmp_path / "ref.npz", options())["metrics"]["fd_pixels"] < 1e-9
+
+
+def test_folder_zip_and_npz_to_the_last_bit(tmp_path: Path) -> None:
+    sources = [
+        write_folder(tmp_path / "a", PIXELS),
+        write_zip(tmp_path / "a.zip", PIXELS),
+        write_npz(tmp_path / "a.npz", PIXELS),
+    ]
+    results = [measure(source, DIGITS, options()) for source in sources]
+    assert len({result["metrics"]["fd_digits"] for result in results}) == 1
+    assert len({result["checksums"]["images"] for result in results}) == 1
+    for index, source in enumerate(sources):
+        make_reference(source, tmp_path / f"{index}.npz", options(detector="digits", num=100, seed=3))
+    assert len({read_reference(tmp_path / f"{index}.npz", "digits", 64).mean.tobytes() for index in range(3)}) == 1
+
+
+def test_the_images_are_drawn_by_the_seed(tmp_path: Path) -> None:
+    write_npz(tmp_path / "a.npz", PIXELS)
+    first, again, other = (
+        measure(tmp_path / "a.npz", DIGITS, options(num=100, seed=seed, say=lambda line: None)) for seed in (1, 1, 2)
+    )
+    assert first == again
+    assert (first["num_images"], first["num_found"]) == (100, 150)
+    assert first["metrics"] != other["metrics"]
+    # Which ones, by NumPy's own generator; in their order, each once.
+    drawn = np.sort(np.random.Generator(np.random.PCG64(1)).choice(150, 100, replace=False))
+    assert len(set(drawn.tolist())) == 100
+    write_npz(tmp_path / "drawn.npz", PIXELS[drawn])
+    by_hand = measure(tmp_path / "drawn.npz", DIGITS, options())
+    assert (by_hand["metrics"], by_hand["checksums"]) == (first["metrics"], first["checksums"])
+    # All of them are all of them, whatever the seed.
+    whole = measure(tmp_path / "a.npz", DIGITS, options(num=150, seed=5))
+    assert whole["metrics"] == measure(tmp_path / "a.npz", DIGITS, options())["metrics"]
+
+
+def test_the_features_are_the_detectors(tmp_path: Path) -> None:
+    write_npz(tmp_path / "a.npz", PIXELS)
+    make_reference(tmp_path / "a.npz", tmp_path / "ref.npz", options(detector="digits", batch=150))
+    detector = load_detector(detector_card("digits"), (1, 8, 8), torch.device("cpu"))
+    assert detector is not None
+    with torch.inference_mode():
+        features = detector(torch.from_numpy(PIXELS).permute(0, 3, 1, 2).contiguous()).numpy()
+    mean, covariance = statistics_of(features).mean_and_covariance()
+    found = read_reference(tmp_path / "ref.npz", "digits", 64)
+    assert np.array_equal(found.mean, mean)
+    assert np.array_equal(found.covariance, covariance)
+
+
+def test_references_of_others(tmp_path: Path) -> None:
+    write_npz(tmp_path / "a.npz", PIXELS)
+    make_reference(tmp_path / "a.npz", tmp_path / "ref.npz", options(detector="digits"))
+    with np.load(tmp_path / "ref.npz") as file:
+        mean, covariance = file["mu"], file["sigma"]
+    further = {"mu_s": np.zeros(3), "sigma_s": np.eye(3), "arr_0": made_pixels(2, 3), "arr_1": np.arange(2)}
+    np.savez(tmp_path / "adm.npz", mu=mean, sigma=covariance, **further)
+    with pytest.raises(UserError, match=rf"--detector: missing; --ref=.*adm\.npz does not name .*: {NAMES}"):
+        measure(tmp_path / "a.npz", tmp_path / "adm.npz", options())
+    result = measure(tmp_path / "a.npz", tmp_path / "adm.npz", options(detector="digits"))
+    assert abs(result["metrics"]["fd_digits"]) < 1e-9
+    np.savez(tmp_path / "odd.npz", mu=mean, sigma=covariance, detector=np.array("clip"))
+    with pytest.raises(UserError, match=rf"--ref=.*odd\.npz: made with the detector clip; there are {NAMES}"):
+        measure(tmp_path / "a.npz", tmp_path / "odd.npz", options())
+    with pytest.raises(UserError, match=r"--ref=.*made with the detector digits, and this run's is pixels"):
+        measure(tmp_path / "a.npz", DIGITS, options(detector="pixels"))
+    write_npz(tmp_path / "rgb.npz", made_pixels(10, 3))
+    with pytest.raises(UserError, match=r"--ref=.*mu \(64,\) and sigma \(64, 64\) must be \(192,\) and"):
+        measure(tmp_path / "rgb.npz", tmp_path / "adm.npz", options(detector="pixels", say=lambda line: None))
+
+
+def test_the_command_repeats_it(tmp_path: Path) -> None:
+    write_npz(tmp_path / "a b.npz", PIXELS)
+    asset = "embedded:digits_detector.safetensors"
+    first = measure(tmp_path / "a b.npz", DIGITS, options(num=120, seed=9, batch=50, detector_path=asset))
+    words = shlex.split(first["command"])
+    assert words[:3] == ["python", "-m", "bdia_edm.fid"]
+    done = CliRunner().invoke(main, [*words[3:], "--json"])
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout) == first
+
+
+def test_too_few_images_for_the_features_are_warned_about(tmp_path: Path) -> None:
+    lines: list[str] = []
+    write_npz(tmp_path / "a.npz", PIXELS)
+    measure(tmp_path / "a.npz", DIGITS, options(num=65, say=lines.append))
+    assert lines == []
+    measure(tmp_path / "a.npz", DIGITS, options(num=64, say=lines.append))
+    (line,) = lines
+    assert line.startswith("warning: 64 images are too few for 64 features")
+    assert "\n" not in line
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"num": 151}, r"--num=151: --images=.*a\.npz holds 150 images"),
+        ({"num": 1}, "--num=1: must be at least 2"),
+        ({"num": 0}, "--num=0: must be at least 2"),
+        ({"seed": -1}, "--seed=-1: must be at least 0"),
+        ({"batch": 0}, "--batch=0: must be at least 1"),
+        ({"device": "tpu"}, "device=tpu: must be"),
+        ({"detector": "none"}, f"--detector=none: must be one of {NAMES}"),
+        ({"detector": "pixels", "detector_path": "x"}, "--detector-path=x: the detector pixels has no file"),
+        ({"detector_path": "/no/such/file"}, "/no/such/file: no such file"),
+        ({"detector_path": "http://example.org/x"}, "must be an https"),
+    ],
+)
+def test_options_that_are_refused(given: dict[str, Any], message: str, tmp_path: Path) -> None:
+    write_npz(tmp_path / "a.npz", PIXELS)
+    with pytest.raises(UserError, match=message) as error:
+        measure(tmp_path / "a.npz", DIGITS, options(**given))
+    assert "\n" not in str(error.value)
+
+
+def test_images_that_are_refused(tmp_path: Path) -> None:
+    write_npz(tmp_path / "one.npz", PIXELS[:1])
+    with pytest.raises(UserError, match=r"--images=.*one\.npz: holds one image"):
+        measure(tmp_path / "one.npz", DIGITS, options())
+    write_npz(tmp_path / "rgb.npz", made_pixels(5, 3))
+    with pytest.raises(UserError, match=r"detector=digits: takes images of shape \(1, 8, 8\), and these are \(3, 8, 8"):
+        measure(tmp_path / "rgb.npz", DIGITS, options())
+
+
+class FaultyDetector:
+    name, num_features, checksum = "digits", 4, "0"
+
+    def __init__(self, fault: str) -> None:
+        self.fault = fault
+
+    def __call__(self, images: torch.Tensor) -> torch.Tensor:
+        if self.fault == "memory":
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return torch.full((len(images), 4), float("nan"))
+
+
+@pytest.mark.parametrize(("fault", "message"), [("memory", "--batch=64: does not fit"), ("nan", "not finite")])
+def test_faults_of_the_detector(fault: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_npz(tmp_path / "a.npz", PIXELS)
+    monkeypatch.setattr(module, "load_detector", lambda *_: FaultyDetector(fault))
+    with pytest.raises(UserError, match=message):
+        make_reference(tmp_path / "a.npz", tmp_path / "ref.npz", options(detector="digits"))
+    assert not (tmp_path / "ref.npz").exists()
+
+
+def test_where_a_reference_may_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_npz(tmp_path / "a.npz", PIXELS)
+    dest = tmp_path / "ref.npz"
+    pixels = options(detector="pixels")
+    make_reference(tmp_path / "a.npz", dest, pixels)
+    before = dest.read_bytes()
+    # All of these are found before the images are looked at.
+    nothing = tmp_path / "none"
+    with pytest.raises(UserError, match=r"--dest=.*ref\.npz: is there already; --force replaces it"):
+        make_reference(nothing, dest, pixels)
+    with pytest.raises(UserError, match="must be a file name that ends in"):
+        make_reference(nothing, tmp_path / "ref", pixels)
+    with pytest.raises(UserError, match="its folder cannot be written"):
+        make_reference(nothing, tmp_path / "deep" / "ref.npz", pixels)
+    (tmp_path / "b.npz").mkdir()
+    with pytest.raises(UserError, match="it is a folder"):
+        make_reference(nothing, tmp_path / "b.npz", pixels, force=True)
+    with pytest.raises(UserError, match=f"--detector: missing; one of {NAMES}"):
+        make_reference(tmp_path / "a.npz", tmp_path / "c.npz", options())
+    with pytest.raises(UserError, match=r"--data=.*none: no such folder"):
+        make_reference(nothing, dest, pixels, force=True)
+    assert dest.read_bytes() == before
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(np, "savez", full)
+        with pytest.raises(UserError, match=r"--dest=.*: cannot be written: No space left"):
+            make_reference(tmp_path / "a.npz", dest, pixels, force=True)
+    assert dest.read_bytes() == before
+    make_reference(tmp_path / "a.npz", dest, options(detector="pixels", num=149), force=True)
+    assert dest.read_bytes() != before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.npz", "b.npz", "ref.npz"]
+
+
+def test_a_reference_that_names_a_dinov2_of_some_size(tmp_path: Path) -> None:
+    """The reference says which size; the option is dinov2 for all of them."""
+    write_npz(tmp_path / "a.npz", PIXELS[:4])
+    write_dinov2(tmp_path / "dino.pth", width=64, depth=1)
+    made = options(detector="dinov2", detector_path=str(tmp_path / "dino.pth"))
+    make_reference(tmp_path / "a.npz", tmp_path / "ref.npz", made)
+    given = options(detector_path=str(tmp_path / "dino.pth"))
+    result = measure(tmp_path / "a.npz", tmp_path / "ref.npz", given)
+    assert list(result["metrics"]) == ["fd_dinov2_64"]
+    assert result["metrics"]["fd_dinov2_64"] == pytest.approx(0, abs=1e-6)
+    assert "--detector dinov2 --detector-path" in result["command"]

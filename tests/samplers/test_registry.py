@@ -1,0 +1,57 @@
+"""Every option of every sampler: what is refused, and how it is said."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+from bdia_edm.base.errors import UserError
+from bdia_edm.samplers.registry import SAMPLERS, make_sampler
+
+
+def test_names() -> None:
+    assert list(SAMPLERS) == ["edm", "euler", "bdia", "ablation"]
+    for name in SAMPLERS:
+        options = {"gamma": 0.1} if name == "bdia" else {}
+        assert make_sampler(name, {"num_steps": 2, **options}).num_steps == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("foo", {}, "sampler=foo: must be one of edm, euler, bdia, ablation"),
+        ("edm", {}, "sampler.num_steps: missing"),
+        ("edm", {"num_steps": 1}, "sampler.num_steps=1: must be at least 2"),
+        ("edm", {"num_steps": 6.5}, "sampler.num_steps=6.5: must be a whole number"),
+        ("edm", {"num_steps": "x"}, "sampler.num_steps=x: must be a whole number"),
+        ("edm", {"num_steps": True}, "sampler.num_steps=True: must be a whole number"),
+        ("edm", {"gamma": 0.1}, "sampler.gamma=0.1: unknown option; sampler takes num_steps, sigma_min, sigma_max, "),
+        ("edm", {"sigma_min": 0}, "sampler.sigma_min=0.0: must be above 0 and finite"),
+        ("edm", {"sigma_max": math.inf}, "sampler.sigma_max=inf: must be above 0 and finite"),
+        ("edm", {"sigma_min": 3, "sigma_max": 2}, "sampler.sigma_min=3.0: must be below sampler.sigma_max"),
+        ("edm", {"rho": -7}, "sampler.rho=-7.0: must be from 0.1 to 1000"),
+        ("edm", {"S_churn": -1}, "sampler.S_churn=-1.0: must be 0 or more"),
+        ("edm", {"S_churn": math.nan}, "sampler.S_churn=nan: must be a number"),
+        ("edm", {"S_min": 3, "S_max": 1}, "sampler.S_max=1.0: must be at least S_min, 3"),
+        ("edm", {"S_noise": math.inf}, "sampler.S_noise=inf: must be 0 or more"),
+        ("bdia", {}, "sampler.gamma: missing"),
+        ("bdia", {"gamma": -0.01}, "sampler.gamma=-0.01: must be in [0, 1]"),
+        ("bdia", {"gamma": 1.5}, "sampler.gamma=1.5: must be in [0, 1]"),
+        ("bdia", {"gamma": 0.1, "backward": "rk4"}, "sampler.backward=rk4: must be one of euler, heun, trapezoid"),
+        ("bdia", {"gamma": 0.1, "integrator": "rk4"}, "sampler.integrator=rk4: must be one of euler, heun"),
+        ("bdia", {"gamma": 0.1, "S_churn": 10}, "sampler.S_churn=10: undefined for bdia, which is deterministic"),
+        ("euler", {"S_churn": 10}, "sampler.S_churn=10: undefined for euler, which is deterministic"),
+        ("ablation", {"solver": "rk4"}, "sampler.solver=rk4: must be one of heun, euler"),
+        ("ablation", {"schedule": "cosine"}, "sampler.schedule=cosine: must be one of linear, vp, ve"),
+        ("ablation", {"scaling": "ve"}, "sampler.scaling=ve: must be one of none, vp"),
+        ("ablation", {"discretization": "x"}, "sampler.discretization=x: must be one of edm, vp, ve, iddpm"),
+    ],
+)
+def test_mistakes(name: str, options: dict[str, Any], message: str) -> None:
+    steps = {} if "num_steps: missing" in message else {"num_steps": 9}
+    with pytest.raises(UserError) as error:
+        make_sampler(name, {**steps, **options})
+    assert str(error.value).startswith(message)
+    assert "\n" not in str(error.value)
