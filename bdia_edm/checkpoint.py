@@ -14,7 +14,8 @@ from typing import Any
 import click
 import torch
 
-from bdia_edm.base.errors import UserError, one_line_errors, printable
+from bdia_edm.base.errors import UserError, one_line_errors
+from bdia_edm.base.lines import printable
 from bdia_edm.checkpoints.description import describe_file, read_stored
 from bdia_edm.checkpoints.downloads import cached_path, fetch, file_sha256
 from bdia_edm.checkpoints.safetensors_file import load_weights, read_network, write_network

@@ -6,7 +6,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["UserError", "one_line_errors", "printable"]
+from bdia_edm.base.lines import to_stderr
+
+__all__ = ["UserError", "one_line_errors"]
 
 
 class UserError(Exception):
@@ -19,10 +21,5 @@ def one_line_errors() -> Iterator[None]:
     try:
         yield
     except (UserError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        to_stderr(f"error: {error}")
         sys.exit(2)
-
-
-def printable(text: str) -> str:
-    """Text from elsewhere as it is, or quoted where it would break a message's line or speak to the terminal."""
-    return text if text.isprintable() else repr(text)

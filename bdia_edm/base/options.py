@@ -1,25 +1,96 @@
-"""Reading options: every check says the option, what it got and what it takes, in one line."""
+"""Options: written once, as the fields of a dataclass, with their defaults, ranges and words.
+
+Checks say the option, what it got and what it takes, in one line; the commands' help is made of the same fields.
+"""
 
 from __future__ import annotations
 
 import math
 import types
-from collections.abc import Mapping
-from dataclasses import MISSING, fields
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from bdia_edm.base.errors import UserError
+from bdia_edm.base.lines import printable
 
-__all__ = ["read_options", "require"]
+__all__ = ["Option", "check_ranges", "option", "options_of", "read_options", "require"]
 
 T = TypeVar("T")
 _KINDS: dict[type, str] = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
+_KEY = "option"
 
 
-def require(condition: bool, option: str, got: object, allowed: str) -> None:
+@dataclass(frozen=True)
+class Option:
+    """What there is to know of an option beside its name, type and default.
+
+    Attributes:
+        words: what it does, for the help; without a full stop.
+        unit: of its value, '' for a pure number or a text.
+        low, high: the range, both ends included.
+        above: the end that is not included.
+        one_of: the texts that it takes.
+        default_words: what a default that is computed or comes from a model's card is, in words.
+    """
+
+    words: str
+    unit: str = ""
+    low: float | None = None
+    high: float | None = None
+    above: float | None = None
+    one_of: tuple[str, ...] = ()
+    default_words: str = ""
+
+    @property
+    def allowed(self) -> str:
+        """The range in words, '' where there is none."""
+        if self.one_of:
+            return f"one of {', '.join(self.one_of)}"
+        if self.above is not None:
+            return f"above {self.above:g} and finite"
+        if self.low is not None and self.high is not None:
+            return f"from {self.low:g} to {self.high:g}"
+        if self.low is not None:
+            return f"at least {self.low:g}"
+        return ""
+
+    def takes(self, value: Any) -> bool:
+        """Whether a value of the right type is in the range."""
+        if self.one_of:
+            return value in self.one_of
+        if self.above is not None:
+            return self.above < value < math.inf
+        return (self.low is None or value >= self.low) and (self.high is None or value <= self.high)
+
+
+def option(default: Any = MISSING, **facts: Any) -> Any:
+    """A dataclass field that is an option: its default and what ``Option`` takes."""
+    return field(default=default, metadata={_KEY: Option(**facts)})
+
+
+def options_of(kind: Any) -> Iterator[tuple[Field[Any], Option]]:
+    """The fields of a dataclass that are options, in their order."""
+    for found in fields(kind):
+        if _KEY in found.metadata:
+            yield found, found.metadata[_KEY]
+
+
+def check_ranges(options: Any, where: str) -> None:
+    """Raises UserError at the first option of a dataclass object that is out of its range; None is in every range.
+
+    Args:
+        where: what the options belong to, as the user types it ('sampler', say); '' for options at the top.
+    """
+    for found, facts in options_of(options):
+        value = getattr(options, found.name)
+        require(value is None or facts.takes(value), f"{_prefix(where)}{found.name}", value, facts.allowed)
+
+
+def require(condition: bool, name: str, got: object, allowed: str) -> None:
     """Raises UserError unless ``condition`` holds."""
     if not condition:
-        raise UserError(f"{option}={_shown(got)}: must be {allowed}")
+        raise UserError(f"{name}={_shown(got)}: must be {allowed}")
 
 
 def read_options(kind: type[T], values: Mapping[str, Any], where: str) -> T:
@@ -30,20 +101,25 @@ def read_options(kind: type[T], values: Mapping[str, Any], where: str) -> T:
         values: what the user gave.
         where: what the options belong to, as the user types it ('sampler', say); '' for options at the top.
     """
-    prefix = f"{where}." if where else ""
+    prefix = _prefix(where)
     hints = get_type_hints(kind)
-    names = [field.name for field in fields(kind)]  # type: ignore[arg-type]
+    known = fields(kind)  # type: ignore[arg-type]
+    names = [each.name for each in known]
     for name, value in values.items():
         if name not in names:
             taker = f"{where} takes" if where else "there are"
             raise UserError(f"{prefix}{name}={_shown(value)}: unknown option; {taker} {', '.join(names)}")
-    for field in fields(kind):  # type: ignore[arg-type]
-        if field.name not in values and field.default is MISSING and field.default_factory is MISSING:
-            raise UserError(f"{prefix}{field.name}: missing")
+    for each in known:
+        if each.name not in values and each.default is MISSING and each.default_factory is MISSING:
+            raise UserError(f"{prefix}{each.name}: missing")
     return kind(**{name: _read_value(f"{prefix}{name}", value, hints[name]) for name, value in values.items()})
 
 
-def _read_value(option: str, value: Any, hint: Any) -> Any:
+def _prefix(where: str) -> str:
+    return f"{where}." if where else ""
+
+
+def _read_value(name: str, value: Any, hint: Any) -> Any:
     allowed = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
     if value is None and type(None) in allowed:
         return None
@@ -57,8 +133,8 @@ def _read_value(option: str, value: Any, hint: Any) -> Any:
             return str(value)
     nothing = " or null" if type(None) in allowed else ""
     names = " or ".join(_KINDS.get(kind, kind.__name__) for kind in kinds)
-    raise UserError(f"{option}={_shown(value)}: must be {names}{nothing}")
+    raise UserError(f"{name}={_shown(value)}: must be {names}{nothing}")
 
 
 def _shown(value: object) -> str:
-    return "null" if value is None else str(value)
+    return "null" if value is None else printable(str(value))

@@ -14,7 +14,8 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
-from bdia_edm.base.errors import UserError, printable
+from bdia_edm.base.errors import UserError
+from bdia_edm.base.lines import printable
 from bdia_edm.base.npy_header import read_npy_header
 from bdia_edm.images.image_file import MAX_PIXELS
 

@@ -17,7 +17,8 @@ from typing import IO, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from bdia_edm.base.errors import UserError, printable
+from bdia_edm.base.errors import UserError
+from bdia_edm.base.lines import printable
 from bdia_edm.base.options import require
 from bdia_edm.images.image_array import ImageArray
 from bdia_edm.images.image_file import EXTENSIONS, MAX_BYTES, image_shape, read_image

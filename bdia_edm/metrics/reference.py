@@ -17,7 +17,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from bdia_edm.base.errors import UserError, printable
+from bdia_edm.base.errors import UserError
+from bdia_edm.base.lines import printable
 from bdia_edm.base.npy_header import NpyHeader, read_npy_header
 from bdia_edm.base.whole_files import written_whole
 from bdia_edm.metrics.frechet import frechet_distance

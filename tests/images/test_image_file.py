@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bdia_edm.base.errors import UserError, printable
-from bdia_edm.images.image_file import image_shape, read_image
+from bdia_edm.base.errors import UserError
+from bdia_edm.base.lines import printable
 from bdia_edm.images import image_file
+from bdia_edm.images.image_file import image_shape, read_image
 from tests.foreign_images import image_of, made_pixels, png_bytes, png_of
 
 GREY = made_pixels(1, 1)[0]

@@ -1,0 +1,74 @@
+"""Things of one kind by name: samplers, detectors, metrics, kinds of models.
+
+Each is made known by its own module, which is found because it lies in the kind's package, or because the user named
+it (the option ``modules``). Nothing else lists them.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from bdia_edm.base.errors import UserError
+
+__all__ = ["Registry"]
+
+T = TypeVar("T")
+
+
+class Registry(Generic[T]):
+    """What there is of one kind.
+
+    Args:
+        option: what the user types to choose one, 'sampler' say.
+        package: the package whose modules, each imported once when a name is first asked for, make the kind's members
+            known.
+    """
+
+    def __init__(self, option: str, package: str) -> None:
+        self.option = option
+        self._package = package
+        self._found: dict[str, T] = {}
+        self._looked = False
+
+    def add(self, name: str) -> Callable[[T], T]:
+        """A decorator that makes its object known as ``name``; ValueError where another object has that name."""
+
+        def register(member: T) -> T:
+            known = self._found.setdefault(name, member)
+            # A module that is loaded anew, as in a notebook, may replace its own.
+            if _origin(known) != _origin(member):
+                raise ValueError(f"{self.option}={name} is taken by {_origin(known)}")
+            self._found[name] = member
+            return member
+
+        return register
+
+    def names(self) -> list[str]:
+        """All names, sorted."""
+        self._look()
+        return sorted(self._found)
+
+    def __contains__(self, name: object) -> bool:
+        self._look()
+        return name in self._found
+
+    def __getitem__(self, name: str) -> T:
+        """The one called ``name``; UserError names those that there are."""
+        if name not in self:
+            raise UserError(f"{self.option}={name}: must be one of {', '.join(self.names())}")
+        return self._found[name]
+
+    def _look(self) -> None:
+        if self._looked:
+            return
+        package = importlib.import_module(self._package)
+        for module in pkgutil.iter_modules(package.__path__):
+            importlib.import_module(f"{self._package}.{module.name}")
+        self._looked = True
+
+
+def _origin(member: object) -> str:
+    return f"{getattr(member, '__module__', '')}.{getattr(member, '__qualname__', repr(member))}"
