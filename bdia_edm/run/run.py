@@ -20,7 +20,6 @@ from pathlib import Path
 import torch
 
 from bdia_edm.base.errors import UserError
-from bdia_edm.base.file_lock import locked
 from bdia_edm.config.cards import RunConfig
 from bdia_edm.detectors.detector import Detector
 from bdia_edm.engine.block_folder import BlockFolder
@@ -31,6 +30,7 @@ from bdia_edm.metrics.statistics import too_few_images
 from bdia_edm.models.preconditioning import Denoiser
 from bdia_edm.records.notes import Plan, forget_plan, plan_kept
 from bdia_edm.records.record import Record, read_record
+from bdia_edm.records.run_folder import RunFolder
 from bdia_edm.run.loading import fetch_files, load_denoiser, load_detector, load_reference
 from bdia_edm.samplers.denoising import BatchDenoiser
 from bdia_edm.workers.board import Board, join, launched_ranks, wait_until
@@ -168,7 +168,7 @@ class Run:
             say(f"done before: {self.folder}")
             return record
         try:
-            with locked(self.folder, say):
+            with RunFolder(self.folder).locked(say):
                 # Who held the lock before may have finished it, or have been killed before it removed the shards.
                 record = self._finished()
                 done_before = record is not None
@@ -198,7 +198,7 @@ class Run:
         """The record, where everything that was asked for is there with it."""
         record, folder = read_record(self.folder), self.block_folder
         kept = not self.config.keep_features or all(folder.path(block).is_file() for block in self.blocks)
-        return record if kept and all(folder.images.holds(block) for block in self.blocks) else None
+        return record if kept and all(folder.images.holds(block.index, block.seeds) for block in self.blocks) else None
 
     def _follow(self, board: Board) -> Record:
         try:
