@@ -15,9 +15,9 @@ from bdia_edm.base.lines import one_line
 from bdia_edm.base.whole_files import write_text_whole
 from bdia_edm.records.run_folder import RunFolder
 
-__all__ = ["Plan", "forget_plan", "plan_kept", "read_error", "read_plan"]
+__all__ = ["Plan", "forget_plan", "note_error", "plan_kept", "read_error", "read_plan"]
 
-_LONGEST_ERROR = 2000
+_LONGEST_ERROR = 10_000
 
 
 @dataclass(frozen=True)
@@ -48,11 +48,20 @@ def plan_kept(folder: Path, plan: Plan) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        # On a full disk not even that can be written.
-        with suppress(OSError):
-            write_text_whole(names.error, one_line(error, _LONGEST_ERROR))
+        note_error(folder, plan, error)
         raise
     forget_plan(folder)
+
+
+def note_error(folder: Path, plan: Plan, error: Exception) -> None:
+    """Leaves in ``folder`` what ended the run, and the plan where that is not there yet."""
+    names = RunFolder(folder)
+    # On a full disk not even that can be written.
+    with suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+        if not names.plan.exists():
+            write_text_whole(names.plan, json.dumps(asdict(plan)))
+        write_text_whole(names.error, one_line(error, _LONGEST_ERROR))
 
 
 def forget_plan(folder: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bdia_edm.base.errors import UserError
-from bdia_edm.records.notes import Plan, plan_kept, read_error, read_plan
+from bdia_edm.records.notes import Plan, note_error, plan_kept, read_error, read_plan
 from bdia_edm.records.run_folder import PLAN, RunFolder
 
 EXAMPLE = Plan(total=100, block_size=30, found=60, workers=2, command="python -m bdia_edm.sample")
@@ -27,6 +27,12 @@ def test_an_error_is_kept_until_the_next_start(tmp_path: Path) -> None:
     with plan_kept(tmp_path, EXAMPLE):
         assert read_error(tmp_path) is None
     assert sorted(path.name for path in tmp_path.iterdir()) == []
+
+
+def test_an_error_before_anything_began(tmp_path: Path) -> None:
+    note_error(tmp_path / "run", EXAMPLE, UserError("no worker started"))
+    assert read_error(tmp_path / "run") == "no worker started"
+    assert read_plan(tmp_path / "run") == EXAMPLE
 
 
 def test_an_interruption_is_no_error(tmp_path: Path) -> None:
