@@ -7,7 +7,6 @@ its run and a checksum, so that a damaged or foreign one is found and made again
 from __future__ import annotations
 
 import hashlib
-import os
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -51,10 +50,8 @@ class Shard:
 def write_shard(path: Path, shard: Shard, identity: str) -> None:
     """Writes the shard of the run ``identity`` to ``path``, which then is on the disk whole."""
     arrays = _arrays(shard)
-    with written_whole(path) as partial, partial.open("wb") as file:
+    with written_whole(path, durable=True) as partial, partial.open("wb") as file:
         np.savez(file, identity=np.array(identity), checksum=np.array(_checksum(arrays, identity)), **arrays)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def read_shard(path: Path, identity: str, num: int) -> Shard:

@@ -11,7 +11,7 @@ import hashlib
 import shlex
 import sys
 import tempfile
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from bdia_edm.base.errors import UserError
+from bdia_edm.base.lines import Say
 from bdia_edm.base.options import require
 from bdia_edm.base.versions import installed_versions
 from bdia_edm.config.cards import DETECTORS, detector_card
@@ -39,8 +40,6 @@ from bdia_edm.run.loading import load_detector, locate
 __all__ = ["MEASURING_DETECTORS", "Measuring", "make_reference", "measure"]
 
 MEASURING_DETECTORS = tuple(name for name in DETECTORS if name != "none")
-
-Say = Callable[[str], object]
 
 # Pillow's decoders can change the pixels of JPEG and WebP.
 _DECIDING = ("torch", "numpy", "torch-fidelity", "pillow")

@@ -20,17 +20,15 @@ from bdia_edm.detectors.detector import distance_name
 from bdia_edm.engine.plan import format_seeds
 from bdia_edm.engine.precision import describe_precision
 from bdia_edm.engine.shards import Shard
+from bdia_edm.images.grids import write_grid
 from bdia_edm.metrics.statistics import FeatureStatistics
 from bdia_edm.records.record import Record, write_record
-from bdia_edm.report.comparison import PREVIEW
-from bdia_edm.report.pictures import write_grid
+from bdia_edm.records.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from bdia_edm.run.run import Run
 
-__all__ = ["GRID", "conclude"]
-
-GRID = "grid.png"
+__all__ = ["conclude"]
 
 
 def conclude(run: Run, shards: Iterable[Shard], workers: int) -> Record:
@@ -53,8 +51,9 @@ def conclude(run: Run, shards: Iterable[Shard], workers: int) -> Record:
         evaluations += shard.evaluations
         seconds += shard.seconds
     shown = np.concatenate(preview)
-    write_grid(run.folder / GRID, shown)
-    _write_preview(run.folder / PREVIEW, shown, np.concatenate(labels), np.array(run.config.seeds[: len(shown)]))
+    folder = RunFolder(run.folder)
+    write_grid(folder.grid, shown)
+    _write_preview(folder.preview, shown, np.concatenate(labels), np.array(run.config.seeds[: len(shown)]))
     metrics: dict[str, float] = {}
     if run.detector is not None and run.reference is not None and statistics is not None:
         metrics[distance_name(run.detector.name)] = run.reference.distance(statistics)

@@ -43,7 +43,7 @@ def main(task: dict[str, Any]) -> None:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
 
     from bdia_edm.base.errors import UserError
-    from bdia_edm.base.whole_files import written_whole
+    from bdia_edm.base.whole_files import write_text_whole
     from bdia_edm.config.cards import read_config
     from bdia_edm.engine.precision import choose_device
     from bdia_edm.run.run import Run
@@ -67,8 +67,7 @@ def main(task: dict[str, Any]) -> None:
         board.fail(str(error))
         outcome["error"] = str(error)
     if not board.rank:
-        with written_whole(Path(task["outcome"])) as partial:
-            partial.write_text(json.dumps(outcome))
+        write_text_whole(Path(task["outcome"]), json.dumps(outcome))
     leave()
 
 

@@ -18,7 +18,8 @@ from PIL import Image
 
 from bdia_edm.api import FeatureStatistics, Run, frechet_distance, prepare, sample_images, to_uint8
 from bdia_edm.base.errors import UserError
-from bdia_edm.records.record import RECORD, read_record
+from bdia_edm.records.record import read_record
+from bdia_edm.records.run_folder import RECORD
 
 SMALL = ("seeds=0-99", "block_size=30", "batch_size=15", "sampler.num_steps=4")
 

@@ -10,9 +10,9 @@ import pytest
 
 from bdia_edm.api import Run, prepare
 from bdia_edm.engine.shards import Shard
-from bdia_edm.records.record import RECORD, read_record
-from bdia_edm.report.comparison import PREVIEW
-from bdia_edm.run.summary import GRID, conclude
+from bdia_edm.records.record import read_record
+from bdia_edm.records.run_folder import RunFolder
+from bdia_edm.run.summary import conclude
 
 
 @pytest.fixture
@@ -38,8 +38,8 @@ def test_a_record_from_shards(run: Run) -> None:
     assert record == read_record(run.folder)
     assert (record["nfe"], record["num_images"], record["seconds"], record["workers"]) == (5, 100, 10.0, 3)
     assert record["images_per_second"] == 10.0
-    assert sorted(path.name for path in run.folder.iterdir()) == [GRID, PREVIEW, RECORD]
-    with np.load(run.folder / PREVIEW) as preview:
+    assert sorted(path.name for path in run.folder.iterdir()) == ["grid.png", "preview.npz", "record.json"]
+    with np.load(RunFolder(run.folder).preview) as preview:
         assert np.array_equal(preview["arr_0"][:, 0, 0, 0], [0] * 40 + [40] * 24)
         assert np.array_equal(preview["seeds"], range(64))
 
