@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from bdia_edm.config.cards import read_config
 from bdia_edm.config.hydra_command import compose_values
-from bdia_edm.engine.block_sampler import sample_images, to_uint8
+from bdia_edm.engine.batch import sample_images, to_uint8
 from bdia_edm.metrics.frechet import frechet_distance
 from bdia_edm.metrics.statistics import FeatureStatistics
 from bdia_edm.models.gaussian_mixture import GaussianMixture

@@ -33,7 +33,7 @@ UNDEFINED = (
         ([DIGITS, "sampler.num_steps=1"], "error: sampler.num_steps=1: must be at least 2"),
         ([DIGITS, "sampler.gamma=1.01"], "error: sampler.gamma=1.01: must be in [0, 1]"),
         ([DIGITS, "sampler.gamma=-0.1"], "error: sampler.gamma=-0.1: must be in [0, 1]"),
-        ([DIGITS, "+sampler.S_churn=1"], "error: sampler.S_churn=1: undefined for bdia"),
+        ([DIGITS, "+sampler.S_churn=1"], "error: sampler.S_churn=1: bdia has no such option; "),
         ([DIGITS, "sampler.S_churn=1"], "error: sampler.S_churn=1: undefined for a deterministic"),
         ([DIGITS, "seeds="], "error: seeds=: an empty entry is no seed"),
         ([DIGITS, "seeds=9-3"], "error: seeds=9-3: the range 9-3 is reversed"),

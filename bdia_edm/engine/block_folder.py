@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bdia_edm.engine.block_sampler import Worker
+from bdia_edm.engine.block_sampler import BlockSampler
 from bdia_edm.engine.plan import Block
 from bdia_edm.engine.shards import Shard, ShardError, read_shard, write_shard
 from bdia_edm.images.image_folder import ImageFolder
@@ -72,7 +72,7 @@ class BlockFolder:
         """The block's shard; raises FileNotFoundError or ShardError."""
         return read_shard(self.path(block), self.identity, len(block.seeds))
 
-    def make(self, block: Block, worker: Worker, progress: Callable[[int], object], say: Say) -> Shard:
+    def make(self, block: Block, worker: BlockSampler, progress: Callable[[int], object], say: Say) -> Shard:
         """Samples the block and writes it."""
         shard, pixels = worker.run(block, progress, say)
         if pixels is not None:

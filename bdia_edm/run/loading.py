@@ -23,11 +23,12 @@ from bdia_edm.detectors.detector import Detector, NetworkDetector, PixelDetector
 from bdia_edm.detectors.digits import DigitsDetector
 from bdia_edm.detectors.dinov2 import dinov2_name, dinov2_network
 from bdia_edm.detectors.inception import ScriptedFeatures, inception_network
-from bdia_edm.engine.block_sampler import to_uint8
+from bdia_edm.engine.batch import to_uint8
 from bdia_edm.metrics.reference import Reference, ReferenceStatistics, read_reference
 from bdia_edm.metrics.statistics import FeatureStatistics
+from bdia_edm.models.denoiser import Denoiser
 from bdia_edm.models.gaussian_mixture import GaussianMixture
-from bdia_edm.models.preconditioning import PRECONDITIONINGS, Denoiser
+from bdia_edm.models.preconditioning import PRECONDITIONINGS
 
 __all__ = ["LoadedDenoiser", "fetch_files", "load_denoiser", "load_detector", "load_reference", "locate"]
 

@@ -28,7 +28,7 @@ from bdia_edm.engine.plan import Block, cut_into_blocks, format_seeds
 from bdia_edm.engine.precision import choose_device, fix_precision
 from bdia_edm.metrics.reference import Reference
 from bdia_edm.metrics.statistics import too_few_images
-from bdia_edm.models.preconditioning import Denoiser
+from bdia_edm.models.denoiser import Denoiser
 from bdia_edm.records.notes import Plan, forget_plan, plan_kept
 from bdia_edm.records.record import Record, read_record
 from bdia_edm.run.loading import fetch_files, load_denoiser, load_detector, load_reference

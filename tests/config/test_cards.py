@@ -78,7 +78,7 @@ def test_every_model_is_listed_and_every_sampler_has_a_config() -> None:
     models = model_list()
     assert {"digits", "file", "gaussian_mixture"} <= set(models)
     assert all(models.values())
-    assert {path.stem for path in (conf_folder() / "sampler").glob("*.yaml")} == set(SAMPLERS)
+    assert {path.stem for path in (conf_folder() / "sampler").glob("*.yaml")} == set(SAMPLERS.names())
 
 
 @pytest.mark.parametrize("path", sorted((conf_folder() / "sampler").glob("*.yaml")), ids=lambda path: path.stem)

@@ -14,7 +14,7 @@ import torch
 
 from bdia_edm.base.errors import UserError
 from bdia_edm.config.cards import PACKAGE, DetectorCard, MixtureCard, NetworkCard, detector_card
-from bdia_edm.engine.block_sampler import to_uint8
+from bdia_edm.engine.batch import to_uint8
 from bdia_edm.models.gaussian_mixture import GaussianMixture
 from bdia_edm.run.loading import load_denoiser, load_detector, load_reference
 from tests.metrics.test_statistics import statistics_of
