@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bdia_edm.base.lines import Say
 from bdia_edm.base.whole_files import clear_partials_below
-from bdia_edm.engine.block_sampler import Worker
+from bdia_edm.engine.block_sampler import BlockSampler
 from bdia_edm.engine.plan import Block
 from bdia_edm.engine.shards import Shard, ShardError, read_shard, write_shard
 from bdia_edm.images.image_folder import ImageFolder
@@ -75,7 +75,7 @@ class BlockFolder:
         """The block's shard; raises FileNotFoundError or ShardError."""
         return read_shard(self.path(block), self.identity, len(block.seeds))
 
-    def make(self, block: Block, worker: Worker, progress: Callable[[int], object], say: Say) -> Shard:
+    def make(self, block: Block, worker: BlockSampler, progress: Callable[[int], object], say: Say) -> Shard:
         """Samples the block and writes it."""
         shard, pixels = worker.run(block, progress, say)
         if pixels is not None:

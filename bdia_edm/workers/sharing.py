@@ -21,7 +21,7 @@ import torch.distributed as dist
 
 from bdia_edm.base.errors import UserError
 from bdia_edm.engine.block_folder import BlockFolder
-from bdia_edm.engine.block_sampler import Worker
+from bdia_edm.engine.block_sampler import BlockSampler
 from bdia_edm.engine.plan import Block
 from bdia_edm.engine.shards import Shard, ShardError
 from bdia_edm.records.record import Record, to_json
@@ -147,8 +147,8 @@ def _posted(board: Board, key: str) -> bool:
     return board.read(key) is not None
 
 
-def _make_worker(run: Run) -> Worker:
-    return Worker(
+def _make_worker(run: Run) -> BlockSampler:
+    return BlockSampler(
         denoiser=run.denoiser,
         sampler=run.config.sampler,
         detector=run.detector,
@@ -159,7 +159,7 @@ def _make_worker(run: Run) -> Worker:
     )
 
 
-def _draw_blocks(run: Run, board: Board, worker: Worker) -> None:
+def _draw_blocks(run: Run, board: Board, worker: BlockSampler) -> None:
     blocks, folder = run.blocks, run.block_folder
     while (drawn := board.add(_DRAWN) - 1) < len(blocks):
         board.check()
@@ -171,7 +171,7 @@ def _draw_blocks(run: Run, board: Board, worker: Worker) -> None:
         board.add(_BLOCKS)
 
 
-def _read_shards(folder: BlockFolder, blocks: list[Block], worker: Worker, say: Say) -> Iterator[Shard]:
+def _read_shards(folder: BlockFolder, blocks: list[Block], worker: BlockSampler, say: Say) -> Iterator[Shard]:
     """Every shard, looked at once more: what was damaged since it was written is made again."""
     for block in blocks:
         try:

@@ -66,7 +66,7 @@ def test_a_rank_that_does_not_lead_lets_the_leader_speak(
     monkeypatch.setattr("time.sleep", waited.append)
     done = run_here(capsys, "sample", "+model=digits", "sampler.gamma=2")
     assert (done.status, done.out) == (2, "")
-    assert done.err == "error: rank 1: sampler.gamma=2.0: must be in [0, 1]\n"
+    assert done.err == "error: rank 1: sampler.gamma=2.0: must be from 0 to 1\n"
     assert waited == [3.0]
 
 

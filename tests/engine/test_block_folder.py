@@ -10,7 +10,7 @@ import torch
 
 from bdia_edm.detectors.detector import PixelDetector
 from bdia_edm.engine.block_folder import BlockFolder
-from bdia_edm.engine.block_sampler import Worker
+from bdia_edm.engine.block_sampler import BlockSampler
 from bdia_edm.engine.plan import cut_into_blocks
 from bdia_edm.models.gaussian_mixture import GaussianMixture
 from bdia_edm.samplers.registry import make_sampler
@@ -18,9 +18,11 @@ from bdia_edm.samplers.registry import make_sampler
 BLOCKS = cut_into_blocks(range(25), 10)
 
 
-def worker(keep_images: bool = False) -> Worker:
+def worker(keep_images: bool = False) -> BlockSampler:
     sampler = make_sampler("euler", {"num_steps": 2})
-    return Worker(GaussianMixture(), sampler, PixelDetector((1, 4, 4)), torch.device("cpu"), 5, keep_images=keep_images)
+    return BlockSampler(
+        GaussianMixture(), sampler, PixelDetector((1, 4, 4)), torch.device("cpu"), 5, keep_images=keep_images
+    )
 
 
 def never(line: str) -> None:
