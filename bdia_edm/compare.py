@@ -20,7 +20,7 @@ from bdia_edm.config.hydra_command import plain_values, run_command, say
 from bdia_edm.report.comparison import side_by_side, write_comparison
 from bdia_edm.run.run import Run
 from bdia_edm.sample import sample_command
-from bdia_edm.workers.board import is_leader
+from bdia_edm.workers.meeting import is_leader
 
 __all__ = ["grid_overrides", "main"]
 

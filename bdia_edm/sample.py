@@ -15,7 +15,7 @@ from bdia_edm.config.cards import read_config
 from bdia_edm.config.hydra_command import plain_values, run_command, say
 from bdia_edm.records.record import to_json
 from bdia_edm.run.run import Run
-from bdia_edm.workers.board import is_leader
+from bdia_edm.workers.meeting import is_leader
 
 __all__ = ["main", "sample_command"]
 

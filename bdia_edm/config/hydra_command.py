@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -19,12 +18,12 @@ from omegaconf.errors import InterpolationKeyError, MissingMandatoryValue, Omega
 from bdia_edm.base.errors import UserError
 from bdia_edm.base.signals import Interrupted, interruptible, quoted_status
 from bdia_edm.config.cards import conf_folder, model_list
-from bdia_edm.workers.board import is_leader, leave, note_users_error, users_error_was_noted
+from bdia_edm.workers.board import ToldError
+from bdia_edm.workers.meeting import is_leader, join, launched_ranks, leave, say_error, users_error_was_noted
 
 __all__ = ["compose_values", "plain_values", "run_command", "say"]
 
 _FULL_ERROR = "HYDRA_FULL_ERROR"
-_LEADER_FIRST = 3.0
 _IN_A_SWEEPS_JOB = "SUBMITIT_EXECUTOR"
 
 
@@ -40,9 +39,6 @@ def run_command(config_name: str, task: Callable[[DictConfig], None]) -> None:
     Ends the process with status 2 and one line on stderr for a user's mistake, with 130 for Ctrl-C and 143 for
     SIGTERM. Who sets HYDRA_FULL_ERROR=1 gets the traceback.
     """
-    if users_error_was_noted():
-        # torchrun starts its workers again whatever they ended in; this has been said, and would only be met again.
-        sys.exit(2)
     full_error = os.environ.get(_FULL_ERROR) == "1"
     # Hydra then raises what it would else print over several lines.
     os.environ[_FULL_ERROR] = "1"
@@ -53,11 +49,21 @@ def run_command(config_name: str, task: Callable[[DictConfig], None]) -> None:
 
     try:
         with _one_line_errors(full_error), interruptible(_say_interrupted):
+            _meet_others()
             hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=config_name)(checked)()
     finally:
         if not full_error:
             del os.environ[_FULL_ERROR]
     leave()
+
+
+def _meet_others() -> None:
+    """Meets those that were started together with this process, before an error can come that all of them have."""
+    if users_error_was_noted():
+        # torchrun starts its workers again whatever they ended in; this has been said, and would only be met again.
+        sys.exit(2)
+    if launched_ranks() is not None:
+        join()
 
 
 @contextmanager
@@ -72,13 +78,12 @@ def _one_line_errors(full_error: bool) -> Iterator[None]:
         # A job of a sweep that ended here would leave its launcher waiting for a result: that takes the error itself.
         if full_error or _IN_A_SWEEPS_JOB in os.environ:
             raise
-        _say_error(str(error) if isinstance(error, UserError) else _explain(error))
-        note_users_error()
+        say_error(str(error) if isinstance(error, UserError) else _explain(error), told=isinstance(error, ToldError))
         sys.exit(2)
     except RuntimeError as error:
         if full_error or not type(error).__module__.startswith("submitit."):
             raise
-        _say_error(_explain_job(str(error)))
+        say_error(_explain_job(str(error)))
         sys.exit(2)
 
 
@@ -90,14 +95,6 @@ def _explain_job(report: str) -> str:
 
 def _say_interrupted() -> None:
     say("interrupted; what is finished is kept, and the same command goes on from there")
-
-
-def _say_error(message: str) -> None:
-    if not is_leader():
-        # Where the leader meets the same error it speaks, and this process is ended before it can repeat it.
-        time.sleep(_LEADER_FIRST)
-        message = f"rank {os.environ['RANK']}: {message}"
-    print(f"error: {message}", file=sys.stderr, flush=True)
 
 
 def compose_values(overrides: Sequence[str]) -> dict[str, Any]:

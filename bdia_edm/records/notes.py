@@ -11,9 +11,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from bdia_edm.base.lines import one_line
 from bdia_edm.base.whole_files import written_whole
 
-__all__ = ["ERROR", "PLAN", "Plan", "forget_plan", "plan_kept", "read_error", "read_plan"]
+__all__ = ["ERROR", "PLAN", "Plan", "forget_plan", "note_error", "plan_kept", "read_error", "read_plan"]
 
 PLAN = "plan.json"
 ERROR = "error.txt"
@@ -46,11 +47,19 @@ def plan_kept(folder: Path, plan: Plan) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        # On a full disk not even that can be written.
-        with suppress(OSError):
-            _write(folder / ERROR, " ".join(str(error).split()) or type(error).__name__)
+        note_error(folder, plan, error)
         raise
     forget_plan(folder)
+
+
+def note_error(folder: Path, plan: Plan, error: Exception) -> None:
+    """Leaves in ``folder`` what ended the run, and the plan where that is not there yet."""
+    # On a full disk not even that can be written.
+    with suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+        if not (folder / PLAN).exists():
+            _write(folder / PLAN, json.dumps(asdict(plan)))
+        _write(folder / ERROR, one_line(error, 10_000))
 
 
 def forget_plan(folder: Path) -> None:

@@ -1,7 +1,7 @@
 """A run: from a config to its record.
 
 What is wrong is found in ``Run.prepare``, before the first image; ``Run.finish`` then has the blocks made that are
-not there yet, by this process or by several, and ends in the record. The folder's name comes from what the images
+not there yet (``bdia_edm.run.finish``), and ends in the record. The folder's name comes from what the images
 and figures depend on (never from the clock), so a restart finds what is done and a changed config never mixes with it.
 """
 
@@ -9,10 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 import tempfile
-import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,28 +17,21 @@ from pathlib import Path
 import torch
 
 from bdia_edm.base.errors import UserError
-from bdia_edm.base.file_lock import locked
+from bdia_edm.base.lines import Say
 from bdia_edm.config.cards import RunConfig
 from bdia_edm.detectors.detector import Detector
 from bdia_edm.engine.block_folder import BlockFolder
 from bdia_edm.engine.plan import Block, cut_into_blocks, format_seeds
 from bdia_edm.engine.precision import choose_device, fix_precision
 from bdia_edm.metrics.reference import Reference
-from bdia_edm.metrics.statistics import too_few_images
 from bdia_edm.models.preconditioning import Denoiser
-from bdia_edm.records.notes import Plan, forget_plan, plan_kept
-from bdia_edm.records.record import Record, read_record
+from bdia_edm.records.record import Record
+from bdia_edm.run.finish import finish
 from bdia_edm.run.loading import fetch_files, load_denoiser, load_detector, load_reference
 from bdia_edm.samplers.denoising import BatchDenoiser
-from bdia_edm.workers.board import Board, join, launched_ranks, wait_until
-from bdia_edm.workers.launch import launch
-from bdia_edm.workers.sharing import announce_end, follow, lead
+from bdia_edm.workers.meeting import launched_ranks
 
 __all__ = ["Run"]
-
-_OVER = "over"
-
-Say = Callable[[str], object]
 
 
 @dataclass(frozen=True)
@@ -136,78 +126,8 @@ class Run:
         return _num_workers(self.config, self.device_type)
 
     def finish(self, say: Say) -> Record:
-        """The run's record; what is not done yet is done first, by all workers.
-
-        Args:
-            say: takes lines for the user; those of workers in processes of their own go to stderr.
-
-        Raises:
-            UserError: an image is not finite, the disk does not take the results, or a worker dies again and again.
-        """
-        started = launched_ranks() is not None
-        board = join(self.device).new_board() if started else Board()
-        if board.rank:
-            return self._follow(board)
-        try:
-            record = self._finish(board, say, alone=not started)
-        except UserError as error:
-            board.fail(str(error))
-            board.post(_OVER)
-            raise
-        announce_end(board, record)
-        return record
-
-    def cannot_write(self, error: OSError) -> str:
-        """What to say where the disk does not take the results."""
-        return f"{self.folder}: cannot write there: {error}; what is finished is kept"
-
-    def _finish(self, board: Board, say: Say, alone: bool) -> Record:
-        shards, kept = self.block_folder.shards, self.config.keep_features
-        record = self._finished()
-        if record is not None and (kept or not shards.exists()):
-            say(f"done before: {self.folder}")
-            return record
-        try:
-            with locked(self.folder, say):
-                # Who held the lock before may have finished it, or have been killed before it removed the shards.
-                record = self._finished()
-                done_before = record is not None
-                if record is None:
-                    record = self._make(board, say, alone)
-                forget_plan(self.folder)
-                if not kept and shards.exists():
-                    shutil.rmtree(shards)
-        except OSError as error:
-            raise UserError(self.cannot_write(error)) from error
-        say(f"{'done before' if done_before else 'written'}: {self.folder}")
-        return record
-
-    def _make(self, board: Board, say: Say, alone: bool) -> Record:
-        """The run's blocks and then its record; the caller holds the folder's lock."""
-        total, found = len(self.config.seeds), self.block_folder.found(self.blocks)
-        warning = too_few_images(total, self.detector.num_features) if self.detector is not None else ""
-        if warning:
-            say(warning)
-        workers = self.num_workers if alone else board.size
-        with plan_kept(self.folder, Plan(total, self.config.block_size, found, workers, self.command)):
-            if alone and workers > 1:
-                return launch(self.config.source, self.command, workers)
-            return lead(self, board, say)
-
-    def _finished(self) -> Record | None:
-        """The record, where everything that was asked for is there with it."""
-        record, folder = read_record(self.folder), self.block_folder
-        kept = not self.config.keep_features or all(folder.path(block).is_file() for block in self.blocks)
-        return record if kept and all(folder.images.holds(block) for block in self.blocks) else None
-
-    def _follow(self, board: Board) -> Record:
-        try:
-            return follow(self, board)
-        except UserError:
-            # Whoever started the processes ends them all when one ends so; the leader is to speak first.
-            wait_until(lambda: board.read(_OVER) is not None)
-            time.sleep(1)
-            raise
+        """The run's record; see ``bdia_edm.run.finish.finish``."""
+        return finish(self, say)
 
 
 def _num_workers(config: RunConfig, device_type: str) -> int:
