@@ -9,7 +9,6 @@ measure("images.zip", "embedded:digits_reference.npz")  # what python -m bdia_ed
 
 from __future__ import annotations
 
-<<<<<<< HEAD
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,10 +17,6 @@ from bdia_edm.config.composing import compose_values
 from bdia_edm.config.run_config import read_config
 from bdia_edm.detectors.detector import Detector
 from bdia_edm.detectors.registry import DETECTORS
-=======
-from bdia_edm.config.cards import read_config
-from bdia_edm.config.hydra_command import compose_values
->>>>>>> wt-samplers
 from bdia_edm.engine.batch import sample_images, to_uint8
 from bdia_edm.metrics.frechet import frechet_distance
 from bdia_edm.metrics.metric import METRICS, Metric

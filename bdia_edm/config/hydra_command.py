@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
@@ -21,12 +20,12 @@ from bdia_edm.config.composing import explain
 from bdia_edm.config.conf_folder import conf_folder
 from bdia_edm.config.help import help_text
 from bdia_edm.config.run_config import import_modules
-from bdia_edm.workers.board import is_leader, leave, note_users_error, users_error_was_noted
+from bdia_edm.workers.board import ToldError
+from bdia_edm.workers.meeting import is_leader, join, launched_ranks, leave, say_error, users_error_was_noted
 
 __all__ = ["run_command", "say"]
 
 _FULL_ERROR = "HYDRA_FULL_ERROR"
-_LEADER_FIRST = 3.0
 _IN_A_SWEEPS_JOB = "SUBMITIT_EXECUTOR"
 
 
@@ -54,9 +53,6 @@ def run_command(
             import_modules([name for given in modules for name in given.strip("[]").split(",") if name])
             print(help_text(what, examples, [Path(folder) for folder in own], more))
         return
-    if users_error_was_noted():
-        # torchrun starts its workers again whatever they ended in; this has been said, and would only be met again.
-        sys.exit(2)
     full_error = os.environ.get(_FULL_ERROR) == "1"
     # Hydra then raises what it would else print over several lines.
     os.environ[_FULL_ERROR] = "1"
@@ -67,11 +63,21 @@ def run_command(
 
     try:
         with _one_line_errors(full_error), interruptible(_say_interrupted):
+            _meet_others()
             hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=config_name)(checked)()
     finally:
         if not full_error:
             del os.environ[_FULL_ERROR]
     leave()
+
+
+def _meet_others() -> None:
+    """Meets those that were started together with this process, before an error can come that all of them have."""
+    if users_error_was_noted():
+        # torchrun starts its workers again whatever they ended in; this has been said, and would only be met again.
+        sys.exit(2)
+    if launched_ranks() is not None:
+        join()
 
 
 @contextmanager
@@ -86,13 +92,12 @@ def _one_line_errors(full_error: bool) -> Iterator[None]:
         # A job of a sweep that ended here would leave its launcher waiting for a result: that takes the error itself.
         if full_error or _IN_A_SWEEPS_JOB in os.environ:
             raise
-        _say_error(str(error) if isinstance(error, UserError) else explain(error))
-        note_users_error()
+        say_error(str(error) if isinstance(error, UserError) else explain(error), told=isinstance(error, ToldError))
         sys.exit(2)
     except RuntimeError as error:
         if full_error or not type(error).__module__.startswith("submitit."):
             raise
-        _say_error(_explain_job(str(error)))
+        say_error(_explain_job(str(error)))
         sys.exit(2)
 
 
@@ -104,14 +109,6 @@ def _explain_job(report: str) -> str:
 
 def _say_interrupted() -> None:
     say("interrupted; what is finished is kept, and the same command goes on from there")
-
-
-def _say_error(message: str) -> None:
-    if not is_leader():
-        # Where the leader meets the same error it speaks, and this process is ended before it can repeat it.
-        time.sleep(_LEADER_FIRST)
-        message = f"rank {os.environ['RANK']}: {message}"
-    print(f"error: {message}", file=sys.stderr, flush=True)
 
 
 def _given(*names: str) -> list[str]:

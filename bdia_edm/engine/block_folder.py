@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from bdia_edm.base.lines import Say
 from bdia_edm.base.whole_files import clear_partials_below
-from bdia_edm.engine.block_sampler import BlockSampler
 from bdia_edm.engine.plan import Block
 from bdia_edm.engine.shards import Shard, ShardError, read_shard, write_shard
 from bdia_edm.images.image_folder import ImageFolder
@@ -53,7 +55,7 @@ class BlockFolder:
     def found(self, blocks: Sequence[Block]) -> int:
         """How many images are there, by their files' names."""
         return sum(
-            len(block.seeds)
+            block.num
             for block in blocks
             if self.path(block).is_file() and self.images.holds(block.index, block.seeds)
         )
@@ -73,13 +75,17 @@ class BlockFolder:
 
     def read(self, block: Block) -> Shard:
         """The block's shard; raises FileNotFoundError or ShardError."""
-        return read_shard(self.path(block), self.identity, len(block.seeds))
+        return read_shard(self.path(block), self.identity, block.num)
 
-    def make(self, block: Block, worker: BlockSampler, progress: Callable[[int], object], say: Say) -> Shard:
-        """Samples the block and writes it."""
-        shard, pixels = worker.run(block, progress, say)
+    def write(self, block: Block, shard: Shard, pixels: NDArray[np.uint8] | None) -> None:
+        """Writes the block.
+
+        Args:
+            block: which.
+            shard: its results.
+            pixels: (n, H, W, C), where the images are asked for.
+        """
         if pixels is not None:
             self.images.write(block.index, block.seeds, pixels, shard.labels)
         # Last: a block counts as finished when its shard is there.
         write_shard(self.path(block), shard, self.identity)
-        return shard

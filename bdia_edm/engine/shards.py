@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bdia_edm.base.errors import DamagedError
 from bdia_edm.base.whole_files import written_whole
 
 __all__ = ["Shard", "ShardError", "read_shard", "write_shard"]
@@ -24,7 +25,7 @@ __all__ = ["Shard", "ShardError", "read_shard", "write_shard"]
 _DAMAGE = (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
-class ShardError(Exception):
+class ShardError(DamagedError):
     """The file is not the shard that it should be; the message says how."""
 
 
