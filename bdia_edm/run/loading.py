@@ -11,18 +11,15 @@ from typing import NamedTuple, cast
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from bdia_edm.base.errors import UserError
 from bdia_edm.checkpoints.description import read_stored
 from bdia_edm.checkpoints.downloads import fetch, file_sha256
-from bdia_edm.checkpoints.safetensors_file import load_weights, read_network
-from bdia_edm.checkpoints.torch_weights import read_state_dict, read_torchscript
+from bdia_edm.checkpoints.safetensors_file import load_weights
 from bdia_edm.config.cards import PACKAGE, DetectorCard, MixtureCard, NetworkCard, RemoteFile
-from bdia_edm.detectors.detector import Detector, NetworkDetector, PixelDetector
-from bdia_edm.detectors.digits import DigitsDetector
-from bdia_edm.detectors.dinov2 import dinov2_name, dinov2_network
-from bdia_edm.detectors.inception import ScriptedFeatures, inception_network
+from bdia_edm.detectors.detector import Detector
+from bdia_edm.detectors.loading import load
+from bdia_edm.detectors.registry import DETECTORS
 from bdia_edm.engine.block_sampler import to_uint8
 from bdia_edm.metrics.reference import Reference, ReferenceStatistics, read_reference
 from bdia_edm.metrics.statistics import FeatureStatistics
@@ -75,7 +72,6 @@ def load_denoiser(card: NetworkCard | MixtureCard, device: torch.device) -> Load
     return LoadedDenoiser(cast(Denoiser, network), file_sha256(path))
 
 
-@lru_cache(maxsize=2)
 def load_detector(card: DetectorCard, shape: tuple[int, int, int], device: torch.device) -> Detector | None:
     """The card's detector for images of ``shape`` (C, H, W); None for detector=none.
 
@@ -84,49 +80,10 @@ def load_detector(card: DetectorCard, shape: tuple[int, int, int], device: torch
     """
     if card.name == "none":
         return None
-    if card.name == "pixels":
-        return PixelDetector(shape)
-    if card.name == "digits" and shape != DigitsDetector.shape:
-        raise UserError(f"detector=digits: takes images of shape {DigitsDetector.shape}, and these are {shape}")
-    if shape[0] not in (1, 3):
-        raise UserError(f"detector={card.name}: takes grey and RGB images, and these have {shape[0]} channels")
-    path = locate(str(card.path), card.sha256, "detector")
-    network = _detector_network(card, path, device)
-    try:
-        with torch.inference_mode():
-            features = network(torch.zeros(2, *shape, dtype=torch.uint8, device=device))
-    except (RuntimeError, TypeError) as error:
-        reason = " ".join(str(error).split())[-200:]
-        raise UserError(
-            f"{path}: does not work as detector={card.name} on images of shape {shape}: {reason}"
-        ) from error
-    found = tuple(features.shape)
-    if len(found) != 2 or found[0] != 2 or not found[1] or not features.isfinite().all():
-        raise UserError(
-            f"{path}: does not work as detector={card.name}: of two images it must give two rows of finite features, "
-            f"it gives {found}"
-        )
-    num_features = features.shape[1]
-    name = dinov2_name(num_features) if card.name == "dinov2" else card.name
-    return NetworkDetector(name, network, num_features, file_sha256(path), device)
-
-
-def _detector_network(card: DetectorCard, path: Path, device: torch.device) -> nn.Module:
-    name = card.name
-    if name == "digits":
-        return load_weights({"DigitsDetector": DigitsDetector}, read_network(path, "detector"), path).to(device)
-    if name == "inception_nvidia":
-        if card.sha256 is None:
-            raise UserError(
-                "detector.sha256: missing; a TorchScript file is a program, and only one whose checksum is given is run"
-            )
-        return ScriptedFeatures(read_torchscript(path, card.sha256, device))
-    build = {"inception": inception_network, "dinov2": dinov2_network}[name]
-    try:
-        return build(read_state_dict(path)).eval().requires_grad_(False).to(device)
-    except RuntimeError as error:
-        reason = " ".join(str(error).split())[:300]
-        raise UserError(f"{path}: not the weights of detector={name}: {reason}") from error
+    # Before its file is fetched.
+    DETECTORS[card.name].check_shape(shape)
+    path = locate(card.path, card.sha256, "detector") if card.path is not None else None
+    return load(card.name, path, card.sha256, shape, device)
 
 
 @lru_cache(maxsize=2)

@@ -28,8 +28,8 @@ from bdia_edm.base.options import require
 from bdia_edm.base.versions import installed_versions
 from bdia_edm.config.cards import DETECTORS, detector_card
 from bdia_edm.config.hydra_command import say as say_on_stderr
-from bdia_edm.detectors.detector import Detector, distance_name
-from bdia_edm.detectors.dinov2 import detector_option
+from bdia_edm.detectors.detector import Detector
+from bdia_edm.detectors.registry import detector_option
 from bdia_edm.engine.precision import choose_device, fix_precision
 from bdia_edm.images.image_source import ImageSource, open_images
 from bdia_edm.metrics.reference import read_reference, reference_detector, write_reference
@@ -100,7 +100,7 @@ def measure(images: Path | str, ref: Path | str, options: Measuring | None = Non
     options = options or Measuring()
     path = locate(str(ref))
     named = reference_detector(path, "--ref")
-    name = options.detector or (named and detector_option(named))
+    name = options.detector or (named and (detector_option(named) or named))
     if name is None:
         allowed = ", ".join(MEASURING_DETECTORS)
         raise UserError(f"--detector: missing; --ref={path} does not name the detector it was made with: {allowed}")
@@ -113,7 +113,7 @@ def measure(images: Path | str, ref: Path | str, options: Measuring | None = Non
     distance = reference.distance(statistics)
     checksums = {"images": digest, "detector": task.detector.checksum, "reference": reference.checksum}
     return {
-        "metrics": {distance_name(task.detector.name): distance},
+        "metrics": {task.detector.distance_name: distance},
         "reference": str(ref),
         **task.described(),
         "checksums": checksums,

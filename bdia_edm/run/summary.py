@@ -16,7 +16,6 @@ from torch import nn
 
 from bdia_edm.base.versions import installed_versions
 from bdia_edm.base.whole_files import written_whole
-from bdia_edm.detectors.detector import distance_name
 from bdia_edm.engine.plan import format_seeds
 from bdia_edm.engine.precision import describe_precision
 from bdia_edm.engine.shards import Shard
@@ -57,7 +56,7 @@ def conclude(run: Run, shards: Iterable[Shard], workers: int) -> Record:
     _write_preview(run.folder / PREVIEW, shown, np.concatenate(labels), np.array(run.config.seeds[: len(shown)]))
     metrics: dict[str, float] = {}
     if run.detector is not None and run.reference is not None and statistics is not None:
-        metrics[distance_name(run.detector.name)] = run.reference.distance(statistics)
+        metrics[run.detector.distance_name] = run.reference.distance(statistics)
     num = len(run.config.seeds)
     record: Record = {
         "model": run.config.model.name,

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from bdia_edm.base.errors import UserError
-from bdia_edm.detectors.detector import PixelDetector
+from bdia_edm.detectors.pixels import PixelDetector
 from bdia_edm.engine.block_sampler import PREVIEW, Worker, sample_images, to_uint8
 from bdia_edm.engine.plan import Block
 from bdia_edm.models.gaussian_mixture import GaussianMixture
