@@ -30,9 +30,6 @@ class Detector(Protocol):
     num_logits: int = 0
     checksum: str
 
-    # One is another's equal only if it is the same.
-    __hash__ = object.__hash__
-
     @property
     def distance_name(self) -> str:
         """What the Fréchet distance of its features is called: 'fid' is Inception's alone."""
@@ -41,6 +38,9 @@ class Detector(Protocol):
     def __call__(self, images: Tensor) -> Tensor:
         """uint8 images (N, C, H, W) to float32 features (N, F)."""
         ...
+
+    def __hash__(self) -> int:
+        return object.__hash__(self)
 
     def with_logits(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """The features (N, F), the same bits as without, and the logits (N, K) float32."""

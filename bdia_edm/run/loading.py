@@ -120,9 +120,6 @@ class _ExactReference:
     def covariance(self) -> NDArray[np.float64]:
         return self._statistics.covariance
 
-    def distance(self, statistics: FeatureStatistics) -> float:
-        return self._statistics.distance(statistics)
-
     @cached_property
     def _statistics(self) -> ReferenceStatistics:
         mixture = cast(GaussianMixture, load_denoiser(self._card, torch.device("cpu")).denoiser)

@@ -32,6 +32,7 @@ from bdia_edm.detectors.detector import Detector
 from bdia_edm.detectors.registry import detector_option
 from bdia_edm.engine.precision import choose_device, fix_precision
 from bdia_edm.images.image_source import ImageSource, open_images
+from bdia_edm.metrics.frechet import frechet_distance
 from bdia_edm.metrics.reference import read_reference, reference_detector, write_reference
 from bdia_edm.metrics.statistics import FeatureStatistics, too_few_images
 from bdia_edm.run.loading import load_detector, locate
@@ -110,7 +111,7 @@ def measure(images: Path | str, ref: Path | str, options: Measuring | None = Non
         task = _Task.prepare(images, source, name, options)
         reference = read_reference(path, task.detector.name, task.detector.num_features, "--ref")
         statistics, digest = task.run()
-    distance = reference.distance(statistics)
+    distance = frechet_distance(*statistics.mean_and_covariance(), reference.mean, reference.covariance)
     checksums = {"images": digest, "detector": task.detector.checksum, "reference": reference.checksum}
     return {
         "metrics": {task.detector.distance_name: distance},

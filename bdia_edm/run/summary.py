@@ -19,6 +19,7 @@ from bdia_edm.base.whole_files import written_whole
 from bdia_edm.engine.plan import format_seeds
 from bdia_edm.engine.precision import describe_precision
 from bdia_edm.engine.shards import Shard
+from bdia_edm.metrics.frechet import frechet_distance
 from bdia_edm.metrics.statistics import FeatureStatistics
 from bdia_edm.records.record import Record, write_record
 from bdia_edm.report.comparison import PREVIEW
@@ -56,7 +57,9 @@ def conclude(run: Run, shards: Iterable[Shard], workers: int) -> Record:
     _write_preview(run.folder / PREVIEW, shown, np.concatenate(labels), np.array(run.config.seeds[: len(shown)]))
     metrics: dict[str, float] = {}
     if run.detector is not None and run.reference is not None and statistics is not None:
-        metrics[run.detector.distance_name] = run.reference.distance(statistics)
+        metrics[run.detector.distance_name] = frechet_distance(
+            *statistics.mean_and_covariance(), run.reference.mean, run.reference.covariance
+        )
     num = len(run.config.seeds)
     record: Record = {
         "model": run.config.model.name,
