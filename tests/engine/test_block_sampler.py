@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
@@ -154,3 +155,23 @@ def test_other_words_for_it() -> None:
     broken = Worker(SmallMemory(5, RuntimeError("shapes do not fit")), EDM, None, torch.device("cpu"), 10)
     with pytest.raises(RuntimeError, match="shapes do not fit"):
         broken.run(block, lambda num: None, said.append)
+
+
+class Halves(PixelDetector):
+    """Two classes: the upper and the lower half is brighter."""
+
+    num_logits = 2
+
+    def with_logits(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        features = self(images)
+        return features, features.unflatten(1, (2, -1)).mean(2)
+
+
+def test_logits_only_where_they_are_asked_for() -> None:
+    block, detector = Block(0, 0, tuple(range(10))), Halves((1, 4, 4))
+    plain, _ = Worker(GaussianMixture(), EDM, detector, torch.device("cpu"), 4).run(block, str)
+    assert plain.logits.shape == (10, 0)
+    kept, _ = Worker(GaussianMixture(), EDM, detector, torch.device("cpu"), 4, keep_logits=True).run(block, str)
+    assert (kept.features == plain.features).all()
+    assert kept.logits.dtype == np.float32
+    np.testing.assert_allclose(kept.logits, kept.features.reshape(10, 2, 8).mean(2), rtol=1e-6)
