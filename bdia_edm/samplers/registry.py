@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar
 
 import torch
@@ -48,6 +48,39 @@ class Sampler:
             require(self.sigma_min < self.sigma_max, "sampler.sigma_min", self.sigma_min, "below sampler.sigma_max")
         # Beyond these the levels leave floating point or lie on top of each other.
         require(0.1 <= self.rho <= 1000, "sampler.rho", self.rho, "from 0.1 to 1000")
+
+    @property
+    def title(self) -> str:
+        """What pictures call it."""
+        return self.name.upper()
+
+    @property
+    def columns(self) -> dict[str, str | float]:
+        """Options that have columns of their own in tables."""
+        names = ("backward", "gamma")
+        return {name: getattr(self, name) for name in names if hasattr(self, name)}
+
+    @property
+    def label(self) -> str:
+        """The name and every option that is not its default, less the steps and ``columns``."""
+        churned = getattr(self, "S_churn", 0) > 0
+        told = [
+            f"{each.name}={getattr(self, each.name)}"
+            for each in fields(self)
+            if each.name not in ("num_steps", *self.columns)
+            and getattr(self, each.name) != each.default
+            and (churned or not each.name.startswith("S_"))
+        ]
+        return " ".join([self.name, *told])
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether others are compared with it."""
+        return self.label == "edm"
+
+    def options(self) -> dict[str, Any]:
+        """All options, as plain values."""
+        return asdict(self)
 
     def sample(self, denoiser: BatchDenoiser, latents: Tensor, noise: Noise) -> Tensor:
         """Latents (N, C, H, W) to images (N, C, H, W) float64; ``noise`` draws a stochastic sampler's noise."""
