@@ -129,13 +129,13 @@ def detector_command(epochs: int, batch: int, num_test: int, seed: int, dest: Pa
         for pick in train[torch.randperm(len(train))].split(batch):
             if len(pick) < batch:
                 continue
-            loss = functional.cross_entropy(detector.logits(images[pick]), labels[pick], label_smoothing=0.05)
+            loss = functional.cross_entropy(detector.with_logits(images[pick])[1], labels[pick], label_smoothing=0.05)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
             schedule.step()
     detector.eval().requires_grad_(False)
-    accuracy = (detector.logits(images[test]).argmax(1) == labels[test]).float().mean().item()
+    accuracy = (detector.with_logits(images[test])[1].argmax(1) == labels[test]).float().mean().item()
     notes = {"made_by": f"scripts/train_digits.py detector --epochs {epochs} --batch {batch} --seed {seed}"}
     write_network(dest / "digits_detector.safetensors", detector, {}, "detector", notes)
 

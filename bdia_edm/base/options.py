@@ -13,6 +13,7 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from bdia_edm.base.errors import UserError
 from bdia_edm.base.lines import printable
+from bdia_edm.base.option_names import named
 
 __all__ = ["Option", "check_ranges", "option", "options_of", "read_options", "require"]
 
@@ -92,7 +93,7 @@ def check_ranges(options: Any, where: str) -> None:
 def require(condition: bool, name: str, got: object, allowed: str) -> None:
     """Raises UserError unless ``condition`` holds."""
     if not condition:
-        raise UserError(f"{name}={_shown(got)}: must be {allowed}")
+        raise UserError(f"{named(name)}={_shown(got)}: must be {allowed}")
 
 
 def read_options(kind: type[T], values: Mapping[str, Any], where: str) -> T:
@@ -110,10 +111,10 @@ def read_options(kind: type[T], values: Mapping[str, Any], where: str) -> T:
     for name, value in values.items():
         if name not in names:
             taker = f"{where} takes" if where else "there are"
-            raise UserError(f"{prefix}{name}={_shown(value)}: unknown option; {taker} {', '.join(names)}")
+            raise UserError(f"{named(prefix + name)}={_shown(value)}: unknown option; {taker} {', '.join(names)}")
     for each in known:
         if each.name not in values and each.default is MISSING and each.default_factory is MISSING:
-            raise UserError(f"{prefix}{each.name}: missing")
+            raise UserError(f"{named(prefix + each.name)}: missing")
     return kind(**{name: _read_value(f"{prefix}{name}", value, hints[name]) for name, value in values.items()})
 
 
@@ -139,7 +140,7 @@ def _read_value(name: str, value: Any, hint: Any) -> Any:
             return str(value)
     nothing = " or null" if type(None) in allowed else ""
     names = " or ".join(_KINDS.get(kind, kind.__name__) for kind in kinds)
-    raise UserError(f"{name}={_shown(value)}: must be {names}{nothing}")
+    raise UserError(f"{named(name)}={_shown(value)}: must be {names}{nothing}")
 
 
 def _shown(value: object) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from bdia_edm.base.errors import UserError
+from bdia_edm.base.option_names import named
 
 __all__ = ["Registry"]
 
@@ -62,7 +63,7 @@ class Registry(Generic[T]):
     def __getitem__(self, name: str) -> T:
         """The one called ``name``; UserError names those that there are."""
         if name not in self:
-            raise UserError(f"{self.option}={name}: must be one of {', '.join(self.names())}")
+            raise UserError(f"{named(self.option)}={name}: must be one of {', '.join(self.names())}")
         return self._found[name]
 
     def _look(self) -> None:

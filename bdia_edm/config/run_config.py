@@ -13,7 +13,7 @@ from bdia_edm.checkpoints.locating import RemoteFile
 from bdia_edm.config.detector_card import DetectorCard
 from bdia_edm.config.model_card import MODEL_KINDS, ModelCard
 from bdia_edm.engine.plan import format_seeds, parse_seeds
-from bdia_edm.metrics.metric import METRICS
+from bdia_edm.metrics.metric import make_metrics
 from bdia_edm.samplers.registry import make_sampler
 from bdia_edm.samplers.sampler import Sampler
 
@@ -72,9 +72,7 @@ class RunOptions:
         check_ranges(self, "")
         counted = isinstance(self.workers, int) and self.workers >= 1
         require(self.workers == "auto" or counted, "workers", self.workers, "auto or a number from 1")
-        for name in self.metric:
-            METRICS[name]
-        require(len(set(self.metric)) == len(self.metric), "metric", list(self.metric), "a list of different metrics")
+        make_metrics(self.metric)
 
 
 @dataclass(frozen=True, kw_only=True)

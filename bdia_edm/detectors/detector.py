@@ -1,38 +1,61 @@
-"""Detectors: networks whose features the distances compare.
+"""Detectors: networks whose features the metrics compare.
 
-A detector takes uint8 images (N, C, H, W) to float32 features (N, F). It has a name, which the distance carries, and
-a checksum, which the record keeps.
+A detector takes uint8 images (N, C, H, W) to float32 features (N, F), one row an image, whatever the others in the
+batch. It has a name, which the metrics carry, and a checksum, which the record keeps.
 """
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, cast
 
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Detector", "ExtractorFeatures", "NetworkDetector", "PixelDetector", "as_rgb", "distance_name"]
+__all__ = ["Classifier", "Detector", "NetworkDetector", "as_rgb"]
 
 
 class Detector(Protocol):
-    """uint8 images to features, one row an image, whatever the others in the batch."""
+    """What every detector is. One of the user's own derives from this, or has the same attributes.
+
+    Attributes:
+        name: of the detector; features of other networks, or of another size of one, have another name.
+        num_features: length F of an image's features.
+        num_logits: number K of classes that it tells apart; 0: it has no logits.
+        checksum: of what the features depend on.
+    """
+
+    name: str
+    num_features: int
+    num_logits: int = 0
+    checksum: str
 
     @property
-    def name(self) -> str: ...
-    @property
-    def num_features(self) -> int: ...
-    @property
-    def checksum(self) -> str: ...
+    def distance_name(self) -> str:
+        """What the Fréchet distance of its features is called: 'fid' is Inception's alone."""
+        return f"fd_{self.name}"
 
-    def __call__(self, images: Tensor) -> Tensor: ...
-    def __hash__(self) -> int: ...
+    def __call__(self, images: Tensor) -> Tensor:
+        """uint8 images (N, C, H, W) to float32 features (N, F)."""
+        ...
+
+    def __hash__(self) -> int:
+        return object.__hash__(self)
+
+    def with_logits(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """The features (N, F), the same bits as without, and the logits (N, K) float32."""
+        features = self(images)
+        return features, features.new_zeros((len(features), 0))
 
 
-def distance_name(detector: str) -> str:
-    """What the Fréchet distance of a detector's features is called: FID is Inception's alone."""
-    return "fid" if detector.startswith("inception") else f"fd_{detector}"
+class Classifier(Protocol):
+    """A network that gives its classes' logits beside the features."""
+
+    num_logits: int
+
+    def with_logits(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """uint8 images (N, C, H, W) to features (N, F) and logits (N, K)."""
+        ...
 
 
 def as_rgb(images: Tensor) -> Tensor:
@@ -40,43 +63,26 @@ def as_rgb(images: Tensor) -> Tensor:
     return images.expand(-1, 3, -1, -1) if images.shape[1] == 1 else images
 
 
-@dataclass(frozen=True)
-class NetworkDetector:
-    """A network as a detector."""
+@dataclass(eq=False)
+class NetworkDetector(Detector):
+    """A network as a detector.
+
+    Attributes:
+        network: on ``device``; one that is a ``Classifier`` gives the logits too.
+    """
 
     name: str
     network: nn.Module
     num_features: int
     checksum: str
     device: torch.device
+    num_logits: int = 0
 
     def __call__(self, images: Tensor) -> Tensor:
         """uint8 (N, C, H, W), on any device, to float32 (N, num_features) on the network's."""
         return self.network(images.to(self.device))
 
-
-class ExtractorFeatures(nn.Module):
-    """The one feature of a torch-fidelity extractor."""
-
-    def __init__(self, extractor: nn.Module) -> None:
-        super().__init__()
-        self.extractor = extractor
-
-    def forward(self, images: Tensor) -> Tensor:
-        """uint8 (N, 1 or 3, H, W) to float32 features (N, F)."""
-        (features,) = self.extractor(as_rgb(images))
-        return features
-
-
-class PixelDetector:
-    """The pixels themselves, in [-1, 1]: the exact features for data whose mean and covariance say everything."""
-
-    name = "pixels"
-
-    def __init__(self, shape: tuple[int, int, int]) -> None:
-        self.num_features = shape[0] * shape[1] * shape[2]
-        self.checksum = hashlib.sha256(b"pixels / 127.5 - 1").hexdigest()
-
-    def __call__(self, images: Tensor) -> Tensor:
-        """uint8 (N, C, H, W) to float32 (N, C·H·W)."""
-        return images.flatten(1).to(torch.float32) / 127.5 - 1
+    def with_logits(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        if not self.num_logits:
+            return super().with_logits(images)
+        return cast(Classifier, self.network).with_logits(images.to(self.device))

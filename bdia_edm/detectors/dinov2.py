@@ -8,14 +8,16 @@ code that it downloads. The transformer is therefore written here; it takes the 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from bdia_edm.detectors.detector import ExtractorFeatures
+from bdia_edm.detectors.extractors import ExtractorFeatures, read_extractor
+from bdia_edm.detectors.registry import DETECTORS, NetworkKind
 
-__all__ = ["VisionTransformer", "detector_option", "dinov2_name", "dinov2_network"]
+__all__ = ["DINOv2", "VisionTransformer", "dinov2_network"]
 
 PATCH = 14
 _HEAD = 64
@@ -161,11 +163,20 @@ def dinov2_network(state_dict: Mapping[str, Tensor]) -> ExtractorFeatures:
     return ExtractorFeatures(Extractor(model.float()))
 
 
-def dinov2_name(num_features: int) -> str:
-    """The detector's name, which says the size of the network: distances of different sizes are not comparable."""
-    return f"dinov2_{_NAMES.get(num_features, num_features)}"
+@DETECTORS.add("dinov2")
+class DINOv2(NetworkKind):
+    """DINOv2 of any size; the detector's name says which, since distances of different sizes are not comparable."""
 
+    name = "dinov2"
 
-def detector_option(name: str) -> str:
-    """What to give as ``detector=`` for a detector of this name: 'dinov2' for all its sizes."""
-    return "dinov2" if name.startswith("dinov2_") else name
+    @classmethod
+    def made(cls, detector: str) -> bool:
+        return detector.startswith(f"{cls.name}_")
+
+    @classmethod
+    def network(cls, path: Path, sha256: str | None, device: torch.device) -> nn.Module:
+        return read_extractor(cls.name, dinov2_network, path, device)
+
+    @classmethod
+    def detector_name(cls, num_features: int) -> str:
+        return f"{cls.name}_{_NAMES.get(num_features, num_features)}"

@@ -1,42 +1,38 @@
-"""FID's Inception-v3, 2,048 features, in two translations of the TensorFlow graph of 2015-12-05.
+"""FID's Inception-v3 as torch-fidelity translated the TensorFlow graph of 2015-12-05: 2,048 features.
 
-torch-fidelity's is a module whose weights are a file; NVIDIA's is a TorchScript file, with which EDM's reference
-statistics were made. Both take images of any size and resize them as TensorFlow 1 did.
-
-Of torch-fidelity only the extractors are used: its own statistics are in float32 in part and it asserts equal types.
+It takes images of any size and resizes them as TensorFlow 1 did.
 """
 
 from __future__ import annotations
 
 import io
 from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
-from bdia_edm.detectors.detector import ExtractorFeatures, as_rgb
+from bdia_edm.detectors.detector import NetworkDetector
+from bdia_edm.detectors.extractors import ExtractorFeatures, read_extractor
+from bdia_edm.detectors.registry import DETECTORS, NetworkKind
 
-__all__ = ["ScriptedFeatures", "inception_network"]
-
-
-class ScriptedFeatures(nn.Module):
-    """The features of a TorchScript network that takes ``return_features=True``."""
-
-    def __init__(self, network: torch.jit.ScriptModule) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, images: Tensor) -> Tensor:
-        """uint8 (N, 1 or 3, H, W) to float32 features (N, F)."""
-        # Without this the first batches would run as written and later ones optimized, with other last bits.
-        with torch.jit.optimized_execution(False):
-            features = self.network(as_rgb(images), return_features=True)
-        if not isinstance(features, Tensor):
-            raise TypeError(f"its features are no tensor but a {type(features).__name__}")
-        return features.to(torch.float32)
+__all__ = ["Inception", "InceptionDetector", "InceptionFeatures", "inception_network"]
 
 
-def inception_network(state_dict: Mapping[str, Tensor]) -> ExtractorFeatures:
+class InceptionFeatures(ExtractorFeatures):
+    """Features, and on request the logits of the 1,008 classes without the bias, as the Inception score takes them."""
+
+    num_logits = 1008
+
+    def with_logits(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """uint8 (N, 1 or 3, H, W) to features (N, 2048) and logits (N, 1008)."""
+        features = self(images)
+        # As the extractor computes its 'logits_unbiased'; asked for those it would still give the same features.
+        return features, features.mm(cast(Any, self.extractor).fc.weight.T)
+
+
+def inception_network(state_dict: Mapping[str, Tensor]) -> InceptionFeatures:
     """torch-fidelity's Inception-v3 with these weights.
 
     Raises:
@@ -53,4 +49,24 @@ def inception_network(state_dict: Mapping[str, Tensor]) -> ExtractorFeatures:
     extractor = FeatureExtractorInceptionV3(
         "inception-v3-compat", ["2048"], feature_extractor_weights_path=pickled, feature_extractor_internal_dtype=None
     )
-    return ExtractorFeatures(extractor)
+    return InceptionFeatures(extractor)
+
+
+class InceptionDetector(NetworkDetector):
+    """FID's network."""
+
+    @property
+    def distance_name(self) -> str:
+        return "fid"
+
+
+@DETECTORS.add("inception")
+class Inception(NetworkKind):
+    """Inception-v3 from a file of weights."""
+
+    name = "inception"
+    detector_class = InceptionDetector
+
+    @classmethod
+    def network(cls, path: Path, sha256: str | None, device: torch.device) -> nn.Module:
+        return read_extractor(cls.name, inception_network, path, device)

@@ -41,6 +41,7 @@ class BlockSampler:
         denoiser, detector: on ``device``.
         batch_size: images sampled at once; halved where the device's memory does not hold them.
         keep_images: whether ``run`` returns the pixels of all images.
+        keep_logits: whether the shard holds the detector's logits.
     """
 
     denoiser: Denoiser
@@ -50,6 +51,7 @@ class BlockSampler:
     batch_size: int
     class_idx: int | None = None
     keep_images: bool = False
+    keep_logits: bool = False
 
     def run(self, block: Block, progress: Callable[[int], object], say: Say) -> tuple[Shard, NDArray[np.uint8] | None]:
         """The block's shard, and its images (n, H, W, C) where they are to be kept.
@@ -91,6 +93,7 @@ class BlockSampler:
     def _run(self, block: Block, progress: Callable[[int], object]) -> tuple[Shard, NDArray[np.uint8] | None]:
         start = time.perf_counter()
         features: list[Tensor] = []
+        logits: list[Tensor] = []
         pixels: list[Tensor] = []
         labels: list[Tensor] = []
         finite: list[Tensor] = []
@@ -102,7 +105,10 @@ class BlockSampler:
             finite.append(images.isfinite().flatten(1).all(dim=1))
             batch = to_uint8(images)
             labels.append(drawn)
-            if self.detector is not None:
+            if self.detector is not None and self.keep_logits:
+                for taken, values in zip((features, logits), self.detector.with_logits(batch), strict=True):
+                    taken.append(values)
+            elif self.detector is not None:
                 features.append(self.detector(batch))
             if self.keep_images:
                 pixels.append(batch)
@@ -114,11 +120,15 @@ class BlockSampler:
         images_out = np.zeros((0, height, height, self.denoiser.img_channels), np.uint8)
         if pixels:
             images_out = torch.cat(pixels).permute(0, 2, 3, 1).cpu().contiguous().numpy()
-        features_out = torch.cat(features).cpu().numpy() if features else np.zeros((len(block.seeds), 0), np.float32)
-        if not np.isfinite(features_out).all():
+        features_out, logits_out = (
+            torch.cat(taken).cpu().numpy() if taken else np.zeros((len(block.seeds), 0), np.float32)
+            for taken in (features, logits)
+        )
+        if not (np.isfinite(features_out).all() and np.isfinite(logits_out).all()):
             raise UserError(f"seeds {format_seeds(block.seeds)}: the detector's features are not finite")
         shard = Shard(
             features=features_out,
+            logits=logits_out,
             preview=images_out[: max(PREVIEW - block.start, 0)],
             labels=torch.cat(labels).cpu().numpy(),
             evaluations=evaluations,

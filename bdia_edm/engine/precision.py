@@ -35,12 +35,13 @@ def full_precision() -> Iterator[None]:
             setattr(owner, name, value)
 
 
-def describe_precision(denoiser: nn.Module, device: torch.device) -> dict[str, Any]:
-    """What the images' last bits depend on beside the config."""
+def describe_precision(denoiser: object, device: torch.device) -> dict[str, Any]:
+    """What the images' last bits depend on beside the config; of a denoiser without tensors its own is unknown."""
     half = getattr(denoiser, "use_fp16", False) and device.type == "cuda"
-    stored = next(itertools.chain(denoiser.parameters(), denoiser.buffers())).dtype
+    tensors = itertools.chain(denoiser.parameters(), denoiser.buffers()) if isinstance(denoiser, nn.Module) else ()
+    stored = next((str(tensor.dtype).removeprefix("torch.") for tensor in tensors), "unknown")
     return {
-        "activations": "float16" if half else str(stored).removeprefix("torch."),
+        "activations": "float16" if half else stored,
         "state": "float64",
         "tf32": torch.backends.cuda.matmul.allow_tf32 or torch.backends.cudnn.allow_tf32,
         "deterministic": torch.backends.cudnn.deterministic and not torch.backends.cudnn.benchmark,

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from bdia_edm.base.lines import Say
 from bdia_edm.engine.block_folder import BlockFolder
-from bdia_edm.engine.block_sampler import Worker
+from bdia_edm.engine.block_sampler import BlockSampler
 from bdia_edm.engine.plan import Block
 from bdia_edm.engine.shards import Shard
 
@@ -23,13 +23,13 @@ class SamplingWork:
         title: the run in a few words.
         blocks: all of the run's.
         folder: where they are kept.
-        worker: makes them; keeps the images' pixels where the folder takes images.
+        sampler: makes them; keeps the images' pixels where the folder takes images.
     """
 
     title: str
     blocks: Sequence[Block]
     folder: BlockFolder
-    worker: Worker
+    sampler: BlockSampler
     unit: ClassVar[str] = "images"
 
     @property
@@ -53,10 +53,10 @@ class SamplingWork:
         """Samples the block and writes it.
 
         Raises:
-            UserError: as ``Worker.run``.
+            UserError: as ``BlockSampler.run``.
             OSError: the folder cannot be written.
         """
-        shard, pixels = self.worker.run(block, progress, say)
+        shard, pixels = self.sampler.run(block, progress, say)
         self.folder.write(block, shard, pixels)
         return shard
 

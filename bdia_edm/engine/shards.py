@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import zipfile
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ class Shard:
 
     Attributes:
         features: (n, F) float32; F = 0 without a detector.
+        logits: (n, K) float32; K = 0 where no metric needs them.
         preview: (m, H, W, C) uint8, the images among the run's first few.
         labels: (n,) int64 class indices, -1 for an unconditional network.
         evaluations: of the denoiser, summed over the images.
@@ -42,6 +43,7 @@ class Shard:
     """
 
     features: NDArray[np.float32]
+    logits: NDArray[np.float32]
     preview: NDArray[np.uint8]
     labels: NDArray[np.int64]
     evaluations: int
@@ -65,7 +67,7 @@ def read_shard(path: Path, identity: str, num: int) -> Shard:
     try:
         with np.load(path, allow_pickle=False) as file:
             found = {name: file[name] for name in file.files}
-        arrays = {name: found[name] for name in ("features", "preview", "labels", "evaluations", "seconds")}
+        arrays = {name: found[name] for name in (each.name for each in fields(Shard))}
         foreign = str(found["identity"]) != identity
         damaged = str(found["checksum"]) != _checksum(arrays, str(found["identity"]))
     except FileNotFoundError:
@@ -76,15 +78,16 @@ def read_shard(path: Path, identity: str, num: int) -> Shard:
         raise ShardError("its checksum does not fit")
     if foreign:
         raise ShardError("it is another run's")
-    if len(arrays["features"]) != num or len(arrays["labels"]) != num:
-        raise ShardError(f"it holds {len(arrays['features'])} images instead of {num}")
-    evaluations, seconds = int(arrays["evaluations"]), float(arrays["seconds"])
-    return Shard(arrays["features"], arrays["preview"], arrays["labels"], evaluations, seconds)
+    for name in ("features", "logits", "labels"):
+        if len(arrays[name]) != num:
+            raise ShardError(f"it holds {len(arrays[name])} images instead of {num}")
+    return Shard(**arrays | {"evaluations": int(arrays["evaluations"]), "seconds": float(arrays["seconds"])})
 
 
 def _arrays(shard: Shard) -> dict[str, Any]:
     return {
         "features": shard.features,
+        "logits": shard.logits,
         "preview": shard.preview,
         "labels": shard.labels,
         "evaluations": np.array(shard.evaluations, dtype=np.int64),

@@ -14,9 +14,24 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from bdia_edm.metrics.findings import Findings
+from bdia_edm.metrics.metric import METRICS, FeatureSpace, Metric
 from bdia_edm.metrics.one_thread import one_thread
+from bdia_edm.metrics.reference import Reference
 
-__all__ = ["frechet_distance"]
+__all__ = ["Frechet", "frechet_distance"]
+
+
+@METRICS.add("frechet")
+class Frechet(Metric):
+    """The distance of the features' Gaussian from the data's."""
+
+    name = "frechet"
+    needs = frozenset({"moments"})
+
+    def compute(self, findings: Findings, reference: Reference, space: FeatureSpace) -> dict[str, float]:
+        distance = frechet_distance(*findings.moments, reference.mean, reference.covariance)
+        return {space.distance_name: distance}
 
 
 def frechet_distance(

@@ -18,10 +18,9 @@ import torch
 from numpy.typing import NDArray
 
 from bdia_edm.base.errors import UserError
-from bdia_edm.base.lines import printable
+from bdia_edm.base.lines import one_line, printable
 from bdia_edm.base.npy_header import NpyHeader, read_npy_header
 from bdia_edm.base.whole_files import written_whole
-from bdia_edm.metrics.frechet import frechet_distance
 from bdia_edm.metrics.statistics import FeatureStatistics
 
 __all__ = ["Reference", "ReferenceStatistics", "read_reference", "reference_detector", "write_reference"]
@@ -30,7 +29,7 @@ _LONGEST_NAME = 1000
 
 
 class Reference(Protocol):
-    """What generated features are compared with: see ``ReferenceStatistics``."""
+    """What metrics may know of the data: see ``ReferenceStatistics``."""
 
     @property
     def mean(self) -> NDArray[np.float64]: ...
@@ -38,8 +37,6 @@ class Reference(Protocol):
     def covariance(self) -> NDArray[np.float64]: ...
     @property
     def checksum(self) -> str: ...
-
-    def distance(self, statistics: FeatureStatistics) -> float: ...
 
 
 @dataclass(frozen=True)
@@ -49,10 +46,6 @@ class ReferenceStatistics:
     mean: NDArray[np.float64]
     covariance: NDArray[np.float64]
     checksum: str
-
-    def distance(self, statistics: FeatureStatistics) -> float:
-        """The Fréchet distance of the features' Gaussian from the data's."""
-        return frechet_distance(*statistics.mean_and_covariance(), self.mean, self.covariance)
 
 
 def write_reference(path: Path, statistics: FeatureStatistics, detector: str) -> None:
@@ -121,8 +114,7 @@ def _opened(path: Path, option: str) -> Iterator[Any]:
     except UserError:
         raise
     except Exception as error:  # the parsers of zip and npy raise whatever they stumble over
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise UserError(f"{option}={path}: must be an npz with mu and sigma: {reason}") from error
+        raise UserError(f"{option}={path}: must be an npz with mu and sigma: {one_line(error, 200)}") from error
 
 
 def _header(file: Any, key: str) -> NpyHeader:

@@ -12,8 +12,8 @@ from bdia_edm.base.whole_files import write_text_whole
 from bdia_edm.records.record import Record
 from bdia_edm.records.run_folder import RunFolder
 from bdia_edm.report.pictures import write_side_by_side
-from bdia_edm.report.plots import plot_distances
-from bdia_edm.report.tables import group_records, to_csv, to_markdown
+from bdia_edm.report.plots import plot_metrics
+from bdia_edm.report.tables import group_records, in_words, to_csv, to_markdown
 
 __all__ = ["side_by_side", "write_comparison"]
 
@@ -27,35 +27,39 @@ def write_comparison(records: Sequence[Record], folder: Path, name: str) -> str:
     text = to_markdown(groups)
     for suffix, content in ((".md", text), (".csv", to_csv(groups))):
         write_text_whole(folder / f"{name}{suffix}", content)
-    plot_distances(groups, folder / f"{name}.png")
+    plot_metrics(groups, folder / f"{name}.png")
     return text
 
 
 def side_by_side(runs: Sequence[tuple[Path, Record]], path: Path) -> None:
-    """The first seeds under EDM and under the best BDIA of the same NFE, for every number of steps that both have.
+    """The first seeds under the baseline and under the best other, for every number of steps that both have.
+
+    The best is that of the least first metric, among those of the baseline's NFE where there are such. Without a
+    baseline, or without others, all runs are shown.
 
     Args:
         runs: folders of runs of the same model and seeds, and their records.
         path: the PNG to write.
     """
-    edm = {record["sampler"]["num_steps"]: (folder, record) for folder, record in runs if _is(record, "edm")}
+    others = [run for run in runs if not run[1]["labels"]["is_baseline"]]
+    baselines = {_steps(run[1]): run for run in runs if run[1]["labels"]["is_baseline"]}
     chosen: list[tuple[Path, Record]] = []
-    for steps, baseline in sorted(edm.items()):
-        bdia = [run for run in runs if _is(run[1], "bdia") and run[1]["sampler"]["num_steps"] == steps]
-        as_costly = [run for run in bdia if run[1]["nfe"] == baseline[1]["nfe"]]
-        if bdia:
-            chosen += [baseline, min(as_costly or bdia, key=lambda run: _distance(run[1]))]
+    for steps, baseline in sorted(baselines.items()):
+        rivals = [run for run in others if _steps(run[1]) == steps]
+        as_costly = [run for run in rivals if run[1]["nfe"] == baseline[1]["nfe"]]
+        if rivals:
+            chosen += [baseline, min(as_costly or rivals, key=lambda run: _first_metric(run[1]))]
     chosen = chosen or list(runs)
     rows = [(_label(record), _preview(folder)[:_SHOWN]) for folder, record in chosen]
     first = chosen[0][1]
     write_side_by_side(path, rows, f"{first['model']}: a column is one seed (of {first['seeds']}, from the first)")
 
 
-def _is(record: Record, sampler: str) -> bool:
-    return bool(record["sampler"]["name"] == sampler)
+def _steps(record: Record) -> int:
+    return int(record["sampler"]["num_steps"])
 
 
-def _distance(record: Record) -> float:
+def _first_metric(record: Record) -> float:
     return float(next(iter(record["metrics"].values()), np.inf))
 
 
@@ -65,8 +69,7 @@ def _preview(folder: Path) -> NDArray[np.uint8]:
 
 
 def _label(record: Record) -> str:
-    options = record["sampler"]
-    name = f"{options['name'].upper()}, {options['num_steps']} steps, NFE {record['nfe']:g}"
-    if options["name"] == "bdia":
-        name += f"\n{options['backward']}, gamma {options['gamma']:g}"
-    return "\n".join([name, *(f"{metric} {value:.3g}" for metric, value in record["metrics"].items())])
+    labels = record["labels"]
+    lines = [f"{labels['title']}, {_steps(record)} steps, NFE {record['nfe']:g}", in_words(labels["columns"])]
+    lines += [f"{metric} {value:.3g}" for metric, value in record["metrics"].items()]
+    return "\n".join(line for line in lines if line)

@@ -1,15 +1,21 @@
-"""Records as rows, and rows as Markdown and CSV."""
+"""Records as rows, and rows as Markdown and CSV.
+
+No sampler and no metric is known here by name: a record says how its sampler is called, which of its options deserve
+columns, and whether it is the baseline that the others are compared with.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bdia_edm.records.record import Record
 
-__all__ = ["Group", "Row", "group_records", "to_csv", "to_markdown"]
+__all__ = ["Group", "Row", "group_records", "in_words", "to_csv", "to_markdown"]
+
+Value = str | float
 
 
 @dataclass(frozen=True)
@@ -17,50 +23,63 @@ class Row:
     """One record in a table.
 
     Attributes:
-        sampler: its name, with what distinguishes it beside backward and gamma.
-        backward, gamma: BDIA's; empty and None for the others.
-        distance: to the reference statistics, None where none was measured.
-        difference: the distance less EDM's at the same NFE, None where there is no such EDM record.
+        sampler: its name, with what distinguishes it beside the columns.
+        columns: its options that have columns of their own.
+        metrics: every figure that was measured.
+        differences: of every figure from the baseline's at the same NFE; without those that have none.
     """
 
     sampler: str
-    backward: str
-    gamma: float | None
+    columns: Mapping[str, Value]
+    is_baseline: bool
     steps: int
     nfe: float
-    distance: float | None
-    difference: float | None
+    metrics: Mapping[str, float]
+    differences: Mapping[str, float]
     images_per_second: float
     command: str
 
 
 @dataclass(frozen=True)
 class Group:
-    """Rows that may be compared: the same model, seeds, class and detector.
+    """Rows that may be compared: the same model, seeds, class, device, detector and reference.
 
     Attributes:
-        metric: name of the distance.
-        published: the published figure that such a distance can be held against, with its source; '' where there is
-            none.
+        columns: names of the samplers' own columns.
+        metrics: names of the figures.
+        baseline: title of the sampler that the others are compared with; '' where there is none.
+        published: a line for each published figure that one of these can be held against, with its source.
     """
 
     model: str
     seeds: str
     num_images: int
     class_idx: int | None
-    metric: str
+    columns: tuple[str, ...]
+    metrics: tuple[str, ...]
+    baseline: str
     rows: tuple[Row, ...]
-    published: str = ""
+    published: tuple[str, ...] = ()
+
+    @property
+    def subject(self) -> str:
+        """What the rows share, in words."""
+        one_class = "" if self.class_idx is None else f", class {self.class_idx}"
+        return f"{self.model}: {self.num_images:,} images (seeds {self.seeds}{one_class})"
 
     @property
     def title(self) -> str:
-        """What the rows share, in words."""
-        one_class = "" if self.class_idx is None else f", class {self.class_idx}"
-        return f"{self.model}: {self.num_images:,} images (seeds {self.seeds}{one_class}), {self.metric}"
+        """The subject and what was measured."""
+        return f"{self.subject}, {', '.join(self.metrics) or 'nothing measured'}"
+
+
+def in_words(columns: Mapping[str, Value]) -> str:
+    """A sampler's columns in a text: 'euler, gamma 0.1'."""
+    return ", ".join(value if isinstance(value, str) else f"{name} {value:g}" for name, value in columns.items())
 
 
 def group_records(records: Sequence[Record]) -> list[Group]:
-    """Records grouped, and in each group sorted by sampler, backward, gamma and steps."""
+    """Records grouped; in each group the baseline first, then by the sampler's name, its columns and the steps."""
     groups: dict[tuple[object, ...], list[Record]] = {}
     for record in records:
         data = tuple(record["checksums"].get(name, "") for name in ("model", "detector", "reference"))
@@ -71,98 +90,114 @@ def group_records(records: Sequence[Record]) -> list[Group]:
 
 def _group(records: list[Record]) -> Group:
     first = records[0]
-    metric = next(iter(first["metrics"]), "no distance")
-    baseline = {
-        record["nfe"]: record["metrics"].get(metric)
-        for record in records
-        if record["sampler"]["name"] == "edm" and _variant(record) == "edm"
-    }
-    rows = [_row(record, metric, baseline) for record in records]
-    rows.sort(key=lambda row: (_ORDER.get(row.sampler, 9), row.sampler, row.backward, row.gamma or 0, row.steps))
-    shared = (first["model"], first["seeds"], first["num_images"], first["class_idx"], metric)
-    return Group(*shared, tuple(rows), _published(first, metric))
+    columns = _union(record["labels"]["columns"] for record in records)
+    metrics = _union(record["metrics"] for record in records)
+    baselines = [record for record in records if record["labels"]["is_baseline"]]
+    at_nfe = {record["nfe"]: record["metrics"] for record in baselines}
+    rows = [_row(record, at_nfe) for record in records]
+    rows.sort(key=lambda row: _place(row, columns))
+    return Group(
+        model=first["model"],
+        seeds=first["seeds"],
+        num_images=first["num_images"],
+        class_idx=first["class_idx"],
+        columns=columns,
+        metrics=metrics,
+        baseline=baselines[0]["labels"]["title"] if baselines else "",
+        rows=tuple(rows),
+        published=_published(first, metrics),
+    )
 
 
-def _published(record: Record, metric: str) -> str:
-    figure = record["config"].get("model", {}).get("published")
-    if not figure or metric != "fid":
-        return ""
-    return f"Published: {figure['fid']} ({figure['sampler']}; {figure['source']})."
+def _union(names: Iterable[Iterable[str]]) -> tuple[str, ...]:
+    """All names, in the order in which they come first."""
+    return tuple(dict.fromkeys(name for some in names for name in some))
 
 
-_ORDER = {"edm": 0, "euler": 1, "bdia": 2}
-_DEFAULTS = {
-    "sigma_min": None,
-    "sigma_max": None,
-    "rho": 7.0,
-    "S_churn": 0.0,
-    "S_min": 0.0,
-    "S_max": "inf",
-    "S_noise": 1.0,
-    "integrator": "heun",
-    "solver": "heun",
-    "discretization": "edm",
-    "schedule": "linear",
-    "scaling": "none",
-}
-
-
-def _variant(record: Record) -> str:
-    """The sampler's name and every option that is not its default."""
-    options = record["sampler"]
-    churned = options.get("S_churn", 0) > 0
-    extra = [
-        f"{name}={options[name]}"
-        for name, default in _DEFAULTS.items()
-        # Without churn its range and noise do nothing.
-        if name in options and str(options[name]) != str(default) and (churned or not name.startswith("S_"))
-    ]
-    return " ".join([options["name"], *extra])
-
-
-def _row(record: Record, metric: str, baseline: dict[float, float | None]) -> Row:
-    options = record["sampler"]
-    distance = record["metrics"].get(metric)
-    edm = baseline.get(record["nfe"])
+def _row(record: Record, at_nfe: Mapping[float, Mapping[str, float]]) -> Row:
+    labels, metrics = record["labels"], record["metrics"]
+    baseline = {} if labels["is_baseline"] else at_nfe.get(record["nfe"], {})
     return Row(
-        sampler=_variant(record),
-        backward=options.get("backward", ""),
-        gamma=options.get("gamma"),
-        steps=options["num_steps"],
+        sampler=labels["sampler"],
+        columns=labels["columns"],
+        is_baseline=labels["is_baseline"],
+        steps=record["sampler"]["num_steps"],
         nfe=record["nfe"],
-        distance=distance,
-        difference=None if distance is None or edm is None or options["name"] == "edm" else distance - edm,
+        metrics=metrics,
+        differences={name: metrics[name] - baseline[name] for name in metrics if name in baseline},
         images_per_second=record["images_per_second"],
         command=record["command"],
     )
 
 
+def _place(row: Row, columns: Sequence[str]) -> tuple[object, ...]:
+    values = [row.columns.get(name) for name in columns]
+    # Nothing before numbers before texts.
+    sortable = tuple(
+        (0, 0.0, "") if value is None else (2, 0.0, value) if isinstance(value, str) else (1, value, "")
+        for value in values
+    )
+    return (not row.is_baseline, row.sampler, sortable, row.steps)
+
+
+def _published(record: Record, metrics: Sequence[str]) -> tuple[str, ...]:
+    """The model card's published figures of these metrics, under the metrics' names in it."""
+    figures = record.get("config", {}).get("model", {}).get("published") or {}
+    known = [name for name in metrics if name in figures]
+    return tuple(
+        f"Published{'' if len(metrics) == 1 else f' {name}'}: {figures[name]} "
+        f"({figures['sampler']}; {figures['source']})."
+        for name in known
+    )
+
+
 def to_markdown(groups: Sequence[Group]) -> str:
     """A heading and a table for each group."""
-    parts = [(f"### {group.title}", _table(group), group.published) for group in groups]
-    return "\n\n".join(part for three in parts for part in three if part) + "\n"
+    parts = [part for group in groups for part in (f"### {group.title}", _table(group), *group.published)]
+    return "\n\n".join(parts) + "\n"
 
 
 def _table(group: Group) -> str:
-    head = ("sampler", "backward", "gamma", "steps", "NFE", group.metric, "vs EDM at this NFE", "images/s")
-    lines = [head, ("---", "---") + ("---:",) * 6]
+    head = ["sampler", *group.columns, "steps", "NFE"]
+    for metric in group.metrics:
+        head.append(metric)
+        if group.baseline:
+            which = "" if len(group.metrics) == 1 else f"{metric} "
+            head.append(f"{which}vs {group.baseline} at this NFE")
+    head.append("images/s")
+    # Numbers are aligned at their ends; a column of texts is one of words.
+    texts = [name for name in group.columns if any(isinstance(row.columns.get(name), str) for row in group.rows)]
+    rule = ["---" if name in ("sampler", *texts) else "---:" for name in head]
+    lines = [head, rule]
     for row in group.rows:
-        gamma = "" if row.gamma is None else f"{row.gamma:g}"
-        distance = "" if row.distance is None else f"{row.distance:.3f}"
-        difference = "" if row.difference is None else f"{row.difference:+.3f}"
-        speed = f"{row.images_per_second:.3g}" if row.images_per_second < 100 else f"{row.images_per_second:.0f}"
-        lines.append((row.sampler, row.backward, gamma, str(row.steps), f"{row.nfe:g}", distance, difference, speed))
+        line = [row.sampler, *(_shown(row.columns.get(name)) for name in group.columns), str(row.steps), f"{row.nfe:g}"]
+        for metric in group.metrics:
+            line.append(f"{row.metrics[metric]:.3f}" if metric in row.metrics else "")
+            if group.baseline:
+                line.append(f"{row.differences[metric]:+.3f}" if metric in row.differences else "")
+        speed = row.images_per_second
+        lines.append([*line, f"{speed:.3g}" if speed < 100 else f"{speed:.0f}"])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
+def _shown(value: Value | None) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else f"{value:g}"
+
+
 def to_csv(groups: Sequence[Group]) -> str:
-    """All rows, with their group's properties, every figure in full."""
+    """All rows, with their group's properties, every metric and every figure in full."""
+    columns, metrics = _union(group.columns for group in groups), _union(group.metrics for group in groups)
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    shared = ("model", "seeds", "num_images", "class_idx", "metric")
-    own = ("sampler", "backward", "gamma", "steps", "nfe", "distance", "difference", "images_per_second", "command")
-    writer.writerow(shared + own)
+    measured = [name for metric in metrics for name in (metric, f"{metric}_difference")]
+    head = ["model", "seeds", "num_images", "class_idx", "baseline", "sampler", *columns, "steps", "nfe", *measured]
+    writer.writerow([*head, "images_per_second", "command"])
     for group in groups:
         for row in group.rows:
-            writer.writerow([getattr(group, name) for name in shared] + [getattr(row, name) for name in own])
+            figures = [of.get(metric) for metric in metrics for of in (row.metrics, row.differences)]
+            own = [row.sampler, *(row.columns.get(name) for name in columns), row.steps, row.nfe, *figures]
+            shared = [group.model, group.seeds, group.num_images, group.class_idx, group.baseline]
+            writer.writerow([*shared, *own, row.images_per_second, row.command])
     return file.getvalue()

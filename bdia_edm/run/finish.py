@@ -12,25 +12,26 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from bdia_edm.base.errors import UserError
-from bdia_edm.base.file_lock import locked
 from bdia_edm.base.lines import Say
-from bdia_edm.engine.block_sampler import Worker
-from bdia_edm.engine.precision import share_cores
+from bdia_edm.engine.block_folder import BlockFolder
+from bdia_edm.engine.block_sampler import BlockSampler
+from bdia_edm.engine.device import share_cores
+from bdia_edm.engine.precision import describe_precision, full_precision
 from bdia_edm.engine.sampling_work import SamplingWork
+from bdia_edm.engine.shards import Shard
 from bdia_edm.metrics.statistics import too_few_images
 from bdia_edm.records.notes import Plan, forget_plan, note_error, plan_kept
 from bdia_edm.records.record import Record, read_record, to_json
-from bdia_edm.run.summary import conclude
+from bdia_edm.records.run_folder import RunFolder
+from bdia_edm.run.run import Run
+from bdia_edm.run.summary import describe_device, summarize
 from bdia_edm.workers.board import Board
 from bdia_edm.workers.launch import launch
 from bdia_edm.workers.meeting import join, launched_ranks
 from bdia_edm.workers.sharing import announce_end, follow, lead, telling
-
-if TYPE_CHECKING:
-    from bdia_edm.run.run import Run
 
 __all__ = ["Ending", "finish", "next_board", "take_part"]
 
@@ -91,7 +92,7 @@ def take_part(run: Run, board: Board, say: Say) -> Ending:
         UserError: as ``finish``; every worker raises it.
     """
     work = _work_of(run)
-    with telling(board), _disk_errors_said(run.folder):
+    with telling(board), _disk_errors_said(run.folder), full_precision():
         if board.rank:
             return Ending(**json.loads(follow(work, board)))
         ending = _lead(run, work, board, say)
@@ -120,7 +121,7 @@ def _lead(run: Run, work: SamplingWork, board: Board, say: Say) -> Ending:
     record = _record_of(run)
     if record is not None and not _has_shards_to_remove(run):
         return Ending(record, True)
-    with locked(run.folder, say):
+    with RunFolder(run.folder).locked(say):
         # Who held the lock before may have finished it, or have been killed before it removed the shards.
         record = _record_of(run)
         done_before = record is not None
@@ -130,16 +131,44 @@ def _lead(run: Run, work: SamplingWork, board: Board, say: Say) -> Ending:
             ):
                 say(warning)
             with plan_kept(run.folder, _plan_of(run, board.size)):
-                record = conclude(run, lead(work, board, say), board.size)
+                record = _summarize(run, lead(work, board, say), board.size)
         forget_plan(run.folder)
         if _has_shards_to_remove(run):
-            shutil.rmtree(run.block_folder.shards)
+            shutil.rmtree(RunFolder(run.folder).shards)
     return Ending(record, done_before)
 
 
+def _summarize(run: Run, shards: Iterator[Shard], workers: int) -> Record:
+    config = run.config
+    return summarize(
+        shards,
+        run.folder,
+        seeds=config.seeds,
+        sampler=config.sampler,
+        detector=run.detector,
+        reference=run.reference,
+        metrics=run.metrics,
+        facts={
+            "model": config.model.name,
+            "class_idx": config.class_idx,
+            "detector": config.detector.name if run.detector is None else run.detector.name,
+            "workers": workers,
+            "command": run.command,
+            "device": describe_device(run.device),
+            "precision": describe_precision(run.denoiser, run.device),
+            "checksums": run.checksums,
+            "config": config.source,
+        },
+    )
+
+
+def _folder_of(run: Run) -> BlockFolder:
+    return BlockFolder(run.folder, run.identity, run.config.save_images)
+
+
 def _work_of(run: Run) -> SamplingWork:
-    config, folder = run.config, run.block_folder
-    worker = Worker(
+    config = run.config
+    sampler = BlockSampler(
         denoiser=run.denoiser,
         sampler=config.sampler,
         detector=run.detector,
@@ -147,24 +176,26 @@ def _work_of(run: Run) -> SamplingWork:
         batch_size=config.batch_size,
         class_idx=config.class_idx,
         keep_images=config.save_images != "none",
+        keep_logits=any("logits" in metric.needs for metric in run.metrics),
     )
-    return SamplingWork(f"{config.sampler.name} {config.sampler.num_steps} steps", run.blocks, folder, worker)
+    return SamplingWork(f"{config.sampler.name} {config.sampler.num_steps} steps", run.blocks, _folder_of(run), sampler)
 
 
 def _plan_of(run: Run, workers: int) -> Plan:
-    found = run.block_folder.found(run.blocks)
+    found = _folder_of(run).found(run.blocks)
     return Plan(len(run.config.seeds), run.config.block_size, found, workers, run.command)
 
 
 def _record_of(run: Run) -> Record | None:
     """The record, where everything that was asked for is there with it."""
-    record, folder = read_record(run.folder), run.block_folder
+    record, folder = read_record(run.folder), _folder_of(run)
     kept = not run.config.keep_features or all(folder.path(block).is_file() for block in run.blocks)
-    return record if kept and all(folder.images.holds(block) for block in run.blocks) else None
+    images = all(folder.images.holds(block.index, block.seeds) for block in run.blocks)
+    return record if kept and images else None
 
 
 def _has_shards_to_remove(run: Run) -> bool:
-    return not run.config.keep_features and run.block_folder.shards.exists()
+    return not run.config.keep_features and RunFolder(run.folder).shards.exists()
 
 
 @contextmanager

@@ -25,9 +25,9 @@ from bdia_edm.config.detector_card import NONE, DetectorCard
 from bdia_edm.config.model_card import ModelCard
 from bdia_edm.config.run_config import RunConfig
 from bdia_edm.detectors.detector import Detector
-from bdia_edm.detectors.registry import DETECTORS
+from bdia_edm.detectors.loading import load as load_kind
 from bdia_edm.engine.device import choose_device
-from bdia_edm.metrics.metric import METRICS, Metric
+from bdia_edm.metrics.metric import Metric, make_metrics, needs_of
 from bdia_edm.metrics.reference import Reference
 from bdia_edm.models.denoiser import Denoiser
 from bdia_edm.run.run import Run, count_workers
@@ -94,8 +94,8 @@ def prepare_run(config: RunConfig, command: str, own: OwnParts | None = None) ->
     if detector is not None:
         reference = load_reference(config.model, detector)
         checksums |= {"detector": detector.checksum, "reference": reference.checksum}
-        chosen = [METRICS[name]() for name in config.metric] if own.metrics is None else own.metrics
-        metrics = tuple(chosen)
+        metrics = tuple(make_metrics(config.metric if own.metrics is None else own.metrics))
+        needs_of(metrics, detector.name, detector.num_logits)
     parts = {"sampler": config.sampler, "denoiser": denoiser, "detector": detector}
     parts |= {f"metric {metric.name}": metric for metric in metrics}
     checksums |= _own_sources(parts)
@@ -136,7 +136,7 @@ def load_detector(card: DetectorCard, shape: tuple[int, int, int], device: torch
         return None
     path = None if card.path is None else locate(card.path, card.sha256, "detector")
     key = ("detector", card, _file_checksum(path), shape, device)
-    return _shared(key, lambda: DETECTORS[card.name].load(path, card.sha256, shape, device))
+    return _shared(key, lambda: load_kind(card.name, path, card.sha256, shape, device))
 
 
 def load_reference(card: ModelCard, detector: Detector) -> Reference:

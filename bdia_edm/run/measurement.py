@@ -29,10 +29,11 @@ from bdia_edm.base.options import require
 from bdia_edm.base.versions import installed_versions
 from bdia_edm.config.cards import DETECTORS, detector_card
 from bdia_edm.config.hydra_command import say as say_on_stderr
-from bdia_edm.detectors.detector import Detector, distance_name
-from bdia_edm.detectors.dinov2 import detector_option
+from bdia_edm.detectors.detector import Detector
+from bdia_edm.detectors.registry import detector_option
 from bdia_edm.engine.precision import choose_device, fix_precision
 from bdia_edm.images.image_source import ImageSource, open_images
+from bdia_edm.metrics.frechet import frechet_distance
 from bdia_edm.metrics.reference import read_reference, reference_detector, write_reference
 from bdia_edm.metrics.statistics import FeatureStatistics, too_few_images
 from bdia_edm.run.loading import load_detector, locate
@@ -99,7 +100,7 @@ def measure(images: Path | str, ref: Path | str, options: Measuring | None = Non
     options = options or Measuring()
     path = locate(str(ref))
     named = reference_detector(path, "--ref")
-    name = options.detector or (named and detector_option(named))
+    name = options.detector or (named and (detector_option(named) or named))
     if name is None:
         allowed = ", ".join(MEASURING_DETECTORS)
         raise UserError(f"--detector: missing; --ref={path} does not name the detector it was made with: {allowed}")
@@ -109,10 +110,10 @@ def measure(images: Path | str, ref: Path | str, options: Measuring | None = Non
         task = _Task.prepare(images, source, name, options)
         reference = read_reference(path, task.detector.name, task.detector.num_features, "--ref")
         statistics, digest = task.run()
-    distance = reference.distance(statistics)
+    distance = frechet_distance(*statistics.mean_and_covariance(), reference.mean, reference.covariance)
     checksums = {"images": digest, "detector": task.detector.checksum, "reference": reference.checksum}
     return {
-        "metrics": {distance_name(task.detector.name): distance},
+        "metrics": {task.detector.distance_name: distance},
         "reference": str(ref),
         **task.described(),
         "checksums": checksums,

@@ -5,81 +5,103 @@ from __future__ import annotations
 import os
 import platform
 import time
-from collections.abc import Iterable
-from dataclasses import asdict
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
 from bdia_edm.base.versions import installed_versions
 from bdia_edm.base.whole_files import written_whole
-from bdia_edm.detectors.detector import distance_name
+from bdia_edm.detectors.detector import Detector
 from bdia_edm.engine.plan import format_seeds
-from bdia_edm.engine.precision import describe_precision
 from bdia_edm.engine.shards import Shard
+from bdia_edm.metrics.findings import Findings
 from bdia_edm.images.grids import write_grid
-from bdia_edm.metrics.statistics import FeatureStatistics
+from bdia_edm.metrics.metric import FeatureSpace, Metric, compute_all, needs_of
+from bdia_edm.metrics.reference import Reference
 from bdia_edm.records.record import Record, write_record
 from bdia_edm.records.run_folder import RunFolder
+from bdia_edm.samplers.sampler import Sampler
 
-if TYPE_CHECKING:
-    from bdia_edm.run.run import Run
-
-__all__ = ["conclude"]
+__all__ = ["describe_device", "summarize"]
 
 
-def conclude(run: Run, shards: Iterable[Shard], workers: int) -> Record:
+def summarize(
+    shards: Iterable[Shard],
+    folder: Path,
+    *,
+    seeds: Sequence[int],
+    sampler: Sampler,
+    detector: Detector | None,
+    reference: Reference | None,
+    metrics: Sequence[Metric],
+    facts: Mapping[str, Any],
+) -> Record:
     """Writes the pictures and, last, the record.
 
     Args:
-        shards: in block order; no more than one is in memory at a time.
-        workers: how many there were at the end. The record's seconds are the sum of what each worked.
+        shards: in block order; no more than one is in memory at a time, but for what a metric needs of it.
+        folder: the run's.
+        seeds: one for every image, in order.
+        sampler: says how it is called in tables.
+        detector, reference: None where nothing is measured.
+        metrics: what is measured of the detector's features.
+        facts: what else the record holds, 'model' among it.
+
+    Raises:
+        UserError: a metric needs what the detector does not give, or two give a figure of the same name.
     """
-    statistics = FeatureStatistics(run.detector.num_features) if run.detector is not None else None
+    measured = list(metrics) if detector is not None and reference is not None else []
+    num_features, num_logits = (detector.num_features, detector.num_logits) if detector is not None else (0, 0)
+    needs = needs_of(measured, detector.name if detector is not None else "none", num_logits)
+    findings = Findings(num_features, num_logits, needs)
     evaluations, seconds = 0, 0.0
     preview: list[np.ndarray] = []
     labels: list[np.ndarray] = []
     for shard in shards:
-        if statistics is not None:
-            statistics.add(shard.features)
+        findings.add(shard.features, shard.logits)
         if len(shard.preview):
             preview.append(shard.preview)
             labels.append(shard.labels[: len(shard.preview)])
         evaluations += shard.evaluations
         seconds += shard.seconds
+    figures: dict[str, float] = {}
+    if detector is not None and reference is not None:
+        space = FeatureSpace(detector.name, detector.distance_name)
+        figures = compute_all(measured, findings, reference, space)
     shown = np.concatenate(preview)
-    folder = RunFolder(run.folder)
-    write_grid(folder.grid, shown)
-    _write_preview(folder.preview, shown, np.concatenate(labels), np.array(run.config.seeds[: len(shown)]))
-    metrics: dict[str, float] = {}
-    if run.detector is not None and run.reference is not None and statistics is not None:
-        metrics[distance_name(run.detector.name)] = run.reference.distance(statistics)
-    num = len(run.config.seeds)
+    write_grid(RunFolder(folder).grid, shown)
+    _write_preview(RunFolder(folder).preview, shown, np.concatenate(labels), np.array(seeds[: len(shown)]))
     record: Record = {
-        "model": run.config.model.name,
-        "sampler": {"name": run.config.sampler.name, **asdict(run.config.sampler)},
-        "seeds": format_seeds(run.config.seeds),
-        "class_idx": run.config.class_idx,
-        "num_images": num,
-        "nfe": _whole(evaluations / num),
-        "detector": run.config.detector.name,
-        "metrics": metrics,
-        "workers": workers,
-        "images_per_second": num / seconds,
+        "model": facts["model"],
+        "sampler": {"name": sampler.name, **sampler.options()},
+        "labels": {
+            "sampler": sampler.label,
+            "title": sampler.title,
+            "columns": sampler.columns,
+            "is_baseline": sampler.is_baseline,
+        },
+        "seeds": format_seeds(seeds),
+        "num_images": len(seeds),
+        "nfe": _whole(evaluations / len(seeds)),
+        "metrics": figures,
+        "images_per_second": len(seeds) / seconds,
         "seconds": seconds,
         "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "command": run.command,
-        "device": _describe_device(run.device),
-        "precision": describe_precision(cast(nn.Module, run.denoiser), run.device),
-        "checksums": run.checksums,
         "versions": installed_versions("torch", "numpy", "scipy", "hydra-core", "torch-fidelity"),
-        "config": run.config.source,
+        **facts,
     }
-    write_record(run.folder, record)
+    write_record(folder, record)
     return record
+
+
+def describe_device(device: torch.device) -> dict[str, Any]:
+    """The device in a record: its type and name; of a CPU also the machine's cores."""
+    if device.type == "cuda":
+        return {"type": "cuda", "name": torch.cuda.get_device_name(device)}
+    return {"type": "cpu", "name": _processor(), "cores": os.cpu_count()}
 
 
 def _write_preview(path: Path, images: np.ndarray, labels: np.ndarray, seeds: np.ndarray) -> None:
@@ -89,12 +111,6 @@ def _write_preview(path: Path, images: np.ndarray, labels: np.ndarray, seeds: np
 
 def _whole(number: float) -> int | float:
     return int(number) if number == int(number) else number
-
-
-def _describe_device(device: torch.device) -> dict[str, Any]:
-    if device.type == "cuda":
-        return {"type": "cuda", "name": torch.cuda.get_device_name(device)}
-    return {"type": "cpu", "name": _processor(), "cores": os.cpu_count()}
 
 
 def _processor() -> str:

@@ -44,21 +44,20 @@ def main(task: dict[str, Any]) -> None:
 
     from bdia_edm.base.errors import UserError
     from bdia_edm.base.lines import to_stderr
-    from bdia_edm.base.whole_files import written_whole
-    from bdia_edm.config.cards import read_config
+    from bdia_edm.base.whole_files import write_text_whole
+    from bdia_edm.config.run_config import read_config
     from bdia_edm.run.finish import next_board, take_part
-    from bdia_edm.run.run import Run
+    from bdia_edm.run.loading import prepare_run
     from bdia_edm.workers.meeting import leave
     from bdia_edm.workers.sharing import telling
 
     board = next_board()
     try:
         with telling(board):
-            run = Run.prepare(read_config(task["config"]), task["command"])
+            run = prepare_run(read_config(task["config"]), task["command"])
         outcome = take_part(run, board, to_stderr)._asdict()
     except UserError as error:
         outcome = {"error": str(error)}
     if board.rank == 0:
-        with written_whole(Path(task["outcome"])) as partial:
-            partial.write_text(json.dumps(outcome))
+        write_text_whole(Path(task["outcome"]), json.dumps(outcome))
     leave()

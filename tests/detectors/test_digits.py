@@ -15,6 +15,7 @@ from bdia_edm.detectors.digits import DigitsDetector
 from bdia_edm.engine.batch import to_uint8
 from bdia_edm.metrics.frechet import frechet_distance
 from bdia_edm.run.loading import load_detector, load_reference
+from tests.metrics.test_frechet import distance_from
 from tests.metrics.test_statistics import statistics_of
 
 CPU = torch.device("cpu")
@@ -34,11 +35,15 @@ def features(digits: tuple[torch.Tensor, torch.Tensor]) -> np.ndarray:
     return detector(digits[0]).numpy()
 
 
-def test_it_knows_the_digits(digits: tuple[torch.Tensor, torch.Tensor]) -> None:
+def test_it_knows_the_digits(digits: tuple[torch.Tensor, torch.Tensor], features: np.ndarray) -> None:
     detector = load_detector(detector_card("digits"), DigitsDetector.shape, CPU)
     images, labels = digits
-    predicted = detector.network.logits(images).argmax(1)  # type: ignore[union-attr]
-    assert float((predicted == labels).float().mean()) > 0.98
+    assert detector is not None
+    given, logits = detector.with_logits(images)
+    assert (logits.dtype, logits.shape, detector.num_logits) == (torch.float32, (1797, 10), 10)
+    assert float((logits.argmax(1) == labels).float().mean()) > 0.98
+    # Whether the logits are asked for does not move the features.
+    assert np.array_equal(given.numpy(), features)
 
 
 def test_features_do_not_depend_on_the_batch(digits: tuple[torch.Tensor, torch.Tensor], features: np.ndarray) -> None:
@@ -53,13 +58,13 @@ def test_the_reference_is_that_of_the_data(features: np.ndarray) -> None:
     assert detector is not None
     card = NetworkCard("digits", "embedded:digits.safetensors", reference="embedded:digits_reference.npz")
     reference = load_reference(card, detector)
-    assert abs(reference.distance(statistics_of(features))) < 1e-4
+    assert abs(distance_from(reference, statistics_of(features))) < 1e-4
     # Two halves of the data are apart by what any good model is measured against.
     shuffled = features[np.random.default_rng(0).permutation(len(features))]
     halves = [statistics_of(half).mean_and_covariance() for half in np.array_split(shuffled, 2)]
     assert 0.3 < frechet_distance(*halves[0], *halves[1]) < 1.6
     noise = np.random.default_rng(0).integers(0, 256, (500, 1, 8, 8), dtype=np.uint8)
-    assert reference.distance(statistics_of(detector(torch.from_numpy(noise)).numpy())) > 10
+    assert distance_from(reference, statistics_of(detector(torch.from_numpy(noise)).numpy())) > 10
 
 
 @pytest.mark.slow

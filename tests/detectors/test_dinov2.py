@@ -10,8 +10,7 @@ from torch.nn import functional
 from torch_fidelity.feature_extractor_dinov2 import FeatureExtractorDinoV2
 
 from bdia_edm.config.cards import DetectorCard
-from bdia_edm.detectors.detector import distance_name
-from bdia_edm.detectors.dinov2 import VisionTransformer, dinov2_name, dinov2_network
+from bdia_edm.detectors.dinov2 import DINOv2, VisionTransformer, dinov2_network
 from bdia_edm.run.loading import load_detector
 from tests.detector_files import write_dinov2
 from tests.detectors.test_inception import some_images
@@ -86,7 +85,8 @@ def test_the_detector(gated: bool, tmp_path: Path) -> None:
     network = write_dinov2(tmp_path / "a.pth", gated=gated)
     detector = load_detector(DetectorCard("dinov2", str(tmp_path / "a.pth")), (3, 32, 32), torch.device("cpu"))
     assert detector is not None
-    assert (detector.name, detector.num_features) == ("dinov2_128", 128)
+    assert (detector.name, detector.num_features, detector.num_logits) == ("dinov2_128", 128, 0)
+    assert detector.distance_name == "fd_dinov2_128"
     images = some_images()
     features = detector(images)
     assert (features.dtype, features.shape) == (torch.float32, (5, 128))
@@ -108,7 +108,8 @@ def test_the_features_are_the_extractors_to_the_last_bit(tmp_path: Path) -> None
 
 
 def test_the_name_says_the_size() -> None:
-    assert distance_name(dinov2_name(1024)) == "fd_dinov2_vitl14"
+    assert DINOv2.detector_name(1024) == "dinov2_vitl14"
+    assert DINOv2.detector_name(128) == "dinov2_128"
 
 
 def test_register_tokens_are_refused(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Inception-v3, in its two translations, with random weights in the files' real formats."""
+"""torch-fidelity's Inception-v3, with random weights in the file's real format."""
 
 from __future__ import annotations
 
@@ -10,16 +10,8 @@ import torch
 
 from bdia_edm.base.errors import UserError
 from bdia_edm.config.cards import DetectorCard
-from bdia_edm.detectors.detector import distance_name
 from bdia_edm.run.loading import load_detector
-from tests.detector_files import (
-    SmallInception,
-    TupleInception,
-    random_inception,
-    write_dinov2,
-    write_inception,
-    write_torchscript,
-)
+from tests.detector_files import random_inception, write_dinov2, write_inception
 
 CPU = torch.device("cpu")
 
@@ -27,11 +19,6 @@ CPU = torch.device("cpu")
 def some_images(channels: int = 3, size: int = 32, num: int = 5) -> torch.Tensor:
     generator = torch.Generator().manual_seed(0)
     return torch.randint(256, (num, channels, size, size), generator=generator, dtype=torch.uint8)
-
-
-def scripted(path: Path) -> DetectorCard:
-    """A card that trusts this file."""
-    return DetectorCard("inception_nvidia", str(path), hashlib.sha256(path.read_bytes()).hexdigest())
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +32,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_torch_fidelitys_inception(weights: Path) -> None:
     detector = load_detector(DetectorCard("inception", str(weights)), (3, 32, 32), CPU)
     assert detector is not None
-    assert (detector.name, detector.num_features, distance_name(detector.name)) == ("inception", 2048, "fid")
+    assert (detector.name, detector.num_features, detector.distance_name) == ("inception", 2048, "fid")
     assert detector.checksum == hashlib.sha256(weights.read_bytes()).hexdigest()
     images = some_images()
     features = detector(images)
@@ -53,6 +40,14 @@ def test_torch_fidelitys_inception(weights: Path) -> None:
     # The extractor's own output, from the network that the weights were taken from.
     torch.testing.assert_close(features, random_inception()(images)[0], rtol=0, atol=0)
     assert features.std(dim=0).mean() > 1e-3
+
+    # So are the logits, which the Inception score takes; the features are the same bits with them.
+    given, logits = detector.with_logits(images)
+    assert torch.equal(given, features)
+    whole = random_inception()
+    whole.features_list = ["2048", "logits_unbiased"]
+    torch.testing.assert_close(logits, whole(images)[1], rtol=0, atol=0)
+    assert (logits.shape, detector.num_logits) == ((5, 1008), 1008)
 
     # Independent of the rest of the batch.
     for index in range(5):
@@ -70,39 +65,12 @@ def test_grey_images_are_repeated_to_three_channels(weights: Path) -> None:
     assert torch.equal(detector(grey), detector(grey.repeat(1, 3, 1, 1)))
 
 
-@torch.inference_mode()
-def test_nvidias_torchscript(tmp_path: Path) -> None:
-    network = SmallInception().eval()
-    write_torchscript(tmp_path / "a.pt", network)
-    detector = load_detector(scripted(tmp_path / "a.pt"), (3, 32, 32), CPU)
-    assert detector is not None
-    assert (detector.name, detector.num_features, distance_name(detector.name)) == ("inception_nvidia", 16, "fid")
-    images = some_images()
-    features = detector(images)
-    torch.testing.assert_close(features, network(images, return_features=True))
-    # TorchScript would optimize from the second or third call on; the features must not change.
-    assert all(torch.equal(detector(images), features) for _ in range(4))
-    grey = some_images(1)
-    assert torch.equal(detector(grey), detector(grey.repeat(1, 3, 1, 1)))
-
-
 def test_files_that_do_not_fit(weights: Path, tmp_path: Path) -> None:
     write_dinov2(tmp_path / "dino.pth")
     with pytest.raises(UserError, match=r"dino.pth: not the weights of detector=inception: .*Missing key"):
         load_detector(DetectorCard("inception", str(tmp_path / "dino.pth")), (3, 32, 32), CPU)
     with pytest.raises(UserError, match=r"weights.pth: not the weights of detector=dinov2: its pos_embed is missing"):
         load_detector(DetectorCard("dinov2", str(weights)), (3, 32, 32), CPU)
-    write_torchscript(tmp_path / "linear.pt", torch.nn.Linear(3, 4))
-    with pytest.raises(UserError, match=r"linear.pt: does not work as detector=inception_nvidia on images of shape"):
-        load_detector(scripted(tmp_path / "linear.pt"), (3, 32, 32), CPU)
-    write_torchscript(tmp_path / "tuple.pt", TupleInception())
-    with pytest.raises(UserError, match=r"tuple.pt: does not work as .*: its features are no tensor but a tuple"):
-        load_detector(scripted(tmp_path / "tuple.pt"), (3, 32, 32), CPU)
-    lost = SmallInception()
-    torch.nn.init.constant_(lost.conv.weight, float("nan"))
-    write_torchscript(tmp_path / "nan.pt", lost)
-    with pytest.raises(UserError, match=r"nan.pt: does not work as .*: of two images it must give two rows of finite"):
-        load_detector(scripted(tmp_path / "nan.pt"), (3, 32, 32), CPU)
     with pytest.raises(UserError, match="detector=inception: takes grey and RGB images, and these have 4 chan"):
         load_detector(DetectorCard("inception", str(weights)), (4, 32, 32), CPU)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from bdia_edm.detectors.detector import PixelDetector
+from bdia_edm.detectors.pixels import PixelDetector
 from bdia_edm.engine.block_folder import BlockFolder
 from bdia_edm.engine.block_sampler import BlockSampler
 from bdia_edm.engine.plan import Block, cut_into_blocks

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
 from bdia_edm.base.errors import UserError
-from bdia_edm.detectors.detector import PixelDetector
+from bdia_edm.detectors.pixels import PixelDetector
 from bdia_edm.engine.block_sampler import PREVIEW, BlockSampler
 from bdia_edm.engine.plan import Block
 from bdia_edm.models.gaussian_mixture import GaussianMixture
@@ -118,3 +119,23 @@ def test_another_error_is_none_of_it() -> None:
     broken = BlockSampler(SmallMemory(5, RuntimeError("shapes do not fit")), EDM, None, torch.device("cpu"), 10)
     with pytest.raises(RuntimeError, match="shapes do not fit"):
         broken.run(Block(0, 0, tuple(range(10))), lambda num: None, say_nothing)
+
+
+class Halves(PixelDetector):
+    """Two classes: the upper and the lower half is brighter."""
+
+    num_logits = 2
+
+    def with_logits(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        features = self(images)
+        return features, features.unflatten(1, (2, -1)).mean(2)
+
+
+def test_logits_only_where_they_are_asked_for() -> None:
+    block, detector = Block(0, 0, tuple(range(10))), Halves((1, 4, 4))
+    plain, _ = BlockSampler(GaussianMixture(), EDM, detector, torch.device("cpu"), 4).run(block, str, say_nothing)
+    assert plain.logits.shape == (10, 0)
+    kept, _ = BlockSampler(GaussianMixture(), EDM, detector, torch.device("cpu"), 4, keep_logits=True).run(block, str, say_nothing)
+    assert (kept.features == plain.features).all()
+    assert kept.logits.dtype == np.float32
+    np.testing.assert_allclose(kept.logits, kept.features.reshape(10, 2, 8).mean(2), rtol=1e-6)

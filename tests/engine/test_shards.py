@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from bdia_edm.engine.shards import Shard, ShardError, read_shard, write_shard
 RNG = np.random.default_rng(0)
 SHARD = Shard(
     features=RNG.standard_normal((6, 5)).astype(np.float32),
+    logits=RNG.standard_normal((6, 3)).astype(np.float32),
     preview=RNG.integers(0, 256, (2, 4, 4, 1), dtype=np.uint8),
     labels=np.arange(6),
     evaluations=210,
@@ -21,7 +23,9 @@ SHARD = Shard(
 
 
 def same(a: Shard, b: Shard) -> bool:
-    arrays = all(np.array_equal(getattr(a, name), getattr(b, name)) for name in ("features", "preview", "labels"))
+    arrays = all(
+        np.array_equal(getattr(a, name), getattr(b, name)) for name in ("features", "logits", "preview", "labels")
+    )
     return arrays and (a.evaluations, a.seconds) == (b.evaluations, b.seconds)
 
 
@@ -39,6 +43,12 @@ def test_foreign_and_missing_and_short(tmp_path: Path) -> None:
         read_shard(tmp_path / "a.npz", "run", 7)
     with pytest.raises(FileNotFoundError):
         read_shard(tmp_path / "b.npz", "run", 6)
+
+
+def test_a_shard_whose_parts_are_of_other_lengths(tmp_path: Path) -> None:
+    write_shard(tmp_path / "a.npz", replace(SHARD, logits=SHARD.logits[:5]), "run")
+    with pytest.raises(ShardError, match="5 images instead of 6"):
+        read_shard(tmp_path / "a.npz", "run", 6)
 
 
 def test_every_truncation_is_found(tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from bdia_edm.metrics.frechet import frechet_distance
+from bdia_edm.metrics.reference import Reference
+from bdia_edm.metrics.statistics import FeatureStatistics
 from tests.metrics.test_statistics import statistics_of
 from tests.references import REFERENCE
 
@@ -17,6 +19,10 @@ VALUES = json.loads((REFERENCE / "frechet" / "values.json").read_text())
 
 def distance(a: np.ndarray, b: np.ndarray) -> float:
     return frechet_distance(*statistics_of(a).mean_and_covariance(), *statistics_of(b).mean_and_covariance())
+
+
+def distance_from(reference: Reference, statistics: FeatureStatistics) -> float:
+    return frechet_distance(*statistics.mean_and_covariance(), reference.mean, reference.covariance)
 
 
 def test_reference_values() -> None:

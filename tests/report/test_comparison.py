@@ -11,7 +11,7 @@ import pytest
 from bdia_edm.records.run_folder import RunFolder
 from bdia_edm.report import comparison
 from bdia_edm.report.comparison import side_by_side, write_comparison
-from tests.report.test_tables import BDIA, CHURN, record
+from tests.report.test_tables import BDIA, record
 
 
 def folder_of(path: Path, value: int) -> Path:
@@ -22,21 +22,25 @@ def folder_of(path: Path, value: int) -> Path:
 
 def test_side_by_side_takes_the_best_of_the_same_cost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     runs = [
-        (folder_of(tmp_path / "a", 1), record("edm", 6, 11, 0.9, **CHURN)),
-        (folder_of(tmp_path / "b", 2), record("bdia", 6, 11, 0.5, **BDIA)),
-        (folder_of(tmp_path / "c", 3), record("bdia", 6, 11, 0.4, **{**BDIA, "gamma": 0.2})),
-        (folder_of(tmp_path / "d", 4), record("bdia", 6, 15, 0.1, **{**BDIA, "backward": "heun"})),
-        (folder_of(tmp_path / "e", 5), record("edm", 9, 17, 0.2, **CHURN)),
+        (folder_of(tmp_path / "a", 1), record("edm", 6, 11, 0.9)),
+        (folder_of(tmp_path / "b", 2), record("bdia", 6, 11, 0.5, BDIA)),
+        (folder_of(tmp_path / "c", 3), record("bdia", 6, 11, 0.4, {"backward": "euler", "gamma": 0.2})),
+        (folder_of(tmp_path / "d", 4), record("bdia", 6, 15, 0.1, {"backward": "heun", "gamma": 0.1})),
+        (folder_of(tmp_path / "e", 5), record("edm", 9, 17, 0.2)),
     ]
     shown: list[Any] = []
     monkeypatch.setattr(comparison, "write_side_by_side", lambda path, rows, title: shown.extend(rows))
     side_by_side(runs, tmp_path / "x.png")
     assert [int(images[0, 0, 0, 0]) for _, images in shown] == [1, 3]
     assert [name.splitlines()[0] for name, _ in shown] == ["EDM, 6 steps, NFE 11", "BDIA, 6 steps, NFE 11"]
-    assert "euler, gamma 0.2" in shown[1][0]
+    assert shown[1][0].splitlines()[1:] == ["euler, gamma 0.2", "fd_digits 0.4"]
+    # Without a baseline all are shown.
+    shown.clear()
+    side_by_side(runs[1:3], tmp_path / "x.png")
+    assert [int(images[0, 0, 0, 0]) for _, images in shown] == [2, 3]
 
 
 def test_files(tmp_path: Path) -> None:
-    text = write_comparison([record("edm", 6, 11, 0.9, **CHURN)], tmp_path / "new", "table")
+    text = write_comparison([record("edm", 6, 11, 0.9)], tmp_path / "new", "table")
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["table.csv", "table.md", "table.png"]
     assert (tmp_path / "new" / "table.md").read_text() == text

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from bdia_edm.report.plots import plot_distances
+from bdia_edm.report.plots import plot_metrics
 from bdia_edm.report.tables import group_records
-from tests.report.test_tables import BDIA, CHURN, record
+from tests.report.test_tables import BDIA, record
 
 
 def colours(path: Path) -> int:
@@ -20,15 +20,19 @@ def colours(path: Path) -> int:
 
 
 def test_plot(tmp_path: Path) -> None:
-    edm = [record("edm", n, 2 * n - 1, 10.0 / n**2, **CHURN) for n in (4, 6, 9)]
-    bdia = [record("bdia", n, 2 * n - 1, 8.0 / n**2, **BDIA) for n in (4, 6, 9)]
+    edm = [record("edm", n, 2 * n - 1, 10.0 / n**2) for n in (4, 6, 9)]
+    bdia = [record("bdia", n, 2 * n - 1, 8.0 / n**2, BDIA) for n in (4, 6, 9)]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        plot_distances(group_records(edm), tmp_path / "edm.png")
-        plot_distances(group_records(edm + bdia), tmp_path / "both.png")
+        plot_metrics(group_records(edm), tmp_path / "edm.png")
+        plot_metrics(group_records(edm + bdia), tmp_path / "both.png")
         # Nothing measured, and a distance that rounding made negative.
-        plot_distances(group_records([record("edm", 6, 11, None, **CHURN)]), tmp_path / "none.png")
-        plot_distances(group_records([record("edm", 6, 11, -1e-12, **CHURN)]), tmp_path / "zero.png")
+        plot_metrics(group_records([record("edm", 6, 11, None)]), tmp_path / "none.png")
+        plot_metrics(group_records([record("edm", 6, 11, -1e-12)]), tmp_path / "zero.png")
+        two = [record("edm", 6, 11, None, metrics={"fid": 2.0, "recall": 0.5})]
+        plot_metrics(group_records(two), tmp_path / "two.png")
     assert colours(tmp_path / "edm.png") == 0
+    # A panel for each metric.
+    assert Image.open(tmp_path / "two.png").height == 2 * Image.open(tmp_path / "edm.png").height
     assert colours(tmp_path / "both.png") > 0
-    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".png"] * 4
+    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".png"] * 5

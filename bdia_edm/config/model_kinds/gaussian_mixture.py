@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from bdia_edm.base.options import option
 from bdia_edm.config.model_card import MODEL_KINDS, ModelCard
 from bdia_edm.detectors.detector import Detector
-from bdia_edm.engine.block_sampler import to_uint8
+from bdia_edm.engine.batch import to_uint8
 from bdia_edm.metrics.reference import Reference, ReferenceStatistics
 from bdia_edm.metrics.statistics import FeatureStatistics
 from bdia_edm.models.denoiser import Denoiser
@@ -77,9 +77,6 @@ class _ExactReference:
     @property
     def covariance(self) -> NDArray[np.float64]:
         return self._statistics.covariance
-
-    def distance(self, statistics: FeatureStatistics) -> float:
-        return self._statistics.distance(statistics)
 
     @cached_property
     def _statistics(self) -> ReferenceStatistics:

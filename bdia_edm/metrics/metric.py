@@ -1,0 +1,109 @@
+"""Metrics by name: what each needs of the images' features, and the figures that it makes of it.
+
+A module of this package makes its metric known with ``@METRICS.add("name")``. All metrics of a run are served by one
+pass over the features; what none of them needs is not gathered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, Protocol
+
+from bdia_edm.base.errors import UserError
+from bdia_edm.base.option_names import named
+from bdia_edm.base.registry import Registry
+from bdia_edm.metrics.findings import NEEDS, Findings
+from bdia_edm.metrics.reference import Reference
+
+__all__ = ["METRICS", "FeatureSpace", "Metric", "compute_all", "make_metrics", "needs_of"]
+
+
+class FeatureSpace(NamedTuple):
+    """Whose features they are.
+
+    Attributes:
+        name: the detector's.
+        distance_name: what the Fréchet distance of its features is called.
+    """
+
+    name: str
+    distance_name: str
+
+
+class Metric(Protocol):
+    """What every metric is. One of the user's own derives from this, or has the same attributes.
+
+    Attributes:
+        name: of the metric.
+        needs: what it takes of ``Findings``, some of 'moments', 'features' and 'logits'.
+    """
+
+    name: str
+    needs: frozenset[str]
+
+    def compute(self, findings: Findings, reference: Reference, space: FeatureSpace) -> dict[str, float]:
+        """The figures, under the names that they have in a record.
+
+        Args:
+            findings: of the images.
+            reference: the data's statistics in the same features.
+            space: whose features these are: figures of different detectors have different names.
+        """
+        ...
+
+
+METRICS: Registry[type[Metric]] = Registry("metric", "bdia_edm.metrics")
+
+
+def make_metrics(chosen: Sequence[str | Metric]) -> list[Metric]:
+    """The metrics of these names; objects are taken as they are.
+
+    Raises:
+        UserError: a name is unknown, or stands there twice.
+    """
+    metrics = [METRICS[metric]() if isinstance(metric, str) else metric for metric in chosen]
+    names = [metric.name for metric in metrics]
+    for metric in metrics:
+        if names.count(metric.name) > 1:
+            raise UserError(f"{named('metric')}={metric.name}: stands there twice")
+        if not metric.needs <= NEEDS:
+            raise UserError(
+                f"{named('metric')}={metric.name}: needs {', '.join(sorted(metric.needs - NEEDS))}; there are "
+                f"{', '.join(sorted(NEEDS))}"
+            )
+    return metrics
+
+
+def needs_of(metrics: Iterable[Metric], detector: str, num_logits: int) -> frozenset[str]:
+    """What the metrics need together.
+
+    Args:
+        detector: its name, for the message.
+        num_logits: how many it has.
+
+    Raises:
+        UserError: one needs logits, and the detector has none.
+    """
+    needs: frozenset[str] = frozenset()
+    for metric in metrics:
+        if "logits" in metric.needs and not num_logits:
+            raise UserError(f"{named('metric')}={metric.name}: needs logits, and the detector {detector} has none")
+        needs |= metric.needs
+    return needs
+
+
+def compute_all(
+    metrics: Iterable[Metric], findings: Findings, reference: Reference, space: FeatureSpace
+) -> dict[str, float]:
+    """The figures of all metrics, in the metrics' order.
+
+    Raises:
+        UserError: two give a figure of the same name.
+    """
+    figures: dict[str, float] = {}
+    for metric in metrics:
+        for name, value in metric.compute(findings, reference, space).items():
+            if name in figures:
+                raise UserError(f"{named('metric')}={metric.name}: gives {name}, and so does another metric")
+            figures[name] = value
+    return figures
