@@ -7,7 +7,7 @@ from omegaconf import OmegaConf
 
 from bdia_edm.base.errors import UserError
 from bdia_edm.base.option_names import options_named
-from bdia_edm.config.cards import conf_folder
+from bdia_edm.config.conf_folder import conf_folder
 from bdia_edm.detectors.registry import DETECTORS, detector_option
 
 

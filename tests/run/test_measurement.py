@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from bdia_edm.api import Measuring, make_reference, measure, prepare
 from bdia_edm.base.errors import UserError
-from bdia_edm.config.cards import detector_card
+from bdia_edm.config.detector_card import detector_card
 from bdia_edm.fid import main
 from bdia_edm.metrics.frechet import frechet_distance
 from bdia_edm.metrics.reference import read_reference
