@@ -3,32 +3,82 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import Field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import click
 
 from bdia_edm.base.errors import one_line_errors
-from bdia_edm.run.measurement import MEASURING_DETECTORS, Measuring, make_reference, measure
+from bdia_edm.base.option_names import options_named
+from bdia_edm.base.options import Option, options_of
+from bdia_edm.base.registry import Registry
+from bdia_edm.detectors.registry import DETECTORS
+from bdia_edm.metrics.metric import METRICS
+from bdia_edm.run.measurement import Measuring, make_reference, measure
 
 __all__ = ["main"]
 
+_NAMES: dict[str, Registry[Any]] = {"detector": DETECTORS, "metric": METRICS}
 
-def _measuring_options(command: Callable[..., None]) -> Callable[..., None]:
-    """The options that both commands have, in the order of the help."""
-    options = [
-        click.option("--num", type=int, help="how many images; all if not given, fewer are drawn by the seed"),
-        click.option("--seed", type=int, default=0, show_default=True, help="draws the images where there are more"),
-        click.option("--detector-path", metavar="FILE|URL", help="the detector's file, where it is not its own"),
-        click.option("--detector-sha256", metavar="HEX", help="the checksum that this file must have"),
-        click.option("--batch", type=int, default=64, show_default=True, help="images at once in the detector"),
-        click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True),
-        click.option("--json", "as_json", is_flag=True, help="print a JSON object instead of a line"),
-    ]
-    for option in reversed(options):
-        command = option(command)
-    return command
+
+class _Name(click.ParamType):
+    """A name of a registry; the help shows all, and a wrong one ends as every wrong option does."""
+
+    name = "name"
+
+    def __init__(self, registry: Registry[Any]) -> None:
+        self.registry = registry
+
+    def get_metavar(self, *_: Any, **__: Any) -> str:
+        return f"[{'|'.join(self.registry.names())}]"
+
+
+def _flag(option: str) -> str:
+    """An argument of ``measure`` as it is typed here: 'detector_path' is '--detector-path', 'force=True' '--force'."""
+    return f"--{option.removesuffix('=True').replace('_', '-')}"
+
+
+def _click_option(found: Field[Any], facts: Option, required: bool) -> Callable[[Any], Any]:
+    hint = get_type_hints(Measuring)[found.name]
+    kind: Any = int if int in (hint, *get_args(hint)) else str
+    if facts.one_of:
+        kind = click.Choice(facts.one_of)
+    elif found.name in _NAMES:
+        kind = _Name(_NAMES[found.name])
+    allowed = f"; {facts.allowed}" if facts.allowed and not facts.one_of else ""
+    return click.option(
+        _flag(found.name),
+        type=kind,
+        required=required,
+        default=None if required else found.default,
+        multiple=isinstance(found.default, tuple),
+        show_default=not required and (facts.default_words or found.default is not None),
+        help=facts.words + allowed,
+    )
+
+
+def _measuring_options(
+    left_out: tuple[str, ...] = (), required: tuple[str, ...] = ()
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """The options of ``Measuring`` in its order, and --json."""
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        command = click.option("--json", "as_json", is_flag=True, help="print a JSON object instead of a line")(command)
+        for found, facts in reversed(list(options_of(Measuring))):
+            if found.name not in left_out:
+                command = _click_option(found, facts, found.name in required)(command)
+        return command
+
+    return decorate
+
+
+@contextmanager
+def _errors_of_the_command() -> Iterator[None]:
+    with one_line_errors(), options_named(_flag):
+        yield
 
 
 @click.group()
@@ -39,25 +89,23 @@ def main() -> None:
 @main.command()
 @click.option("--images", required=True, metavar="DIR|ZIP|NPZ", help="images below a folder or in a zip; npz: arr_0")
 @click.option("--ref", required=True, metavar="FILE|URL", help="npz with mu and sigma; embedded:NAME is one of ours")
-@click.option("--detector", type=click.Choice(MEASURING_DETECTORS), help="by default the one that REF names")
-@_measuring_options
+@_measuring_options()
 def calc(images: str, ref: str, as_json: bool, **options: Any) -> None:
-    """Prints the Fréchet distance of the images from the reference."""
-    with one_line_errors():
+    """Prints the figures of the images against the reference: by default the Fréchet distance."""
+    with _errors_of_the_command():
         result = measure(images, ref, Measuring(**options))
-    ((name, distance),) = result["metrics"].items()
-    _print(result, f"{name} {distance:.10g}: {_words(result)}, from {ref}", as_json)
+    figures = ", ".join(f"{name} {value:.10g}" for name, value in result["metrics"].items())
+    _print(result, f"{figures}: {_words(result)}, from {ref}", as_json)
 
 
 @main.command(name="ref")
 @click.option("--data", required=True, metavar="DIR|ZIP|NPZ", help="images below a folder or in a zip; npz: arr_0")
 @click.option("--dest", required=True, type=click.Path(path_type=Path), metavar="FILE.npz", help="what is written")
 @click.option("--force", is_flag=True, help="replace DEST where it exists")
-@click.option("--detector", required=True, type=click.Choice(MEASURING_DETECTORS))
-@_measuring_options
+@_measuring_options(left_out=("metric",), required=("detector",))
 def reference(data: str, dest: Path, force: bool, as_json: bool, **options: Any) -> None:
     """Writes the reference statistics of the images."""
-    with one_line_errors():
+    with _errors_of_the_command():
         result = make_reference(data, dest, Measuring(**options), force=force)
     _print(result, f"{dest}: {_words(result)}", as_json)
 

@@ -11,6 +11,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from bdia_edm.fid import main
+from bdia_edm.metrics.metric import METRICS
+from bdia_edm.run.loading import locate
 from tests.commands import run_apart
 from tests.foreign_images import (
     encrypt_entries,
@@ -22,8 +24,10 @@ from tests.foreign_images import (
     write_npz,
     write_zip,
 )
+from tests.metrics.test_metric import Widest
 
 DIGITS = "embedded:digits_reference.npz"
+DIGITS_FILE = locate(DIGITS)
 PIXELS = made_pixels(100)
 
 
@@ -160,6 +164,40 @@ def test_references_that_are_refused(arrays: dict[str, np.ndarray], message: str
     assert message in done.stderr
     # Not even a progress bar: the detector has not seen an image.
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (("--num", 1), "--num=1: must be at least 2"),
+        (("--num", 101), "--num=101: --images=IMAGES holds 100 images; take 100 or fewer, or leave it out for all"),
+        (("--batch", 0), "--batch=0: must be at least 1"),
+        (("--detector", "pixels", "--detector-path", "x"), "--detector-path=x: the detector pixels has no file; leave"),
+        (("--detector-sha256", "0" * 64), "is for --detector-path, which is not given"),
+        (("--detector", "pixel"), "--detector=pixel: must be one of digits, dinov2, inception"),
+        (("--metric", "kid"), "--metric=kid: must be one of"),
+        (("--detector", "pixels"), f"--ref={DIGITS_FILE}: made with the detector digits"),
+    ],
+)
+def test_options_are_called_as_they_are_typed(given: tuple[object, ...], message: str, tmp_path: Path) -> None:
+    images = write_npz(tmp_path / "a.npz", PIXELS)
+    done = fid("calc", "--images", images, "--ref", DIGITS, *given)
+    assert done.exit_code == 2
+    assert done.stderr.startswith("error: --")
+    assert message.replace("IMAGES", str(images)) in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_every_metric_is_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(METRICS._found, "widest", Widest)
+    images = write_npz(tmp_path / "a.npz", PIXELS)
+    assert "[frechet|widest]" in fid("calc", "--help").stdout
+    line = ("calc", "--images", images, "--ref", DIGITS, "--metric", "widest", "--metric", "frechet")
+    result = json.loads(fid(*line, "--json").stdout)
+    assert list(result["metrics"]) == ["widest_digits", "fd_digits"]
+    assert "--metric widest --metric frechet" in result["command"]
+    shown = ", ".join(f"{name} {value:.10g}" for name, value in result["metrics"].items())
+    assert fid(*line).stdout.startswith(f"{shown}: 100 images, detector digits")
 
 
 def test_usage() -> None:

@@ -1,7 +1,7 @@
 """Measuring images that other programs made: their distance from a reference, or a reference made of them.
 
 What is wrong is found before the detector sees the first image, but for what only decoding an image can tell. The
-features are added up in the order of the images, so the figure is the same whatever the batch size, up to the
+features are added up in the order of the images, so the figures are the same whatever the batch size, up to the
 detector's own float32 rounding.
 """
 
@@ -11,9 +11,9 @@ import hashlib
 import shlex
 import sys
 import tempfile
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,101 +24,65 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from bdia_edm.base.errors import UserError
-from bdia_edm.base.lines import Say
+from bdia_edm.base.option_names import named, options_named
 from bdia_edm.base.options import require
 from bdia_edm.base.versions import installed_versions
-from bdia_edm.config.cards import DETECTORS, detector_card
-from bdia_edm.config.hydra_command import say as say_on_stderr
+from bdia_edm.checkpoints.locating import locate
+from bdia_edm.config.detector_card import detector_card
 from bdia_edm.detectors.detector import Detector
-from bdia_edm.detectors.registry import detector_option
-from bdia_edm.engine.precision import choose_device, fix_precision
+from bdia_edm.detectors.registry import DETECTORS, detector_option
+from bdia_edm.engine.device import choose_device, says_out_of_memory
+from bdia_edm.engine.precision import full_precision
 from bdia_edm.images.image_source import ImageSource, open_images
-from bdia_edm.metrics.frechet import frechet_distance
+from bdia_edm.metrics.findings import Findings
+from bdia_edm.metrics.metric import FeatureSpace, compute_all, needs_of
 from bdia_edm.metrics.reference import read_reference, reference_detector, write_reference
-from bdia_edm.metrics.statistics import FeatureStatistics, too_few_images
-from bdia_edm.run.loading import load_detector, locate
+from bdia_edm.metrics.statistics import too_few_images
+from bdia_edm.run.loading import load_detector
+from bdia_edm.run.measuring import Measuring
 
-__all__ = ["MEASURING_DETECTORS", "Measuring", "make_reference", "measure"]
-
-MEASURING_DETECTORS = tuple(name for name in DETECTORS if name != "none")
+__all__ = ["Measuring", "make_reference", "measure"]
 
 # Pillow's decoders can change the pixels of JPEG and WebP.
 _DECIDING = ("torch", "numpy", "torch-fidelity", "pillow")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Measuring:
-    """How images are measured.
-
-    Attributes:
-        num: how many images, drawn by ``seed`` without replacement where there are more; None is all of them.
-        detector: its name; None is the one that the reference names.
-        detector_path: its file (a path, a URL or 'embedded:NAME'); None is the detector's own.
-        detector_sha256: that file's checksum; a TorchScript file needs it.
-        batch: images at once in the detector.
-        device: 'auto', 'cpu' or 'cuda'.
-        progress: whether a bar is shown on stderr.
-        say: takes warnings.
-    """
-
-    num: int | None = None
-    seed: int = 0
-    detector: str | None = None
-    detector_path: str | None = None
-    detector_sha256: str | None = None
-    batch: int = 64
-    device: str = "auto"
-    progress: bool = True
-    say: Say = say_on_stderr
-
-    def __post_init__(self) -> None:
-        require(self.num is None or self.num >= 2, "--num", self.num, "at least 2: one image has no statistics")
-        require(self.seed >= 0, "--seed", self.seed, "at least 0")
-        require(self.batch >= 1, "--batch", self.batch, "at least 1")
-        allowed = f"one of {', '.join(MEASURING_DETECTORS)}"
-        require(self.detector in (None, *MEASURING_DETECTORS), "--detector", self.detector, allowed)
-        if self.detector == "pixels" and self.detector_path is not None:
-            raise UserError(f"--detector-path={self.detector_path}: the detector pixels has no file; leave it out")
-        if self.detector_sha256 is not None and self.detector_path is None:
-            raise UserError(f"--detector-sha256={self.detector_sha256}: is for --detector-path, which is not given")
-
-
 def measure(images: Path | str, ref: Path | str, options: Measuring | None = None) -> dict[str, Any]:
-    """The distance of images from reference statistics, with what is needed to have the same figure again.
+    """The figures of images against reference statistics, with what is needed to have the same ones again.
 
     Args:
         images: what ``open_images`` takes.
         ref: an npz with mu and sigma: a path, a URL or 'embedded:NAME'.
 
     Returns:
-        Plain values: 'metrics' with the distance, 'num_images' measured of 'num_found', the options in force,
+        Plain values: 'metrics' with every figure, 'num_images' measured of 'num_found', the options in force,
         'checksums' of the pixels measured (in their order), the detector and the reference, and 'versions'.
 
     Raises:
         UserError: anything is wrong.
     """
     options = options or Measuring()
-    path = locate(str(ref))
-    named = reference_detector(path, "--ref")
-    name = options.detector or (named and (detector_option(named) or named))
-    if name is None:
-        allowed = ", ".join(MEASURING_DETECTORS)
-        raise UserError(f"--detector: missing; --ref={path} does not name the detector it was made with: {allowed}")
-    if name not in MEASURING_DETECTORS:
-        raise UserError(f"--ref={path}: made with the detector {name}; there are {', '.join(MEASURING_DETECTORS)}")
-    with closing(open_images(Path(images))) as source:
-        task = _Task.prepare(images, source, name, options)
-        reference = read_reference(path, task.detector.name, task.detector.num_features, "--ref")
-        statistics, digest = task.run()
-    distance = frechet_distance(*statistics.mean_and_covariance(), reference.mean, reference.covariance)
+    metrics = options.metrics
+    with options_named(_as_argument):
+        path = locate(str(ref))
+        detector = options.detector or _detector_of(path)
+        with _prepared(images, "images", detector, options) as task:
+            reference = read_reference(path, task.detector.name, task.detector.num_features, named("ref"))
+            needs = needs_of(metrics, task.detector.name, task.detector.num_logits)
+            findings, digest = task.run(needs)
+        space = FeatureSpace(task.detector.name, task.detector.distance_name)
+        figures = compute_all(metrics, findings, reference, space)
     checksums = {"images": digest, "detector": task.detector.checksum, "reference": reference.checksum}
+    names = [metric.name for metric in metrics]
+    chosen = [word for name in names for word in ("--metric", name)]
     return {
-        "metrics": {task.detector.distance_name: distance},
+        "metrics": figures,
         "reference": str(ref),
         **task.described(),
+        "metric": names,
         "checksums": checksums,
         "versions": installed_versions(*_DECIDING),
-        "command": task.command("calc", "--ref", str(ref)),
+        "command": task.command("calc", "--ref", str(ref), *chosen),
     }
 
 
@@ -138,16 +102,16 @@ def make_reference(
         UserError: anything is wrong; ``dest`` is then as it was.
     """
     options = options or Measuring()
-    if options.detector is None:
-        raise UserError(f"--detector: missing; one of {', '.join(MEASURING_DETECTORS)}")
-    _require_place(dest, force)
-    with closing(open_images(Path(data), "--data")) as source:
-        task = _Task.prepare(data, source, options.detector, options, "--data")
-        statistics, digest = task.run()
-    try:
-        write_reference(dest, statistics, task.detector.name)
-    except OSError as error:
-        raise UserError(f"--dest={dest}: cannot be written: {error.strerror}") from error
+    with options_named(_as_argument):
+        if options.detector is None:
+            raise UserError(f"{named('detector')}: missing; one of {', '.join(DETECTORS.names())}")
+        _require_place(dest, force)
+        with _prepared(data, "data", options.detector, options) as task:
+            findings, digest = task.run({"moments"})
+        try:
+            write_reference(dest, findings.statistics, task.detector.name)
+        except OSError as error:
+            raise UserError(f"{named('dest')}={dest}: cannot be written: {error.strerror}") from error
     written = hashlib.sha256(dest.read_bytes()).hexdigest()
     checksums = {"images": digest, "detector": task.detector.checksum, "reference": written}
     return {
@@ -159,11 +123,29 @@ def make_reference(
     }
 
 
+def _as_argument(option: str) -> str:
+    """A run's option as an argument of this module's functions: 'detector.sha256' is 'detector_sha256' here."""
+    return option.replace(".", "_")
+
+
+def _detector_of(reference: Path) -> str:
+    """What the user would type for the detector that a reference names."""
+    known = ", ".join(DETECTORS.names())
+    found = reference_detector(reference, named("ref"))
+    if found is None:
+        given = f"{named('ref')}={reference}"
+        raise UserError(f"{named('detector')}: missing; {given} does not name the one it was made with: {known}")
+    option = detector_option(found)
+    if option is None:
+        raise UserError(f"{named('ref')}={reference}: made with the detector {found}; there are {known}")
+    return option
+
+
 @dataclass(frozen=True)
 class _Task:
-    """Checked images and their detector; ``option``, ``given`` and ``name`` are what the user typed for them."""
+    """Checked images and their detector; ``argument``, ``given`` and ``name`` are what the user gave for them."""
 
-    option: str
+    argument: str
     given: str
     source: ImageSource
     indices: Sequence[int]
@@ -172,46 +154,34 @@ class _Task:
     device: torch.device
     options: Measuring
 
-    @classmethod
-    def prepare(
-        cls, given: Path | str, source: ImageSource, name: str, options: Measuring, option: str = "--images"
-    ) -> _Task:
-        device = choose_device(options.device)
-        fix_precision()
-        indices = _chosen(len(source), options, f"{option}={given}")
-        card = detector_card(name, options.detector_path, options.detector_sha256)
-        detector = load_detector(card, source.shape, device)
-        assert detector is not None
-        warning = too_few_images(len(indices), detector.num_features)
-        if warning:
-            options.say(warning)
-        return cls(option, str(given), source, indices, name, detector, device, options)
-
     @torch.inference_mode()
-    def run(self) -> tuple[FeatureStatistics, str]:
-        """The statistics of the features, and the SHA-256 of the shape and the pixels."""
+    def run(self, needs: Set[str]) -> tuple[Findings, str]:
+        """What the metrics need of the features, and the SHA-256 of the shape and the pixels."""
         self.source.check(self.indices)
-        statistics = FeatureStatistics(self.detector.num_features)
+        detector, options = self.detector, self.options
+        if "moments" in needs and (warning := too_few_images(len(self.indices), detector.num_features)):
+            options.say(warning)
+        findings = Findings(detector.num_features, detector.num_logits, needs)
         digest = hashlib.sha256(repr(self.source.shape).encode())
         # Without a terminal a bar would fill a log file with lines.
         interval = 0.1 if sys.stderr.isatty() else 30
         shown = tqdm(
             total=len(self.indices),
             unit="images",
-            desc=self.detector.name,
+            desc=detector.name,
             mininterval=interval,
-            disable=not self.options.progress,
+            disable=not options.progress,
         )
         with shown as bar, closing(self._batches()) as batches:
             for pixels in batches:
                 digest.update(pixels.data)
                 images = torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous().to(self.device)
-                statistics.add(self._features(images))
+                findings.add(*self._seen(images, "logits" in needs))
                 bar.update(len(pixels))
-        return statistics, digest.hexdigest()
+        return findings, digest.hexdigest()
 
     def described(self) -> dict[str, Any]:
-        """What the figure depends on beside the files' contents."""
+        """What the figures depend on beside the files' contents."""
         options = self.options
         return {
             "images": self.given,
@@ -229,7 +199,7 @@ class _Task:
     def command(self, name: str, *more: str) -> str:
         """The shell line that does the same again, every option said."""
         options = self.options
-        line = ["python", "-m", "bdia_edm.fid", name, self.option, self.given, *more]
+        line = ["python", "-m", "bdia_edm.fid", name, f"--{self.argument}", self.given, *more]
         line += ["--num", str(len(self.indices)), "--seed", str(options.seed), "--detector", self.name]
         if options.detector_path is not None:
             line += ["--detector-path", options.detector_path]
@@ -249,24 +219,50 @@ class _Task:
                 yield pixels
             yield coming.result()
 
-    def _features(self, images: torch.Tensor) -> NDArray[np.float32]:
+    def _seen(self, images: torch.Tensor, with_logits: bool) -> list[NDArray[np.float32]]:
+        """The images' features and, where they are needed, logits."""
+        detector = self.detector
         try:
-            features = self.detector(images).cpu().numpy()
-        except torch.OutOfMemoryError as error:
+            found = detector.with_logits(images) if with_logits else (detector(images),)
+            values = [each.cpu().numpy() for each in found]
+        except RuntimeError as error:
+            if not says_out_of_memory(error):
+                raise
             raise UserError(
-                f"--batch={self.options.batch}: does not fit into the GPU's memory with {self.detector.name}; "
+                f"{named('batch')}={self.options.batch}: does not fit into the GPU's memory with {detector.name}; "
                 "take a smaller one"
             ) from error
-        if not np.isfinite(features).all():
-            raise UserError(f"--detector={self.detector.name}: gives features that are not finite; its file is not fit")
-        return features
+        if not all(np.isfinite(each).all() for each in values):
+            given = f"{named('detector')}={detector.name}"
+            raise UserError(f"{given}: gives features that are not finite; its file is not fit")
+        return values
+
+
+@contextmanager
+def _prepared(given: Path | str, argument: str, chosen: str | Detector, options: Measuring) -> Iterator[_Task]:
+    """The task, everything of it checked and loaded, for as long as the images are open."""
+    with full_precision(), closing(open_images(Path(given), named(argument))) as source:
+        device = choose_device(options.device)
+        indices = _chosen(len(source), options, f"{named(argument)}={given}")
+        if isinstance(chosen, str):
+            detector, name = _load(chosen, source.shape, options, device), chosen
+        else:
+            detector, name = chosen, chosen.name
+        yield _Task(argument, str(given), source, indices, name, detector, device, options)
+
+
+def _load(name: str, shape: tuple[int, int, int], options: Measuring, device: torch.device) -> Detector:
+    detector = load_detector(detector_card(name, options.detector_path, options.detector_sha256), shape, device)
+    assert detector is not None  # 'none' is no kind of detector
+    return detector
 
 
 def _chosen(found: int, options: Measuring, given: str) -> Sequence[int]:
     """The indices that are measured, ascending."""
     num = found if options.num is None else options.num
     if found < num:
-        raise UserError(f"--num={num}: {given} holds {found} images; take {found} or fewer, or leave it out for all")
+        asked = f"{named('num')}={num}"
+        raise UserError(f"{asked}: {given} holds {found} images; take {found} or fewer, or leave it out for all")
     if found < 2:
         raise UserError(f"{given}: holds one image, which has no statistics; two are the least")
     if num == found:
@@ -276,13 +272,14 @@ def _chosen(found: int, options: Measuring, given: str) -> Sequence[int]:
 
 
 def _require_place(dest: Path, force: bool) -> None:
-    require(dest.suffix == ".npz", "--dest", dest, "a file name that ends in .npz")
-    if dest.is_dir() or (dest.exists() and not force):
-        raise UserError(
-            f"--dest={dest}: is there already; " + ("it is a folder" if dest.is_dir() else "--force replaces it")
-        )
+    require(dest.suffix == ".npz", "dest", dest, "a file name that ends in .npz")
+    given = f"{named('dest')}={dest}"
+    if dest.is_dir():
+        raise UserError(f"{given}: is there already; it is a folder")
+    if dest.exists() and not force:
+        raise UserError(f"{given}: is there already; {named('force=True')} replaces it")
     try:
         with tempfile.NamedTemporaryFile(dir=dest.parent):
             pass
     except OSError as error:
-        raise UserError(f"--dest={dest}: its folder cannot be written: {error.strerror}") from error
+        raise UserError(f"{given}: its folder cannot be written: {error.strerror}") from error
