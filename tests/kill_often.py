@@ -16,7 +16,7 @@ import socket
 import sys
 import time
 
-from bdia_edm.api import Run, prepare
+from bdia_edm.api import Run, finish, prepare
 from bdia_edm.records.record import read_record
 
 
@@ -27,7 +27,7 @@ def attempt(run: Run, rank: int, size: int, port: int) -> int:
     if size > 1:
         os.environ |= {"RANK": str(rank), "WORLD_SIZE": str(size)}
         os.environ |= {"MASTER_ADDR": "localhost", "MASTER_PORT": str(port)}
-    run.finish(lambda line: None)
+    finish(run, lambda line: None)
     os._exit(0)
 
 

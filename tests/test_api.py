@@ -8,7 +8,6 @@ import pytest
 from hydra.core.global_hydra import GlobalHydra
 
 from bdia_edm import api
-from bdia_edm.base.errors import UserError
 
 
 def test_everything_named_is_there() -> None:
@@ -20,10 +19,10 @@ def test_prepare_and_finish(tmp_path: Path) -> None:
     images, labels, nfe = api.sample_images(run.denoiser, run.config.sampler, seeds=range(4))
     assert images.shape == (4, 1, 8, 8)
     assert (len(labels), nfe) == (4, 5)
-    assert run.finish(lambda line: None)["nfe"] == 5
+    assert api.finish(run, lambda line: None)["nfe"] == 5
     # Hydra's global state is not left behind.
     assert not GlobalHydra.instance().is_initialized()
-    with pytest.raises(UserError, match="gamma"):
+    with pytest.raises(api.UserError, match="gamma"):
         api.prepare("+model=digits", "sampler.gamma=7", f"results_dir={tmp_path}")
 
 

@@ -15,7 +15,7 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 
-from bdia_edm.api import prepare
+from bdia_edm.api import finish, prepare
 from bdia_edm.checkpoint import main
 from bdia_edm.checkpoints import downloads
 from bdia_edm.checkpoints.description import read_stored
@@ -62,7 +62,7 @@ def test_both_forms_give_the_same_images(tmp_path: Path) -> None:
     for path in (PICKLE, tmp_path / "b.safetensors"):
         options = (f"model.path={path}", "detector=none", "seeds=0-3", "sampler.num_steps=3", "save_images=npz")
         made = prepare("+model=file", *options, f"results_dir={tmp_path / path.suffix}")
-        made.finish(lambda line: None)
+        finish(made, lambda line: None)
         images.append(np.load(made.folder / "images" / "00000.npz")["arr_0"])
     assert images[0].std() > 0
     assert np.array_equal(*images)

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 import torch
 
-from bdia_edm.api import Run, prepare
+from bdia_edm.api import Run, finish, prepare
 from bdia_edm.checkpoints.safetensors_file import write_network
 from bdia_edm.models.preconditioning import EDMPrecond
 from bdia_edm.records.run_folder import RECORD, RunFolder
@@ -46,7 +46,7 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    return the_run(tmp_path_factory.mktemp("undisturbed")).finish(silent)
+    return finish(the_run(tmp_path_factory.mktemp("undisturbed")), silent)
 
 
 def the_run(folder: Path, *options: str) -> Run:
@@ -119,7 +119,7 @@ def test_kill_9_of_everything_at_random_moments(undisturbed: dict[str, Any], tmp
         assert done.returncode == 0, done.stderr
         finished = json.loads(done.stdout)
         run = the_run(tmp_path / str(size))
-        for record in [*finished, run.finish(silent)]:
+        for record in [*finished, finish(run, silent)]:
             assert_same(record, undisturbed)
         assert_clean(run.folder)
 
@@ -132,7 +132,7 @@ def test_kill_9_of_the_launcher_ends_its_workers(undisturbed: dict[str, Any], tm
         kill(process.pid)
         wait_for(lambda: not any(map(is_alive, workers)), seconds=5)
     assert not (folder / RECORD).exists()
-    assert_same(the_run(tmp_path).finish(silent), undisturbed)
+    assert_same(finish(the_run(tmp_path), silent), undisturbed)
 
 
 @pytest.mark.parametrize("way", ["workers=1", "workers=2", "torchrun"])
@@ -160,10 +160,10 @@ def test_signals(way: str, undisturbed: dict[str, Any], tmp_path: Path) -> None:
         assert find_runs(tmp_path)[0].state == "interrupted"
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
     other = the_run(tmp_path, "sampler.gamma=0.3", "seeds=0-49")
-    assert other.finish(silent)["sampler"]["gamma"] == 0.3
+    assert finish(other, silent)["sampler"]["gamma"] == 0.3
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
     said: list[str] = []
-    assert_same(the_run(tmp_path).finish(said.append), undisturbed)
+    assert_same(finish(the_run(tmp_path), said.append), undisturbed)
     assert any(line.startswith("resuming: ") for line in said)
     assert_clean(folder)
 
@@ -177,9 +177,9 @@ def way_line(way: str, folder: Path) -> list[str]:
 
 def test_damaged_shards_with_two_workers(undisturbed: dict[str, Any], tmp_path: Path) -> None:
     run = the_run(tmp_path, "keep_features=true")
-    run.finish(silent)
+    finish(run, silent)
     other = the_run(tmp_path / "other", "keep_features=true", "seeds=0-199", "sampler.gamma=0.4")
-    other.finish(silent)
+    finish(other, silent)
     (run.folder / RECORD).unlink()
     paths = [run.folder / "shards" / f"{index:05d}.npz" for index in range(3)]
     content = bytearray(paths[0].read_bytes())
@@ -210,7 +210,7 @@ def test_a_shard_damaged_after_it_was_looked_at(undisturbed: dict[str, Any], tmp
             (run.folder / "shards" / "00009.npz").unlink()
         said.append(line)
 
-    assert_same(run.finish(say), undisturbed)
+    assert_same(finish(run, say), undisturbed)
     assert sum("made again" in line for line in said) == 2
 
 
@@ -231,7 +231,7 @@ def test_a_full_disk(workers: int, small_disk: Path, tmp_path: Path) -> None:
     """1,000 images leave 1 MB of features, twice what is there beside a file that is in the way."""
     options = ["+model=gaussian_mixture", "model.img_resolution=16", "model.reference_samples=2000", "seeds=0-999"]
     options += ["block_size=50", "batch_size=50", "sampler.num_steps=3"]
-    expected = prepare(*options, f"results_dir={tmp_path / 'elsewhere'}").finish(silent)
+    expected = finish(prepare(*options, f"results_dir={tmp_path / 'elsewhere'}"), silent)
     (small_disk / "in the way").write_bytes(bytes(400_000))
     with started(command_line("sample", *options, f"results_dir={small_disk}", f"workers={workers}")) as process:
         out, err = process.communicate(timeout=120)
@@ -248,7 +248,7 @@ def test_a_full_disk(workers: int, small_disk: Path, tmp_path: Path) -> None:
     (small_disk / "in the way").unlink()
     subprocess.run(["mount", "-o", "remount,size=4m", str(small_disk)], check=True)
     said: list[str] = []
-    assert_same(prepare(*options, f"results_dir={small_disk}").finish(said.append), expected)
+    assert_same(finish(prepare(*options, f"results_dir={small_disk}"), said.append), expected)
     assert f"resuming: {50 * had} of 1000 images are done" in said
 
 

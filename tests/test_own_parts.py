@@ -1,4 +1,4 @@
-"""A sampler, a metric, a detector and a kind of model of the user's own, each one module, without editing the package."""
+"""A sampler, a metric, a detector and a kind of model of the user's own: one module each, no edit of the package."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from bdia_edm.api import prepare
+from bdia_edm.api import finish, prepare
 from bdia_edm.records.run_folder import RECORD
 from tests.slurm_cluster import missing, slurm
 
@@ -40,7 +40,7 @@ def record_of(folder: Path, *options: str) -> dict[str, Any]:
 
 
 def undisturbed(folder: Path, *options: str) -> dict[str, Any]:
-    return prepare(*options, f"results_dir={folder}").finish(lambda line: None)
+    return finish(prepare(*options, f"results_dir={folder}"), lambda line: None)
 
 
 def assert_same(record: dict[str, Any], other: dict[str, Any]) -> None:

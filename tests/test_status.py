@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from bdia_edm.api import prepare
+from bdia_edm.api import finish, prepare
 from bdia_edm.records.notes import Plan, plan_kept
 from bdia_edm.records.run_folder import PLAN, RunFolder
 from bdia_edm.status import RunStatus, find_runs, main
@@ -39,7 +39,7 @@ def results(tmp_path: Path) -> Path:
     RunFolder(tmp_path / "b").error.write_text("the disk is full")
     (tmp_path / "c" / "notes.txt").write_text("no run")
     run = prepare("+model=gaussian_mixture", "seeds=0-9", "sampler.num_steps=3", f"results_dir={tmp_path / 'deep'}")
-    run.finish(str)
+    finish(run, str)
     return tmp_path
 
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
-from bdia_edm.api import prepare
+from bdia_edm.api import finish, prepare
 from bdia_edm.table import main
 from tests.commands import modules_of
 
 
 def run(tmp_path: Path, *overrides: str) -> None:
-    prepare(f"results_dir={tmp_path}", "seeds=0-19", "sampler.num_steps=3", *overrides).finish(lambda line: None)
+    finish(prepare(f"results_dir={tmp_path}", "seeds=0-19", "sampler.num_steps=3", *overrides), lambda line: None)
 
 
 def test_records_of_two_models(tmp_path: Path) -> None:

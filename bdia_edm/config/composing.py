@@ -57,13 +57,13 @@ def own_folder() -> str | None:
 @contextmanager
 def _hydra_of_ones_own() -> Iterator[None]:
     with _ONE_AT_A_TIME:
-        hydra_before, base_before = GlobalHydra.instance().hydra, VersionBase.instance().getbase()
+        hydra_before, base_before = GlobalHydra.instance().hydra, VersionBase.instance().version_base
         GlobalHydra.instance().clear()
         try:
             yield
         finally:
             GlobalHydra.instance().hydra = hydra_before
-            VersionBase.instance().setbase(base_before)  # type: ignore[arg-type]
+            VersionBase.instance().version_base = base_before
 
 
 def plain_values(config: DictConfig) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What ``--help`` prints for the commands under Hydra, made of the options themselves and of what there is to choose."""
+"""What ``--help`` prints for the commands under Hydra, made of the options and of all that can be chosen."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def test_an_option_is_told_whole() -> None:
 
 def test_every_option_has_words() -> None:
     for name in SAMPLERS.names():
-        found = dict((each.name, facts) for each, facts in options_of(SAMPLERS[name]))
+        found = {each.name: facts for each, facts in options_of(SAMPLERS[name])}
         assert set(found) == {each.name for each in fields(SAMPLERS[name])}
         assert all(facts.words and not facts.words.endswith(".") for facts in found.values())
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 import os
 
 import pytest
-from hydra.errors import HydraException
 from submitit.core.utils import UncompletedJobError
 
 from bdia_edm.base.errors import UserError
-from bdia_edm.config.hydra_command import _explain
 from tests.commands import run_apart, run_here
 
 
@@ -54,11 +52,3 @@ def test_an_error_in_a_sweeps_job_is_for_its_launcher(
     monkeypatch.setenv("SUBMITIT_EXECUTOR", "slurm")
     with pytest.raises(UserError, match=r"sampler\.gamma=2"):
         run_here(capsys, "sample", "+model=digits", "sampler.gamma=2")
-
-
-def test_slurm_without_its_plugin() -> None:
-    """Hydra's words where hydra-submitit-launcher is not installed."""
-    missing = HydraException("In 'hydra/launcher/slurm': Could not find 'hydra/launcher/submitit_slurm'\n\nAvailable:")
-    assert _explain(missing) == (
-        "hydra/launcher=slurm: needs hydra-submitit-launcher; install it with pip install '.[cluster]'"
-    )

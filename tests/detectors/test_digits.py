@@ -9,7 +9,7 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
-from bdia_edm.api import prepare
+from bdia_edm.api import finish, prepare
 from bdia_edm.config.detector_card import detector_card
 from bdia_edm.config.model_kinds.network import NetworkCard
 from bdia_edm.detectors.digits import DigitsDetector
@@ -72,4 +72,4 @@ def test_the_reference_is_that_of_the_data(features: np.ndarray) -> None:
 def test_the_embedded_network_is_as_good_as_it_must_be(tmp_path: Path) -> None:
     """At 18 steps its images are at most half as far from the data as two halves of the data from each other."""
     run = prepare("+model=digits", "sampler=edm", "sampler.num_steps=18", "seeds=0-2999", f"results_dir={tmp_path}")
-    assert run.finish(lambda line: None)["metrics"]["fd_digits"] < 0.796 / 2
+    assert finish(run, lambda line: None)["metrics"]["fd_digits"] < 0.796 / 2

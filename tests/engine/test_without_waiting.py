@@ -14,9 +14,11 @@ import torch
 from torch import Tensor, nn
 
 from bdia_edm.base.options import options_of
-from bdia_edm.detectors.detector import ExtractorFeatures, NetworkDetector, PixelDetector
+from bdia_edm.detectors.detector import NetworkDetector
 from bdia_edm.detectors.digits import DigitsDetector
 from bdia_edm.detectors.dinov2 import VisionTransformer, dinov2_network
+from bdia_edm.detectors.extractors import ExtractorFeatures
+from bdia_edm.detectors.pixels import PixelDetector
 from bdia_edm.engine.batch import sample_images, to_uint8
 from bdia_edm.engine.block_sampler import BlockSampler
 from bdia_edm.engine.plan import Block

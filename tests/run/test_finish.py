@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 import torch.distributed as dist
 
-from bdia_edm.api import Run, prepare
+from bdia_edm.api import Run, finish, prepare
 from bdia_edm.base.errors import UserError
 from bdia_edm.engine.sampling_work import SamplingWork
 from bdia_edm.records.notes import Plan, note_error, read_error, read_plan
-from bdia_edm.run import finish
+from bdia_edm.run import finish as module
 from bdia_edm.run.finish import Ending, take_part
 from bdia_edm.workers.board import Board, ToldError
 from tests.processes import command_line, started
@@ -88,13 +88,13 @@ def test_two_workers_end_in_the_figures_of_one(
     assert together.followers == ending
     assert ending.record["workers"] == 2
     monkeypatch.undo()
-    alone = the_run(tmp_path / "alone").finish(str)
+    alone = finish(the_run(tmp_path / "alone"), str)
     assert alone["metrics"] == ending.record["metrics"]
     assert sorted(path.name for path in together.runs[0].folder.iterdir()) == ["grid.png", "preview.npz", "record.json"]
 
 
 def test_a_run_that_was_done_before_is_over_for_all(together: Together, monkeypatch: pytest.MonkeyPatch) -> None:
-    record = together.runs[0].finish(str)
+    record = finish(together.runs[0], str)
     monkeypatch.setattr(SamplingWork, "make", lambda *arguments: pytest.fail("it is done"))
     assert together.finish() == Ending(record, True)
     assert together.followers == Ending(record, True)
@@ -163,11 +163,11 @@ def test_workers_of_different_configs_do_not_work_together(
 
 
 def test_no_worker_is_started_for_what_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    record = the_run(tmp_path).finish(str)
-    monkeypatch.setattr(finish, "launch", lambda *arguments: pytest.fail("there is nothing to do"))
+    record = finish(the_run(tmp_path), str)
+    monkeypatch.setattr(module, "launch", lambda *arguments: pytest.fail("there is nothing to do"))
     said: list[str] = []
     run = the_run(tmp_path, "workers=2")
-    assert run.finish(said.append) == record
+    assert finish(run, said.append) == record
     assert said == [f"done before: {run.folder}"]
 
 
@@ -177,30 +177,30 @@ def test_that_all_workers_died_is_noted(tmp_path: Path, monkeypatch: pytest.Monk
     def died(*arguments: object) -> None:
         raise UserError("one died")
 
-    monkeypatch.setattr(finish, "launch", died)
+    monkeypatch.setattr(module, "launch", died)
     run = the_run(tmp_path, "workers=2")
     with pytest.raises(UserError, match=r"^one died$"):
-        run.finish(str)
+        finish(run, str)
     plan = Plan(100, 10, 0, 2, run.command)
     assert (read_plan(run.folder), read_error(run.folder)) == (plan, "one died")
     other = the_run(tmp_path, "workers=2", "sampler.num_steps=4")
     earlier = Plan(100, 10, 0, 8, "earlier")
     note_error(other.folder, earlier, UserError("the first"))
     with pytest.raises(UserError, match=r"^one died$"):
-        other.finish(str)
+        finish(other, str)
     assert (read_plan(other.folder), read_error(other.folder)) == (earlier, "one died")
 
 
 def test_the_users_error_of_a_worker_is_the_callers(tmp_path: Path) -> None:
     """What only the workers meet: the file is gone when they come to it."""
     reference = tmp_path / "reference.npz"
-    whole = Path(finish.__file__).parents[1] / "assets" / "digits_reference.npz"
+    whole = Path(module.__file__).parents[1] / "assets" / "digits_reference.npz"
     reference.write_bytes(whole.read_bytes())
     options = ("+model=digits", "seeds=0-19", f"model.reference={reference}", f"results_dir={tmp_path}", "workers=2")
     run = prepare(*options)
     reference.unlink()
     with pytest.raises(UserError, match=rf"^model.reference={reference}: no such file"):
-        run.finish(str)
+        finish(run, str)
 
 
 @pytest.fixture(scope="module")
@@ -208,7 +208,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     """The records of one worker, with all threads that PyTorch takes."""
     folder = tmp_path_factory.mktemp("alone")
     models = ("+model=digits", "+model=gaussian_mixture")
-    return [prepare(model, *BOTH[1:], f"results_dir={folder}").finish(str) for model in models]
+    return [finish(prepare(model, *BOTH[1:], f"results_dir={folder}"), str) for model in models]
 
 
 @pytest.mark.parametrize("workers", [2, 3, 4])
@@ -260,7 +260,7 @@ def test_from_a_program_without_a_file_of_its_own(tmp_path: Path) -> None:
     """As in a notebook: there is no main module that workers could import."""
     code = "from bdia_edm.api import prepare\n"
     code += f"run = prepare('+model=digits', 'seeds=0-79', 'block_size=20', 'workers=2', r'results_dir={tmp_path}')\n"
-    code += "print(run.finish(lambda line: print('said:', line))['workers'])"
+    code += "print(finish(run, lambda line: print('said:', line))['workers'])"
     with started([sys.executable, "-c", code]) as process:
         out, err = process.communicate(timeout=120)
     assert process.returncode == 0, err

@@ -12,7 +12,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from bdia_edm.api import Measuring, make_reference, measure, prepare
+from bdia_edm.api import Measuring, finish, make_reference, measure, prepare
 from bdia_edm.base.errors import UserError
 from bdia_edm.config.detector_card import detector_card
 from bdia_edm.detectors.detector import Detector
@@ -49,7 +49,7 @@ def test_the_records_distance(kind: str, tmp_path: Path) -> None:
         f"save_images={kind}",
         f"results_dir={tmp_path}",
     )
-    record = run.finish(lambda line: None)
+    record = finish(run, lambda line: None)
     result = measure(run.folder / "images", DIGITS, options())
     assert result["metrics"] == pytest.approx(record["metrics"], rel=1e-6)
     assert result["checksums"]["reference"] == record["checksums"]["reference"]

@@ -1,346 +1,134 @@
-"""A run from config to record: what it depends on, what it leaves, and that nothing finished is lost."""
+"""What identifies a run: every option, but for those that say why not."""
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-import subprocess
-import sys
-import time
+import dataclasses
+from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-import torch
-from PIL import Image
 
-from bdia_edm.api import FeatureStatistics, Run, frechet_distance, prepare, sample_images, to_uint8
-from bdia_edm.base.errors import UserError
-from bdia_edm.records.record import read_record
-from bdia_edm.records.run_folder import RECORD
-from tests.commands import run_here
+from bdia_edm.api import Run, prepare
+from bdia_edm.base.options import options_of
+from bdia_edm.config.detector_card import DetectorCard
+from bdia_edm.config.model_card import MODEL_KINDS
+from bdia_edm.config.run_config import RunConfig, RunOptions
+from bdia_edm.run import run as module
+from bdia_edm.samplers.registry import SAMPLERS
 
-SMALL = ("seeds=0-99", "block_size=30", "batch_size=15", "sampler.num_steps=4")
-
-
-def silent(line: str) -> None:
-    pass
-
-
-def mixture(tmp_path: Path, *overrides: str) -> Run:
-    options = ("+model=gaussian_mixture", f"results_dir={tmp_path}", "model.reference_samples=1000")
-    return prepare(*options, *SMALL, *overrides)
-
-
-def digits(tmp_path: Path, *overrides: str) -> Run:
-    return prepare("+model=digits", f"results_dir={tmp_path}", *SMALL, *overrides)
-
-
-def test_the_record_holds_what_a_reader_needs(tmp_path: Path) -> None:
-    run = digits(tmp_path)
-    record = run.finish(silent)
-    assert record == read_record(run.folder)
-    expected = "config model sampler seeds num_images nfe metrics images_per_second precision checksums versions device"
-    assert set(expected.split()) | {"command"} <= set(record)
-    assert (record["model"], record["seeds"], record["num_images"], record["nfe"]) == ("digits", "0-99", 100, 7)
-    assert set(record["checksums"]) == {"model", "detector", "reference"}
-    assert list(record["metrics"]) == ["fd_digits"]
-    assert record["command"].startswith("python -m bdia_edm.sample +model=digits results_dir=")
-    assert record["config"]["model"]["path"] == "embedded:digits.safetensors"
-    assert sorted(path.name for path in run.folder.iterdir()) == ["grid.png", "preview.npz", RECORD]
+MODEL = ("+model=gaussian_mixture", "model.reference_samples=100", "seeds=0-9")
+# Where the next larger number or another of the texts is no legal other value.
+OTHERS: dict[str, Any] = {
+    "seeds": "0-8",
+    "sigma_min": 0.01,
+    "sigma_max": 40,
+    "S_max": 50,
+    "gamma": 0.25,
+    "detector.name": "none",
+    "model.reference": "null",
+    "results_dir": "elsewhere",
+    "metric": "[frechet]",
+}
 
 
-def test_the_distance_is_that_of_the_images(tmp_path: Path) -> None:
-    """The figure from blocks, shards and streams is the figure of the images, sampled and measured by hand."""
-    run = digits(tmp_path, "save_images=npz")
-    record = run.finish(silent)
-    files = sorted((run.folder / "images").glob("*.npz"))
-    saved = np.concatenate([np.load(file)["arr_0"] for file in files])
-    by_hand, labels, nfe = sample_images(run.denoiser, run.config.sampler, range(100))
-    pixels = to_uint8(by_hand)
-    # Another batch size may differ in the last bit of float32, and so now and then in a pixel.
-    assert (pixels.permute(0, 2, 3, 1).numpy() != saved).mean() < 1e-3
-    assert np.array_equal(np.concatenate([np.load(file)["labels"] for file in files]), labels.numpy())
-    assert np.array_equal(np.concatenate([np.load(file)["seeds"] for file in files]), range(100))
-    assert nfe == record["nfe"]
-    assert run.detector is not None
-    assert run.reference is not None
-    statistics = FeatureStatistics(64)
-    statistics.add(run.detector(to_uint8(by_hand)).numpy())
-    mean, covariance = statistics.mean_and_covariance()
-    distance = frechet_distance(mean, covariance, run.reference.mean, run.reference.covariance)
-    assert record["metrics"]["fd_digits"] == pytest.approx(distance, rel=1e-3)
+def run_of(tmp_path: Path, *options: str) -> Run:
+    where = [] if any(option.startswith("results_dir=") for option in options) else [f"results_dir={tmp_path}"]
+    return prepare(*MODEL, *where, *options)
 
 
-@pytest.mark.parametrize("make", [mixture, digits])
-def test_the_figures_do_not_depend_on_how_it_was_run(make: Any, tmp_path: Path) -> None:
-    """Features to the arithmetic's tolerance for any batch size; the same bits for the same batch size, resumed."""
-    whole = make(tmp_path / "whole").finish(silent)
-    other = make(tmp_path / "other", "batch_size=7").finish(silent)
-    (name,) = whole["metrics"]
-    assert other["metrics"][name] == pytest.approx(whole["metrics"][name], rel=1e-3)
-
-    run = make(tmp_path / "resumed", "keep_features=true")
-    run.finish(silent)
-    (run.folder / RECORD).unlink()
-    (run.folder / "shards" / "00001.npz").unlink()
-    (run.folder / "shards" / "00003.npz").unlink()
-    said: list[str] = []
-    again = make(tmp_path / "resumed", "keep_features=true").finish(said.append)
-    assert again["metrics"] == whole["metrics"]
-    assert "resuming: 60 of 100 images are done" in said
-
-
-@pytest.mark.parametrize("make", [mixture, digits])
-def test_features_for_any_batch_size_that_divides_a_block(make: Any, tmp_path: Path) -> None:
-    """Images agree to float32's last bits, which now and then is the next of 256 pixel values."""
+def deciding_options() -> list[Any]:
+    """(options of the run that it belongs to, option) for every option that may change a figure."""
     found = []
-    for batch_size in (30, 15, 10, 3, 1):
-        run = make(tmp_path / str(batch_size), f"batch_size={batch_size}", "keep_features=true", "seeds=0-59")
-        run.finish(silent)
-        found.append(np.concatenate([run.block_folder.read(block).features for block in run.blocks]))
-    scale = np.abs(found[0]).mean()
-    for features in found[1:]:
-        different = np.abs(features - found[0]) > 1e-4 * scale
-        assert different.mean() < 0.05
-        assert np.abs(features - found[0]).mean() < 1e-3 * scale
+    for name in SAMPLERS.names():
+        for each, facts in options_of(SAMPLERS[name]):
+            if not facts.harmless:
+                found.append(pytest.param((f"sampler={name}",), "sampler.", each, facts, id=f"{name}.{each.name}"))
+    for each, facts in options_of(MODEL_KINDS["gaussian_mixture"]):
+        if not facts.harmless and each.name != "reference":
+            found.append(pytest.param((), "model.", each, facts, id=f"model.{each.name}"))
+    for each, facts in options_of(RunOptions):
+        if not facts.harmless and each.name not in ("class_idx", "metric"):
+            found.append(pytest.param((), "", each, facts, id=each.name))
+    return found
 
 
-def test_a_finished_run_is_not_run_again(tmp_path: Path) -> None:
-    first = mixture(tmp_path).finish(silent)
-    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
-    said: list[str] = []
-    assert mixture(tmp_path).finish(said.append) == first
-    assert said == [f"done before: {mixture(tmp_path).folder}"]
-    after = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}
-    assert after == {path: when for path, when in before.items() if path.is_file()}
+def another(name: str, kind: Any, now: Any, facts: Any) -> Any:
+    if name in OTHERS:
+        return OTHERS[name]
+    if facts.one_of:
+        return next(text for text in facts.one_of if text != now)
+    if isinstance(now, bool):
+        return str(not now).lower()
+    return now + 1 if isinstance(now, int | float) else f"{now}x"
 
 
-def test_images_asked_for_later_are_made_with_the_same_figures(tmp_path: Path) -> None:
-    first = mixture(tmp_path).finish(silent)
-    run = mixture(tmp_path, "save_images=png")
-    second = run.finish(silent)
-    assert second["metrics"] == first["metrics"]
-    files = sorted((run.folder / "images").rglob("*.png"))
-    assert [file.stem for file in files] == [f"{seed:06d}" for seed in range(100)]
-    assert Image.open(files[0]).size == (4, 4)
-
-
-@pytest.mark.parametrize(
-    "change",
-    ["seeds=0-98", "sampler.num_steps=5", "sampler.gamma=0.2", "sampler=edm", "block_size=50", "model.seed=1"],
-)
-def test_another_config_has_another_folder(change: str, tmp_path: Path) -> None:
-    assert mixture(tmp_path, change).folder != mixture(tmp_path).folder
-
-
-@pytest.mark.parametrize("change", ["batch_size=1", "save_images=npz", "keep_features=true", "device=cpu"])
-def test_the_same_figures_have_the_same_folder(change: str, tmp_path: Path) -> None:
-    assert mixture(tmp_path, change).folder.name == mixture(tmp_path / "elsewhere").folder.name
-
-
-@pytest.mark.parametrize("damage", ["truncated", "flipped", "empty", "foreign", "garbage"])
-def test_a_damaged_shard_is_made_again(damage: str, tmp_path: Path) -> None:
-    run = mixture(tmp_path, "keep_features=true")
-    whole = run.finish(silent)
-    (run.folder / RECORD).unlink()
-    shard = run.folder / "shards" / "00002.npz"
-    content = shard.read_bytes()
-    if damage == "foreign":
-        other = mixture(tmp_path, "keep_features=true", "sampler.gamma=0.7")
-        other.finish(silent)
-        content = (other.folder / "shards" / "00002.npz").read_bytes()
-    flipped = bytearray(content)
-    flipped[len(content) // 2] ^= 4
-    shard.write_bytes(
-        {"truncated": content[: len(content) // 2], "flipped": bytes(flipped), "empty": b"", "foreign": content}.get(
-            damage, b"garbage"
-        )
-    )
-    said: list[str] = []
-    again = mixture(tmp_path, "keep_features=true").finish(said.append)
-    assert again["metrics"] == whole["metrics"]
-    assert any("00002.npz" in line and "made again" in line for line in said)
-
-
-def test_killed_at_any_moment_it_ends_in_the_same_figures(tmp_path: Path) -> None:
-    """kill -9 while it samples, several times; then it runs through."""
-    options = ["seeds=0-1999", "block_size=50", "batch_size=50", "sampler.num_steps=100"]
-    command = [sys.executable, "-m", "bdia_edm.sample", "+model=gaussian_mixture", *options]
-    undisturbed = prepare("+model=gaussian_mixture", f"results_dir={tmp_path / 'a'}", *options).finish(silent)
-    folder = prepare("+model=gaussian_mixture", f"results_dir={tmp_path / 'b'}", *options).folder
-    interrupted = 0
-    for more in (2, 5, 9):
-        with subprocess.Popen([*command, f"results_dir={tmp_path / 'b'}"], stdout=-3, stderr=-3) as process:
-            start, had = time.monotonic(), len(list(folder.glob("shards/*.npz")))
-            while process.poll() is None and len(list(folder.glob("shards/*.npz"))) < had + more:
-                assert time.monotonic() - start < 60
-                time.sleep(0.01)
-            process.send_signal(signal.SIGKILL)
-        interrupted += not (folder / RECORD).exists()
-    assert interrupted == 3
-    said: list[str] = []
-    resumed = prepare("+model=gaussian_mixture", f"results_dir={tmp_path / 'b'}", *options).finish(said.append)
-    assert any(line.startswith("resuming: ") for line in said)
-    for key in ("metrics", "nfe", "seeds", "checksums", "sampler"):
-        assert resumed[key] == undisturbed[key]
-    assert list(folder.rglob("*.partial")) == []
-
-
-def test_ctrl_c_keeps_what_is_finished(tmp_path: Path) -> None:
-    options = ["seeds=0-1999", "block_size=50", "batch_size=50", "sampler.num_steps=100", f"results_dir={tmp_path}"]
-    command = [sys.executable, "-m", "bdia_edm.sample", "+model=gaussian_mixture", *options]
-    folder = prepare("+model=gaussian_mixture", *options).folder
-    with subprocess.Popen(command, stdout=-1, stderr=-1, text=True) as process:
-        while len(list(folder.glob("shards/*.npz"))) < 2:
-            assert process.poll() is None
-            time.sleep(0.01)
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=10)
-    assert process.returncode == 130
-    assert out == ""
-    assert err.endswith("interrupted; what is finished is kept, and the same command goes on from there\n")
-    assert len(list(folder.glob("shards/*.npz"))) >= 2
-
-
-def test_a_full_disk_is_one_line_and_loses_nothing(tmp_path: Path) -> None:
-    """The file size limit stands for the disk: writing beyond it fails with EFBIG as on a full disk with ENOSPC."""
-    options = ["+model=gaussian_mixture", "seeds=0-1999", "block_size=1000", "sampler.num_steps=3"]
-    options += [f"results_dir={tmp_path}", "save_images=none"]
-    limited = "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
-    limited += "resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000)); "
-    code = limited + "import runpy; runpy.run_module('bdia_edm.sample', run_name='__main__', alter_sys=True)"
-    done = subprocess.run([sys.executable, "-c", code, *options], capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert done.stdout == ""
-    assert done.stderr.splitlines()[-1].startswith("error: ")
-    assert "cannot write there" in done.stderr
-    assert "what is finished is kept" in done.stderr
-    assert list(tmp_path.rglob("*.partial")) == []
-    assert prepare(*options).finish(silent)["num_images"] == 2000
-
-
-def test_images_that_are_not_finite_name_their_seeds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = mixture(tmp_path)
-    forward = type(run.denoiser).forward
-
-    def broken(self: Any, x: Any, sigma: Any, class_labels: Any = None) -> Any:
-        out = forward(self, x, sigma, class_labels)
-        out[3] = float("nan")
-        return out
-
-    monkeypatch.setattr(type(run.denoiser), "forward", broken)
-    with pytest.raises(UserError, match=r"seeds 3,18: 2 of 30 images of the block are not finite"):
-        run.finish(silent)
-    assert not (run.folder / RECORD).exists()
-
-
-def test_class_idx(tmp_path: Path) -> None:
-    run = digits(tmp_path, "class_idx=3")
-    run.finish(silent)
-    assert (np.load(run.folder / "preview.npz")["labels"] == 3).all()
-    drawn = digits(tmp_path)
-    drawn.finish(silent)
-    labels = np.load(drawn.folder / "preview.npz")["labels"]
-    assert len(set(labels)) == 10
-
-
-def test_without_a_detector_nothing_is_measured(tmp_path: Path) -> None:
-    run = digits(tmp_path, "detector=none", "seeds=5")
-    record = run.finish(silent)
-    assert record["metrics"] == {}
-    assert set(record["checksums"]) == {"model"}
-    assert Image.open(run.folder / "grid.png").size == (256, 32)
-
-
-def test_a_damaged_record_is_said(tmp_path: Path) -> None:
-    run = mixture(tmp_path)
-    run.finish(silent)
-    (run.folder / RECORD).write_text(json.dumps([1]))
-    with pytest.raises(UserError, match="not a record of this program; remove it to run again"):
-        mixture(tmp_path).finish(silent)
-    os.remove(run.folder / RECORD)
-    assert mixture(tmp_path).finish(silent)["num_images"] == 100
-
-
-def test_features_asked_for_later_are_made(tmp_path: Path) -> None:
-    first = mixture(tmp_path).finish(silent)
-    run = mixture(tmp_path, "keep_features=true")
-    assert run.finish(silent)["metrics"] == first["metrics"]
-    assert len(list((run.folder / "shards").glob("*.npz"))) == 4
-
-
-def test_shards_that_a_kill_left_beside_the_record_are_removed(tmp_path: Path) -> None:
-    run = mixture(tmp_path, "keep_features=true")
-    first = run.finish(silent)
-    assert run.block_folder.shards.is_dir()
-    said: list[str] = []
-    assert mixture(tmp_path).finish(said.append) == first
-    assert said == [f"done before: {run.folder}"]
-    assert not run.block_folder.shards.exists()
-
-
-def test_too_few_images_are_said(tmp_path: Path) -> None:
-    said: list[str] = []
-    digits(tmp_path, "seeds=0-49").finish(said.append)
-    assert said[0].startswith("warning: 50 images are too few for 64 features: ")
-    said.clear()
-    digits(tmp_path).finish(said.append)
-    assert not any("warning" in line for line in said)
-
-
-def test_features_that_are_not_finite_end_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = digits(tmp_path)
-    assert run.detector is not None
-
-    def broken(self: Any, images: Any) -> Any:
-        return torch.full((len(images), 64), float("inf"))
-
-    monkeypatch.setattr(type(run.detector), "__call__", broken)
-    with pytest.raises(UserError, match=r"seeds 0-29: the detector's features are not finite"):
-        run.finish(silent)
-    assert not (run.folder / RECORD).exists()
-
-
-def test_the_launcher_leaves_the_gpus_to_its_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    run = prepare("+model=digits", f"results_dir={tmp_path}")
-    assert (run.num_workers, run.device, run.device_type) == (2, torch.device("cpu"), "cuda")
-    assert '"device": "cuda"' in run.identity
-    with pytest.raises(UserError, match="workers=3: each takes a GPU, and PyTorch finds 2 here"):
-        prepare("+model=digits", "workers=3", f"results_dir={tmp_path}")
-
-
-@pytest.mark.parametrize(
-    ("option", "message"),
-    [
-        ("workers=0", "error: workers=0: must be auto or a number from 1\n"),
-        ("workers=many", "error: workers=many: must be auto or a number from 1\n"),
-        ("workers=1.5", "error: workers=1.5: must be a whole number or a text\n"),
-    ],
-)
-def test_mistakes_in_the_number_of_workers(
-    option: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture
+@pytest.mark.parametrize(("before", "where", "each", "facts"), deciding_options())
+def test_every_option_that_can_change_a_figure_changes_the_folder(
+    before: tuple[str, ...], where: str, each: Any, facts: Any, tmp_path: Path
 ) -> None:
-    status, out, err = run_here(capsys, "sample", "+model=digits", option, f"results_dir={tmp_path}")
-    assert (status, out, err) == (2, "", message)
+    run = run_of(tmp_path, *before)
+    owner = {"sampler.": run.config.sampler, "model.": run.config.model, "": run.config}[where]
+    value = another(each.name, each.type, getattr(owner, each.name), facts)
+    other = run_of(tmp_path, *before, f"{where}{each.name}={value}")
+    assert other.folder != run.folder
+    assert other.identity != run.identity
 
 
-def test_workers_beside_torchrun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {"RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "localhost", "MASTER_PORT": "1"}.items():
-        monkeypatch.setenv(name, value)
-    with pytest.raises(UserError, match=r"^workers=3: 2 were started already \(WORLD_SIZE\); leave workers out$"):
-        prepare("+model=digits", "workers=3", f"results_dir={tmp_path}")
-    prepare("+model=digits", "workers=2", f"results_dir={tmp_path}")
+def test_every_field_is_an_option_or_looked_at() -> None:
+    """A field without words could be forgotten; model, sampler and detector are walked through, source is the rest."""
+    kinds = [*(SAMPLERS[name] for name in SAMPLERS.names()), *(MODEL_KINDS[name] for name in MODEL_KINDS.names())]
+    for kind in (*kinds, DetectorCard, RunOptions):
+        assert {each.name for each, _ in options_of(kind)} == {each.name for each in fields(kind)}, kind
+    plain = {each.name for each in fields(RunConfig)} - {each.name for each, _ in options_of(RunConfig)}
+    assert plain == {"model", "sampler", "detector", "source"}
 
 
-def test_auto_is_one_for_each_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = prepare("+model=digits", "device=cpu", f"results_dir={tmp_path}")
-    assert run.num_workers == 1
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 8)
-    assert run.num_workers == 1
-    object.__setattr__(run, "device_type", "cuda")
-    assert run.num_workers == 8
+def test_the_harmless_ones_are_few_and_say_why() -> None:
+    kinds = [MODEL_KINDS["network"], MODEL_KINDS["gaussian_mixture"], DetectorCard, RunOptions]
+    kinds += [SAMPLERS[name] for name in SAMPLERS.names()]
+    harmless = {each.name for kind in kinds for each, facts in options_of(kind) if facts.harmless}
+    assert harmless == {
+        *("batch_size", "device", "workers", "results_dir", "save_images", "keep_features", "modules"),
+        *("path", "sha256", "reference", "reference_sha256"),
+    }
+
+
+@pytest.mark.parametrize(
+    "change", ["batch_size=1", "save_images=npz", "keep_features=true", "device=cpu", "workers=2", "results_dir=other"]
+)
+def test_the_harmless_ones_change_nothing(change: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run_of(tmp_path, change).folder.name == run_of(tmp_path).folder.name
+
+
+def test_seeds_are_the_same_however_they_are_written(tmp_path: Path) -> None:
+    assert run_of(tmp_path, "seeds='0-4,5-9'").folder == run_of(tmp_path).folder
+
+
+def test_the_class_and_what_is_measured_are_in_it(tmp_path: Path) -> None:
+    digits = ("+model=digits", f"results_dir={tmp_path}", "seeds=0-9")
+    folders = {prepare(*digits, *more).folder for more in ((), ("class_idx=3",), ("class_idx=4",), ("detector=none",))}
+    assert len(folders) == 4
+
+
+def test_mixtures_of_other_shapes_are_other_runs(tmp_path: Path) -> None:
+    """8x8x1 and 4x4x4 have the same dimension and so the same means."""
+    one = run_of(tmp_path, "model.img_resolution=8", "model.img_channels=1")
+    other = run_of(tmp_path, "model.img_resolution=4", "model.img_channels=4")
+    assert one.checksums["model"] == other.checksums["model"]
+    assert one.folder != other.folder
+
+
+def test_another_arithmetic_is_another_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = run_of(tmp_path).folder
+    monkeypatch.setattr(module, "ARITHMETIC", module.ARITHMETIC + 1)
+    assert run_of(tmp_path).folder != before
+
+
+def test_a_run_is_data(tmp_path: Path) -> None:
+    """It has no deeds: what changes anything stands in run/finish.py."""
+    run = run_of(tmp_path)
+    assert dataclasses.replace(run, command="other").identity == run.identity
+    assert not hasattr(run, "finish")
+    assert all(each.default is MISSING for each in fields(Run) if each.name != "portable")

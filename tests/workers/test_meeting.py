@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import torch.distributed as dist
 
-from bdia_edm.api import prepare
+from bdia_edm.api import finish, prepare
 from bdia_edm.base.errors import UserError
 from bdia_edm.status import find_runs
 from bdia_edm.workers.board import StartBoard
@@ -238,7 +238,7 @@ def test_two_machines(tmp_path: Path) -> None:
     (out,) = [text for text, _ in outputs if text]
     assert json.loads(out)["workers"] == 2
     assert sum("written: " in err for _, err in outputs) == 1
-    again = prepare(*LONG, f"results_dir={tmp_path / 'alone'}").finish(str)
+    again = finish(prepare(*LONG, f"results_dir={tmp_path / 'alone'}"), str)
     assert json.loads(out)["metrics"] == again["metrics"]
 
 
