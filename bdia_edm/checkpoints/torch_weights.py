@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 import warnings
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from bdia_edm.base.errors import UserError
 from bdia_edm.base.lines import one_line
 
 __all__ = ["read_state_dict", "read_torchscript"]
+
+_REASON = re.compile("(?:WeightsUnpickler error: |Trying to load )(.+?)(?: Please use|$)", re.MULTILINE)
 
 
 def read_state_dict(path: Path) -> dict[str, Tensor]:
@@ -66,4 +69,5 @@ def read_torchscript(path: Path, sha256: str, device: torch.device) -> torch.jit
 
 def _unpickling(error: Exception) -> object:
     """What was wrong, without PyTorch's advice to unpickle the file with whatever it does."""
-    return str(error).partition("WeightsUnpickler error: ")[2].partition("\n")[0] or error
+    reason = _REASON.search(str(error))
+    return reason[1] if reason else error

@@ -6,11 +6,13 @@ import json
 from pathlib import Path
 
 import pytest
+from torch import nn
 
 from bdia_edm.base.errors import UserError
 from bdia_edm.checkpoints.description import describe_file, read_stored
 from bdia_edm.checkpoints.downloads import file_sha256
 from bdia_edm.config.conf_folder import PACKAGE
+from bdia_edm.checkpoints.safetensors_file import read_network, write_network
 from tests.references import REFERENCE
 
 PICKLE = REFERENCE / "pickles" / "tiny-song-vp-cond.pkl"
@@ -38,6 +40,17 @@ def test_the_embedded_files() -> None:
     detector = describe_file(PACKAGE / "assets" / "digits_detector.safetensors")
     assert (detector["what"], detector["class"]) == ("detector, safetensors", "DigitsDetector")
     assert "resolution" not in detector
+    weights = read_network(PACKAGE / "assets" / "digits_detector.safetensors", "detector").state_dict
+    assert detector["parameters"] == sum(values.numel() for values in weights.values()) > 0
+
+
+def test_a_denoiser_of_an_unknown_class_is_refused_and_a_detector_described(tmp_path: Path) -> None:
+    for kind in ("denoiser", "detector"):
+        write_network(tmp_path / kind, nn.Linear(3, 2), {}, kind)
+    with pytest.raises(UserError, match=r"denoiser: class 'Linear' is unknown; known are EDMPrecond"):
+        describe_file(tmp_path / "denoiser")
+    facts = describe_file(tmp_path / "detector")
+    assert (facts["what"], facts["class"], facts["parameters"]) == ("detector, safetensors", "Linear", 8)
 
 
 def test_what_is_no_network(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import fcntl
 import hashlib
 import os
 import shutil
@@ -185,9 +187,8 @@ def refusal(url: str, sha256: str | None = None) -> str:
 
 
 def files_of(url: str) -> set[str]:
-    """The names in the folder of the file, without the lock."""
-    path = cached_path(url)
-    return {name for name in os.listdir(path.parent) if name != path.name + ".lock"}
+    """The names in the folder of the file."""
+    return set(os.listdir(cached_path(url).parent))
 
 
 def assert_nothing_kept(url: str) -> None:
@@ -453,12 +454,26 @@ def test_killed_download_leaves_no_file_and_no_lock(server: Server, tmp_path: Pa
         process.kill()
         process.wait()
         released.set()
-    (left,) = files_of(url)
-    assert left.endswith(".partial")
+    left, lock = sorted(files_of(url), key=lambda name: name.endswith(".lock"))
+    assert (left.endswith(".partial"), lock) == (True, "network.pkl.lock")
     other = path.with_name("network.pkl.zip." + "0" * 32 + ".partial")  # another file's, perhaps in use
     other.touch()
+    path.with_name("network.pkl.sha256." + "0" * 32 + ".partial").touch()
     assert fetch(url).read_bytes() == BODY
     assert files_of(url) == {"network.pkl", "network.pkl.sha256", other.name}
+
+
+def test_where_nothing_can_be_locked_it_is_said_and_fetched(
+    server: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(descriptor: int, operation: int) -> None:
+        raise OSError(errno.EOPNOTSUPP, "Operation not supported")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    path = fetch(server.serves(whole))
+    assert path.read_bytes() == BODY
+    said = f"{path.parent}: this file system has no locks; do not download the same file twice at once\n"
+    assert capsys.readouterr().err == said
 
 
 # The disk

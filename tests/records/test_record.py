@@ -43,6 +43,13 @@ def test_damaged_records(content: str, tmp_path: Path) -> None:
         read_record(tmp_path)
 
 
+@pytest.mark.parametrize("name", list(MINIMAL))
+def test_what_every_record_has(name: str, tmp_path: Path) -> None:
+    write_record(tmp_path, {key: value for key, value in MINIMAL.items() if key != name})
+    with pytest.raises(UserError, match="not a record of this program"):
+        read_record(tmp_path)
+
+
 def test_a_record_is_never_half_written(tmp_path: Path) -> None:
     write_record(tmp_path, MINIMAL)
     with pytest.raises(TypeError):
