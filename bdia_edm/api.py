@@ -1,34 +1,56 @@
-"""The Python API: what `sample` and `fid` do, and their parts, for notebooks and programs.
+"""The Python API: what the commands do, and their parts, for notebooks and programs.
 
-from bdia_edm.api import measure, prepare, sample_images
+from bdia_edm.api import finish, measure, prepare, sample_images
 run = prepare("+model=digits", "sampler.num_steps=6")   # options as on the command line, checked
 images, labels, nfe = sample_images(run.denoiser, run.config.sampler, range(64), device=run.device)
-record = run.finish(print)                              # what python -m bdia_edm.sample prints
+record = finish(run, print)                             # what python -m bdia_edm.sample prints
 measure("images.zip", "embedded:digits_reference.npz")  # what python -m bdia_edm.fid calc --json prints
 """
 
 from __future__ import annotations
 
-from bdia_edm.config.cards import read_config
-from bdia_edm.config.hydra_command import compose_values
-from bdia_edm.engine.block_sampler import sample_images, to_uint8
+from collections.abc import Sequence
+from pathlib import Path
+
+from bdia_edm.base.errors import UserError
+from bdia_edm.config.composing import compose_values
+from bdia_edm.config.run_config import read_config
+from bdia_edm.detectors.detector import Detector
+from bdia_edm.detectors.registry import DETECTORS
+from bdia_edm.engine.batch import sample_images, to_uint8
 from bdia_edm.metrics.frechet import frechet_distance
+from bdia_edm.metrics.metric import METRICS, Metric
 from bdia_edm.metrics.statistics import FeatureStatistics
+from bdia_edm.models.denoiser import Denoiser
 from bdia_edm.models.gaussian_mixture import GaussianMixture
 from bdia_edm.models.preconditioning import EDMPrecond, VEPrecond, VPPrecond, iDDPMPrecond
+from bdia_edm.run.finish import finish
+from bdia_edm.run.loading import OwnParts, prepare_run
 from bdia_edm.run.measurement import Measuring, make_reference, measure
 from bdia_edm.run.run import Run
 from bdia_edm.sample import sample_command
-from bdia_edm.samplers.registry import make_sampler
+from bdia_edm.samplers.registry import SAMPLERS, make_sampler
+from bdia_edm.samplers.sampler import Sampler
+from bdia_edm.samplers.trajectory import Trajectory, trajectory
 
 __all__ = [
+    "DETECTORS",
+    "METRICS",
+    "SAMPLERS",
+    "Denoiser",
+    "Detector",
     "EDMPrecond",
     "FeatureStatistics",
     "GaussianMixture",
     "Measuring",
+    "Metric",
     "Run",
+    "Sampler",
+    "Trajectory",
+    "UserError",
     "VEPrecond",
     "VPPrecond",
+    "finish",
     "frechet_distance",
     "iDDPMPrecond",
     "make_reference",
@@ -37,17 +59,33 @@ __all__ = [
     "prepare",
     "sample_images",
     "to_uint8",
+    "trajectory",
 ]
 
 
-def prepare(*overrides: str) -> Run:
-    """A run, checked and with its network, detector and reference loaded.
+def prepare(
+    *overrides: str,
+    config_dir: str | Path | None = None,
+    denoiser: Denoiser | None = None,
+    sampler: Sampler | None = None,
+    detector: Detector | None = None,
+    metrics: Sequence[Metric] | None = None,
+) -> Run:
+    """A run, checked and with its network, detector and reference loaded; changes nothing global.
+
+    Objects of your own take the place of what the options name. Such a run has an identity of its own: the weights of
+    a denoiser (a torch.nn.Module; another object says its ``checksum``), a detector's ``checksum``, a sampler's
+    options, and the source text of the modules that their classes are defined in.
 
     Args:
         overrides: options as ``python -m bdia_edm.sample`` takes them; '+model=NAME' among them.
+        config_dir: a folder of your own cards, laid out as conf/, as ``--config-dir`` takes it.
+        denoiser, detector: on the run's device.
+        sampler, metrics: instead of the options ``sampler`` and ``metric``.
 
     Raises:
-        UserError: an option or a file is wrong.
-        hydra.errors.HydraException: an option's name or form is wrong.
+        UserError: an option, a file or an object is wrong.
     """
-    return Run.prepare(read_config(compose_values(overrides)), sample_command(list(overrides)))
+    config = read_config(compose_values(overrides, config_dir), sampler)
+    own = OwnParts(denoiser=denoiser, detector=detector, metrics=metrics, sampler=sampler is not None)
+    return prepare_run(config, sample_command(list(overrides), config_dir), own)

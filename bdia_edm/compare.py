@@ -15,16 +15,31 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from bdia_edm.base.errors import UserError
-from bdia_edm.config.cards import read_config
-from bdia_edm.config.hydra_command import plain_values, run_command, say
+from bdia_edm.config.composing import own_folder, plain_values
+from bdia_edm.config.hydra_command import run_command, say
+from bdia_edm.config.run_config import read_config
 from bdia_edm.report.comparison import side_by_side, write_comparison
+from bdia_edm.run.finish import finish
+from bdia_edm.run.loading import prepare_run
 from bdia_edm.run.run import Run
 from bdia_edm.sample import sample_command
-from bdia_edm.workers.board import is_leader
+from bdia_edm.workers.meeting import is_leader
 
 __all__ = ["grid_overrides", "main"]
 
 _OWN = ("grid", "experiment")
+_WHAT = """\
+Runs a grid of samplers on the same seeds, each as `sample` does, and writes comparison.md, .csv and .png and the same
+seeds side by side to results_dir; prints the table. A run whose record exists is not run again."""
+_EXAMPLES = (
+    "python -m bdia_edm.compare +model=digits",
+    "python -m bdia_edm.compare +model=cifar10 'grid=[{sampler: edm},{sampler: bdia, gamma: [0.1, 0.3]}]'",
+    "python -m bdia_edm.compare +model=digits experiment=choose_gamma results_dir=runs/choose_gamma",
+)
+_MORE = (
+    "grid=  a list of entries such as {sampler: bdia, gamma: [0.1, 0.3]}: options of one sampler, single or lists;",
+    "       every combination is a run. By default the experiment's.",
+)
 
 
 def grid_overrides(grid: object) -> list[list[str]]:
@@ -61,11 +76,12 @@ def _compare(config: DictConfig) -> None:
     for point in grid_overrides(values.get("grid")):
         overrides = [*shared, *point]
         sample_config = compose(config_name="sample", overrides=overrides)
-        runs.append(Run.prepare(read_config(plain_values(sample_config)), sample_command(overrides)))
+        command = sample_command(overrides, own_folder())
+        runs.append(prepare_run(read_config(plain_values(sample_config)), command))
     records = []
     for number, run in enumerate(runs, 1):
         say(f"[{number}/{len(runs)}] {run.command}")
-        records.append(run.finish(say))
+        records.append(finish(run, say))
     if not is_leader():
         return
     folder = Path(str(values["results_dir"]))
@@ -82,7 +98,7 @@ def _top(override: str) -> str:
 
 def main() -> None:
     """The command."""
-    run_command("compare", _compare)
+    run_command("compare", _compare, _WHAT, _EXAMPLES, _MORE)
 
 
 if __name__ == "__main__":

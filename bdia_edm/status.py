@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,10 +14,9 @@ from pathlib import Path
 import click
 
 from bdia_edm.base.errors import UserError, one_line_errors
-from bdia_edm.base.file_lock import is_locked
-from bdia_edm.engine.block_folder import SHARDS
-from bdia_edm.records.notes import PLAN, read_error, read_plan
-from bdia_edm.records.record import RECORD, read_record
+from bdia_edm.records.notes import read_error, read_plan
+from bdia_edm.records.record import read_record
+from bdia_edm.records.run_folder import PLAN, RECORD, RunFolder
 
 __all__ = ["RunStatus", "find_runs", "main"]
 
@@ -59,7 +57,8 @@ def find_runs(results_dir: Path) -> list[RunStatus]:
 
 
 def _look_at(folder: Path, name: Path) -> RunStatus:
-    running, error, plan = is_locked(folder), read_error(folder), read_plan(folder)
+    files = RunFolder(folder)
+    running, error, plan = files.is_locked(), read_error(folder), read_plan(folder)
     try:
         record = read_record(folder)
     except UserError as damage:
@@ -70,31 +69,17 @@ def _look_at(folder: Path, name: Path) -> RunStatus:
     state = "running" if running else "interrupted" if error is None else "failed"
     if plan is None:
         return RunStatus(str(name), state, 0, error=error)
-    shards = list(_shards(folder))
-    done = sum(min(plan.block_size, plan.total - index * plan.block_size) for index, _ in shards)
+    shards = files.shard_times()
+    done = sum(min(plan.block_size, plan.total - index * plan.block_size) for index in shards)
     rate = left = None
     # A run that finishes in this moment removes its plan.
     with suppress(FileNotFoundError):
         if running and done > plan.found:
             # Both times are the file system's own.
-            elapsed = max(when for _, when in shards) - (folder / PLAN).stat().st_mtime
+            elapsed = max(shards.values()) - files.plan.stat().st_mtime
             rate = (done - plan.found) / max(elapsed, 1e-3)
             left = (plan.total - done) / rate
     return RunStatus(str(name), state, done, plan.total, plan.workers, rate, left, None if running else error)
-
-
-def _shards(folder: Path) -> Iterator[tuple[int, float]]:
-    """The index and the time of every shard."""
-    try:
-        entries = list(os.scandir(folder / SHARDS))
-    except OSError:
-        return
-    for entry in entries:
-        stem, _, suffix = entry.name.partition(".")
-        if stem.isdigit() and suffix == "npz":
-            # A run that finishes in this moment removes it.
-            with suppress(FileNotFoundError):
-                yield int(stem), entry.stat().st_mtime
 
 
 def _table(runs: list[RunStatus]) -> str:

@@ -26,7 +26,7 @@ from tqdm import trange
 
 from bdia_edm.checkpoints.safetensors_file import write_network
 from bdia_edm.detectors.digits import DigitsDetector
-from bdia_edm.engine.block_sampler import to_uint8
+from bdia_edm.engine.batch import to_uint8
 from bdia_edm.metrics.frechet import frechet_distance
 from bdia_edm.metrics.reference import write_reference
 from bdia_edm.metrics.statistics import FeatureStatistics

@@ -39,3 +39,10 @@ def run_apart(command: str, *arguments: str, cwd: Path | None = None, timeout: f
     line = [sys.executable, "-m", f"bdia_edm.{command}", *arguments]
     done = subprocess.run(line, capture_output=True, text=True, cwd=cwd, timeout=timeout, check=False)
     return Result(done.returncode, done.stdout, done.stderr)
+
+
+def modules_of(module: str, *arguments: str) -> set[str]:
+    """The modules at the top of their packages that a click command has imported when it has done its work."""
+    line = f"import sys; from {module} import main; main(standalone_mode=False); print(); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", line, *arguments], capture_output=True, text=True, check=True)
+    return {name.partition(".")[0] for name in done.stdout.splitlines()[-1].split()}

@@ -14,6 +14,7 @@ import sys
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from types import ModuleType
 from typing import Any
 
@@ -27,7 +28,8 @@ Store = Callable[[str, torch.Tensor], object]
 
 MAGIC_NUMBER = 0x1950A86A20F9469CFC6C
 SYSTEM = {"protocol_version": 1001, "little_endian": True, "type_sizes": {"short": 2, "int": 4, "long": 4}}
-SOURCE = "class Linear: ...\n" * 400  # as long as what is never decoded
+# As long as what is never decoded; quickly executed by the loader that shows the attacks to work.
+SOURCE = "class Linear: ...\n" + "# more of it\n" * 550
 
 INIT_KWARGS: dict[str, Any] = {
     "img_resolution": 4,
@@ -222,8 +224,9 @@ def checkpoint(ema: object, **entries: object) -> dict[str, object]:
     return {"ema": ema, "loss_fn": None, "augment_pipe": None, "dataset_kwargs": kwargs, **entries}
 
 
+@cache
 def network() -> EDMPrecond:
-    """The network in every file that is written here: the same weights every time."""
+    """The network in every file that is written here."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         return EDMPrecond(**INIT_KWARGS)

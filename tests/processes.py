@@ -62,7 +62,7 @@ def children(pid: int) -> list[int]:
 
 def workers_of(pid: int) -> list[int]:
     """The workers among the processes that a launcher started."""
-    return [child for child in children(pid) if b"worker_process" in read_command(child)]
+    return [child for child in children(pid) if b"import_module(order" in read_command(child)]
 
 
 def read_command(pid: int) -> bytes:

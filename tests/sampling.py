@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from bdia_edm.engine.block_sampler import to_uint8
+from bdia_edm.engine.batch import to_uint8
 from bdia_edm.engine.random_streams import RandomStreams
 from bdia_edm.models.gaussian_mixture import GaussianMixture
 from bdia_edm.samplers.denoising import BatchDenoiser

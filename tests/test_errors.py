@@ -31,9 +31,9 @@ UNDEFINED = (
         ([DIGITS, "+model.foo=1"], "error: model.foo=1: unknown option; model takes name, path, sha256, reference"),
         ([DIGITS, "foo=1"], "error: foo=1: unknown option; "),
         ([DIGITS, "sampler.num_steps=1"], "error: sampler.num_steps=1: must be at least 2"),
-        ([DIGITS, "sampler.gamma=1.01"], "error: sampler.gamma=1.01: must be in [0, 1]"),
-        ([DIGITS, "sampler.gamma=-0.1"], "error: sampler.gamma=-0.1: must be in [0, 1]"),
-        ([DIGITS, "+sampler.S_churn=1"], "error: sampler.S_churn=1: undefined for bdia"),
+        ([DIGITS, "sampler.gamma=1.01"], "error: sampler.gamma=1.01: must be from 0 to 1"),
+        ([DIGITS, "sampler.gamma=-0.1"], "error: sampler.gamma=-0.1: must be from 0 to 1"),
+        ([DIGITS, "+sampler.S_churn=1"], "error: sampler.S_churn=1: bdia has no such option; "),
         ([DIGITS, "sampler.S_churn=1"], "error: sampler.S_churn=1: undefined for a deterministic"),
         ([DIGITS, "seeds="], "error: seeds=: an empty entry is no seed"),
         ([DIGITS, "seeds=9-3"], "error: seeds=9-3: the range 9-3 is reversed"),
@@ -89,7 +89,7 @@ def test_mistakes(
         ("3", "error: grid=3: must be a list of entries"),
         ("[{gamma: 0.1}]", "error: grid: the entry {'gamma': 0.1} must name its sampler"),
         ("[{sampler: edm, num_steps: []}]", "error: grid: the entry {'sampler': 'edm', 'num_steps': []} must hold"),
-        ("[{sampler: edm},{sampler: bdia, gamma: 2}]", "error: sampler.gamma=2.0: must be in [0, 1]"),
+        ("[{sampler: edm},{sampler: bdia, gamma: 2}]", "error: sampler.gamma=2.0: must be from 0 to 1"),
         ("[{sampler: edm},{sampler: ode}]", "error: sampler=ode: unknown; there are"),
         ("[{sampler: edm, gamma: 1}]", "error: sampler.gamma=1: unknown option"),
     ],
@@ -165,5 +165,5 @@ def test_damaged_files(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
 def test_as_a_user_sees_it(tmp_path: Path) -> None:
     status, out, err = run_apart("sample", DIGITS, "sampler.gamma=2", cwd=tmp_path)
     assert (status, out) == (2, "")
-    assert err == "error: sampler.gamma=2.0: must be in [0, 1]\n"
+    assert err == "error: sampler.gamma=2.0: must be from 0 to 1\n"
     assert list(tmp_path.iterdir()) == []

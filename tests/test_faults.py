@@ -19,11 +19,9 @@ import pytest
 import torch
 
 from bdia_edm.api import Run, prepare
-from bdia_edm.base.file_lock import LOCK
 from bdia_edm.checkpoints.safetensors_file import write_network
 from bdia_edm.models.preconditioning import EDMPrecond
-from bdia_edm.records.notes import PLAN
-from bdia_edm.records.record import RECORD
+from bdia_edm.records.run_folder import RECORD, RunFolder
 from bdia_edm.status import find_runs
 from tests.processes import command_line, descendants, is_alive, kill, started, wait_for, workers_of
 
@@ -290,8 +288,8 @@ def test_two_runs_on_one_folder(undisturbed: dict[str, Any], tmp_path: Path) -> 
     folder = the_run(tmp_path).folder
     with started(line) as first:
         wait_for(lambda: shards(folder) >= 1, first)
-        assert (folder / LOCK).exists()
-        assert (folder / PLAN).exists()
+        assert RunFolder(folder).lock.exists()
+        assert RunFolder(folder).plan.exists()
         assert find_runs(tmp_path)[0].state == "running"
         # It stands still until the second has come.
         kill(first.pid, signal.SIGSTOP)

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
+from bdia_edm.checkpoints.locating import locate
 from bdia_edm.fid import main
 from bdia_edm.metrics.metric import METRICS
-from bdia_edm.run.loading import locate
 from tests.commands import run_apart
 from tests.foreign_images import (
     encrypt_entries,

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from bdia_edm.api import prepare
-from bdia_edm.records.record import RECORD
+from bdia_edm.records.run_folder import RECORD
 from tests.slurm_cluster import missing, slurm
 
 SCRIPTS = Path(__file__).parents[1] / "scripts" / "slurm"

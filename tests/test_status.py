@@ -11,10 +11,10 @@ import pytest
 from click.testing import CliRunner
 
 from bdia_edm.api import prepare
-from bdia_edm.base.file_lock import locked
-from bdia_edm.records.notes import ERROR, PLAN, Plan, plan_kept
+from bdia_edm.records.notes import Plan, plan_kept
+from bdia_edm.records.run_folder import PLAN, RunFolder
 from bdia_edm.status import RunStatus, find_runs, main
-from tests.commands import run_apart
+from tests.commands import modules_of, run_apart
 
 
 def begin(folder: Path, shards: int, found: int = 0) -> Plan:
@@ -36,7 +36,7 @@ def results(tmp_path: Path) -> Path:
         (tmp_path / name).mkdir(parents=True)
     begin(tmp_path / "a", 2)
     begin(tmp_path / "b", 4)
-    (tmp_path / "b" / ERROR).write_text("the disk is full")
+    RunFolder(tmp_path / "b").error.write_text("the disk is full")
     (tmp_path / "c" / "notes.txt").write_text("no run")
     run = prepare("+model=gaussian_mixture", "seeds=0-9", "sampler.num_steps=3", f"results_dir={tmp_path / 'deep'}")
     run.finish(str)
@@ -50,7 +50,7 @@ def test_the_states(results: Path) -> None:
     assert b == RunStatus("b", "failed", 100, 100, 2, error="the disk is full")
     assert d.name.startswith("deep/gaussian_mixture-bdia-3steps-")
     assert (d.state, d.done, d.total, d.workers) == ("done", 10, 10, 1)
-    with locked(results / "a", str):
+    with RunFolder(results / "a").locked(str):
         assert find_runs(results)[0].state == "running"
 
 
@@ -60,7 +60,7 @@ def test_the_rate_counts_what_was_made_since_the_start(results: Path) -> None:
     start = (results / "new" / PLAN).stat().st_mtime
     for index in range(3):
         os.utime(results / "new" / "shards" / f"{index:05d}.npz", (0, start + 10 * index))
-    with locked(results / "new", str):
+    with RunFolder(results / "new").locked(str):
         status = find_runs(results)[-1]
     assert (status.name, status.state, status.done) == ("new", "running", 90)
     assert status.rate == pytest.approx((90 - plan.found) / 20)
@@ -75,6 +75,10 @@ def test_the_table(results: Path) -> None:
     assert lines[0].split() == ["run", "state", "done", "total", "workers", "images/s", "left", "error"]
     assert lines[1].split() == ["a", "interrupted", "60", "100", "2"]
     assert lines[2].split() == ["b", "failed", "100", "100", "2", "the", "disk", "is", "full"]
+
+
+def test_it_starts_without_torch(results: Path) -> None:
+    assert modules_of("bdia_edm.status", str(results)).isdisjoint({"torch", "numpy"})
 
 
 def test_json(results: Path) -> None:

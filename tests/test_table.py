@@ -8,6 +8,7 @@ from click.testing import CliRunner
 
 from bdia_edm.api import prepare
 from bdia_edm.table import main
+from tests.commands import modules_of
 
 
 def run(tmp_path: Path, *overrides: str) -> None:
@@ -24,6 +25,11 @@ def test_records_of_two_models(tmp_path: Path) -> None:
     assert done.stdout.count("| bdia |") == 2
     assert "| edm |" in done.stdout
     assert sorted(path.name for path in (tmp_path / "tables").iterdir()) == ["table.csv", "table.md", "table.png"]
+
+
+def test_it_starts_without_torch(tmp_path: Path) -> None:
+    run(tmp_path, "+model=digits", "sampler=edm")
+    assert "torch" not in modules_of("bdia_edm.table", str(tmp_path))
 
 
 def test_mistakes(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The one exception that a user's mistake raises, and how a command ends with it."""
+"""The exception that a user's mistake raises, and how a command ends with it; and what a damaged file raises."""
 
 from __future__ import annotations
 
@@ -8,11 +8,15 @@ from contextlib import contextmanager
 
 from bdia_edm.base.lines import to_stderr
 
-__all__ = ["UserError", "one_line_errors"]
+__all__ = ["DamagedError", "UserError", "one_line_errors"]
 
 
 class UserError(Exception):
     """What is wrong, where, and what is allowed: one line, shown without a traceback, exit status 2."""
+
+
+class DamagedError(Exception):
+    """A file of this program's own is not what it should be and must be made again; the message says how."""
 
 
 @contextmanager

@@ -1,6 +1,7 @@
-"""One process at a time in a run's folder.
+"""One process at a time: a lock file.
 
-The lock is the kernel's (flock), so it ends with the process that holds it, however that ends.
+The lock is the kernel's (flock), so it ends with the process that holds it, however that ends; a file that meant
+"taken" by being there, or by a process id in it, would outlive a killed holder.
 """
 
 from __future__ import annotations
@@ -9,13 +10,14 @@ import errno
 import fcntl
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["LOCK", "is_locked", "locked"]
+from bdia_edm.base.lines import Say
 
-LOCK = "lock"
+__all__ = ["is_locked", "locked"]
+
 _POLL = 0.2
 # A look at whether the lock is held holds it for a moment; that is nobody's work.
 _LOOKS = 3
@@ -23,14 +25,16 @@ _NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
 
 
 @contextmanager
-def locked(folder: Path, say: Callable[[str], object]) -> Iterator[None]:
-    """Holds the lock of ``folder``, which is made where it is missing; waits for it, and says so.
+def locked(path: Path, say: Say, waiting: str, without: str) -> Iterator[None]:
+    """Holds the lock file ``path``, made where it is missing with its folder; it goes away with the lock.
 
-    The file goes away with the lock.
+    Args:
+        say: takes lines for the user.
+        waiting: said once where another process holds the lock.
+        without: said where the file system has no locks; the caller then goes on without.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / LOCK
-    descriptor = _take(path, folder, say)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = _take(path, say, waiting, without)
     try:
         yield
     finally:
@@ -38,10 +42,10 @@ def locked(folder: Path, say: Callable[[str], object]) -> Iterator[None]:
         os.close(descriptor)
 
 
-def is_locked(folder: Path) -> bool:
-    """Whether a process works on ``folder``; works where nothing can be written."""
+def is_locked(path: Path) -> bool:
+    """Whether a process holds the lock file ``path``; works where nothing can be written."""
     try:
-        descriptor = os.open(folder / LOCK, os.O_RDONLY)
+        descriptor = os.open(path, os.O_RDONLY)
     except OSError:
         return False
     try:
@@ -53,7 +57,7 @@ def is_locked(folder: Path) -> bool:
     return False
 
 
-def _take(path: Path, folder: Path, say: Callable[[str], object]) -> int:
+def _take(path: Path, say: Say, waiting: str, without: str) -> int:
     looks = 0
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
@@ -65,13 +69,13 @@ def _take(path: Path, folder: Path, say: Callable[[str], object]) -> int:
         except BlockingIOError:
             looks += 1
             if looks == _LOOKS:
-                say(f"another process works on {folder}; waiting for it")
+                say(waiting)
             time.sleep(_POLL)
         except FileNotFoundError:
             pass
         except OSError as error:
             if error.errno in _NO_LOCKS:
-                say(f"{folder}: this file system has no locks; do not start the same run twice")
+                say(without)
                 return descriptor
             os.close(descriptor)
             raise

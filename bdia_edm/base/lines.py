@@ -21,12 +21,16 @@ def printable(text: str) -> str:
     return text if text.isprintable() else repr(text)
 
 
-def one_line(problem: object, most: int = 300) -> str:
+def one_line(problem: object, most: int = 300, keep_end: bool = False) -> str:
     """What an error or another library's text says, in one line of at most ``most`` characters.
 
     An error without words is called by its kind.
+
+    Args:
+        keep_end: of a longer text keep the end, where tracebacks have their reason.
     """
-    text = " ".join(str(problem).split())[:most]
+    words = " ".join(str(problem).split())
+    text = words[-most:] if keep_end else words[:most]
     if not text and isinstance(problem, BaseException):
         return type(problem).__name__
     return printable(text)

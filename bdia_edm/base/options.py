@@ -33,6 +33,7 @@ class Option:
         above: the end that is not included.
         one_of: the texts that it takes.
         default_words: what a default that is computed or comes from a model's card is, in words.
+        harmless: why it cannot change a figure, and so is no part of a run's identity; '' where it can.
     """
 
     words: str
@@ -42,6 +43,7 @@ class Option:
     above: float | None = None
     one_of: tuple[str, ...] = ()
     default_words: str = ""
+    harmless: str = ""
 
     @property
     def allowed(self) -> str:
@@ -98,7 +100,7 @@ def read_options(kind: type[T], values: Mapping[str, Any], where: str) -> T:
     """A dataclass from a mapping, with no name unknown, none missing and every value of its field's type.
 
     Args:
-        kind: the dataclass; its fields are int, float, str, bool or unions of those with None.
+        kind: the dataclass; its fields are int, float, str, bool, unions of those with None, or tuples of texts.
         values: what the user gave.
         where: what the options belong to, as the user types it ('sampler', say); '' for options at the top.
     """
@@ -124,6 +126,10 @@ def _read_value(name: str, value: Any, hint: Any) -> Any:
     allowed = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
     if value is None and type(None) in allowed:
         return None
+    if hint == tuple[str, ...]:
+        listed = value if isinstance(value, list | tuple) else [value]
+        require(all(type(each) is str for each in listed), name, value, "a list of texts")
+        return tuple(listed)
     kinds = [kind for kind in allowed if kind is not type(None)]
     for kind in kinds:
         if type(value) is kind and not (kind is float and math.isnan(value)):

@@ -12,25 +12,25 @@ Promises:
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import re
 import socket
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
-from uuid import uuid4
 
 import pooch
 import requests
 from tqdm import tqdm
 
 from bdia_edm.base.errors import UserError
+from bdia_edm.base.file_lock import locked
+from bdia_edm.base.lines import one_line, to_stderr
+from bdia_edm.base.whole_files import clear_partials, write_text_whole, written_whole
 
 __all__ = ["cache_folder", "cached_path", "fetch", "file_sha256"]
 
@@ -113,7 +113,7 @@ def fetch(url: str, sha256: str | None = None, *, progress: bool = True) -> Path
         found, expected = file_sha256(path), pinned or _recorded(path)
     except OSError as error:
         raise UserError(
-            f"{error.filename or path}: {_one_line(error.strerror or error)}; the cache folder {cache_folder()} "
+            f"{error.filename or path}: {one_line(error.strerror or error)}; the cache folder {cache_folder()} "
             "must be writable and have room (BDIA_EDM_CACHE names another)"
         ) from error
     if found != expected and pinned:
@@ -134,7 +134,7 @@ def _download(url: str, path: Path, pinned: str | None, progress: bool) -> None:
     if path.exists():
         raise UserError(f"{path}: is in the way of the file of {url}; it must be a file or absent")
     expected = pinned or _recorded(path)
-    with _temporary(path) as partial:
+    with written_whole(path) as partial:
         _transfer_patiently(url, partial, path, expected is not None, progress)
         found = file_sha256(partial)
         if pinned and found != pinned:
@@ -144,9 +144,9 @@ def _download(url: str, path: Path, pinned: str | None, progress: bool) -> None:
                 f"{url}: its sha256 is {found}, recorded when it first came is {expected}; "
                 f"to accept the new file delete {_sidecar(path)}, to keep the old one put it at {path}"
             )
-        # The record goes first: killed between the two, the next download is still held to this one.
+        # The record goes first, before the file gets its name: killed between the two, the next download is still held
+        # to this one.
         _record(path, found)
-        os.replace(partial, path)
 
 
 def _transfer_patiently(url: str, partial: Path, path: Path, checksum_known: bool, progress: bool) -> None:
@@ -161,7 +161,7 @@ def _transfer_patiently(url: str, partial: Path, path: Path, checksum_known: boo
                 tried = f"; tried {attempt} times" if attempt > 1 else ""
                 raise UserError(f"cannot download {url} ({reason}{tried}); put the file at {path}") from error
         pause = BACKOFF_SECONDS * 2 ** (attempt - 1)
-        print(f"downloading {path.name} failed ({reason}); trying again in {pause:g} s", file=sys.stderr, flush=True)
+        to_stderr(f"downloading {path.name} failed ({reason}); trying again in {pause:g} s")
         time.sleep(pause)
 
 
@@ -230,7 +230,7 @@ def _reason(error: Exception) -> str:
     if isinstance(error, requests.HTTPError) and error.response is not None:
         return f"the server answers {error.response.status_code} {error.response.reason}"
     cause = _cause(error)
-    text = _one_line(cause.args[0] if isinstance(cause, Exception) and cause.args else cause)
+    text = one_line(cause.args[0] if isinstance(cause, Exception) and cause.args else cause)
     return re.sub(r"^HTTPS?Connection\(.*?\): ", "", text)
 
 
@@ -258,36 +258,16 @@ def _adopt(path: Path) -> None:
 @contextmanager
 def _exclusive(path: Path) -> Iterator[None]:
     """Holds the lock of the file at ``path``, and clears what killed downloads of it left."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # The kernel releases this lock when its holder dies, however it dies; a file that means "taken" by being there, or
-    # by a process id in it, would outlive a killed holder. It stays: removed, two processes could lock two such files.
-    with open(f"{path}.lock", "ab") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print(f"waiting for another process that downloads {path}", file=sys.stderr, flush=True)
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        for partial in path.parent.iterdir():
-            if re.fullmatch(re.escape(path.name) + r"\.[0-9a-f]{32}\.partial", partial.name):
-                partial.unlink()
+    waiting = f"waiting for another process that downloads {path}"
+    without = f"{path.parent}: this file system has no locks; do not download the same file twice at once"
+    with locked(Path(f"{path}.lock"), to_stderr, waiting, without):
+        clear_partials(path)
+        clear_partials(_sidecar(path))
         yield
 
 
-@contextmanager
-def _temporary(path: Path) -> Iterator[Path]:
-    """A name beside ``path`` to write to and rename; a file still there in the end is removed."""
-    # A name of its own for each attempt: where a network file system ignores locks, two writers do not mix.
-    partial = path.with_name(f"{path.name}.{uuid4().hex}.partial")
-    try:
-        yield partial
-    finally:
-        partial.unlink(missing_ok=True)
-
-
 def _record(path: Path, found: str) -> None:
-    with _temporary(path) as partial:
-        partial.write_text(f"{found}  {path.name}\n", encoding="utf-8")
-        os.replace(partial, _sidecar(path))
+    write_text_whole(_sidecar(path), f"{found}  {path.name}\n")
 
 
 def _recorded(path: Path) -> str | None:
@@ -311,7 +291,3 @@ def _is_allowed(url: str) -> bool:
     except ValueError:
         return False
     return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK_HOSTS)
-
-
-def _one_line(problem: object) -> str:
-    return " ".join(str(problem).split())[:300]

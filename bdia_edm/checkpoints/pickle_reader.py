@@ -122,7 +122,7 @@ def _read_network(data: memoryview) -> StoredNetwork:
     for name, tensor in tensors.items():
         budget.spend("bytes_of_weights", 4 * tensor.num_values())
         weights[name] = tensor.to_torch()
-    return StoredNetwork(network.class_name, init_kwargs, weights, {})
+    return StoredNetwork("denoiser", network.class_name, init_kwargs, weights, {})
 
 
 def _constructors(budget: Budget) -> dict[str, Constructor | None]:

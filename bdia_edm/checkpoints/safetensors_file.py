@@ -17,6 +17,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from bdia_edm.base.errors import UserError
+from bdia_edm.base.lines import one_line
 from bdia_edm.base.whole_files import written_whole
 
 __all__ = ["StoredNetwork", "load_weights", "read_network", "require_enough_tensors", "write_network"]
@@ -26,8 +27,9 @@ _TENSORS_PER_BLOCK = 10
 
 
 class StoredNetwork(NamedTuple):
-    """A network as a file holds it."""
+    """A network as a file holds it; ``kind`` is 'denoiser' or 'detector'."""
 
+    kind: str
     class_name: str
     init_kwargs: dict[str, Any]
     state_dict: dict[str, Tensor]
@@ -53,7 +55,7 @@ def write_network(
         with written_whole(path) as partial:
             save_file(state, partial, metadata)
     except SafetensorError as error:  # what it makes of a full disk
-        raise OSError(f"{path}: cannot be written: {_one_line(error)}") from error
+        raise OSError(f"{path}: cannot be written: {one_line(error)}") from error
 
 
 def read_network(path: Path, *kinds: str) -> StoredNetwork:
@@ -73,9 +75,10 @@ def read_network(path: Path, *kinds: str) -> StoredNetwork:
             metadata = dict(file.metadata() or {})
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
     except (SafetensorError, OSError, ValueError) as error:
-        raise UserError(f"{path}: not a readable safetensors file: {_one_line(error)}") from error
+        raise UserError(f"{path}: not a readable safetensors file: {one_line(error)}") from error
     found = metadata.pop("format", "no format entry")
-    if found not in [f"bdia_edm {kind}" for kind in kinds]:
+    kind = found.removeprefix("bdia_edm ")
+    if found != f"bdia_edm {kind}" or kind not in kinds:
         raise UserError(f"{path}: its metadata must say format 'bdia_edm {wanted}', it says {found!r}")
     try:
         class_name, init_kwargs = metadata.pop("class_name"), json.loads(metadata.pop("init_kwargs"))
@@ -83,7 +86,7 @@ def read_network(path: Path, *kinds: str) -> StoredNetwork:
         raise UserError(f"{path}: its metadata has no valid class_name and init_kwargs: {error!r}") from error
     if not isinstance(init_kwargs, dict):
         raise UserError(f"{path}: init_kwargs in its metadata must be a JSON object")
-    return StoredNetwork(class_name, init_kwargs, state, metadata)
+    return StoredNetwork(kind, class_name, init_kwargs, state, metadata)
 
 
 def load_weights(classes: Mapping[str, type[nn.Module]], stored: StoredNetwork, path: Path) -> nn.Module:
@@ -99,13 +102,13 @@ def load_weights(classes: Mapping[str, type[nn.Module]], stored: StoredNetwork, 
         with torch.device("meta"):
             network = classes[stored.class_name](**stored.init_kwargs)
     except Exception as error:  # whatever arguments from a file make a constructor do
-        raise UserError(f"{path}: {stored.class_name} cannot be built from init_kwargs: {_one_line(error)}") from error
+        raise UserError(f"{path}: {stored.class_name} cannot be built from init_kwargs: {one_line(error)}") from error
     try:
         # Copied into memory that PyTorch aligns: where a file's tensors happen to lie decides which kernels run, and
         # so the last bits of the images.
         network.to_empty(device="cpu").load_state_dict(stored.state_dict, strict=True)
     except RuntimeError as error:
-        raise UserError(f"{path}: the weights do not fit: {_one_line(error)}") from error
+        raise UserError(f"{path}: the weights do not fit: {one_line(error)}") from error
     return network.eval().requires_grad_(False)
 
 
@@ -116,7 +119,3 @@ def require_enough_tensors(init_kwargs: Mapping[str, Any], num_tensors: int) -> 
     num_blocks = blocks if isinstance(blocks, int) else 0
     if num_levels * num_blocks * _TENSORS_PER_BLOCK > num_tensors:
         raise ValueError(f"its {num_levels} levels of {num_blocks} blocks have only {num_tensors} tensors")
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:300]

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from bdia_edm.base.errors import UserError
+from bdia_edm.base.lines import one_line
 
 __all__ = ["read_state_dict", "read_torchscript"]
 
@@ -31,7 +32,7 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     try:
         found = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # whatever unpickling a damaged or hostile file ends in
-        raise UserError(f"{path}: not a file of weights: {_first_line(error)}") from error
+        raise UserError(f"{path}: not a file of weights: {one_line(_unpickling(error))}") from error
     if not isinstance(found, dict) or not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in found.items()):
         raise UserError(f"{path}: must hold tensors by name (a state dict), it holds something else")
     return found
@@ -60,9 +61,9 @@ def read_torchscript(path: Path, sha256: str, device: torch.device) -> torch.jit
             # From the bytes that were verified: the file could be another by now.
             return torch.jit.load(io.BytesIO(content), map_location=device).eval()
     except Exception as error:  # whatever a damaged file ends in
-        raise UserError(f"{path}: not a TorchScript file: {_first_line(error)}") from error
+        raise UserError(f"{path}: not a TorchScript file: {one_line(error)}") from error
 
 
-def _first_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (lines[0] if lines else type(error).__name__)[:200]
+def _unpickling(error: Exception) -> object:
+    """What was wrong, without PyTorch's advice to unpickle the file with whatever it does."""
+    return str(error).partition("WeightsUnpickler error: ")[2].partition("\n")[0] or error

@@ -22,6 +22,8 @@ __all__ = ["DINOv2", "VisionTransformer", "dinov2_network"]
 PATCH = 14
 _HEAD = 64
 _EPSILON = 1e-6
+# ImageNet's, of pixels from 0 to 1.
+_MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _NAMES = {384: "vits14", 768: "vitb14", 1024: "vitl14", 1536: "vitg14"}
 
 
@@ -123,16 +125,32 @@ def dinov2_network(state_dict: Mapping[str, Tensor]) -> ExtractorFeatures:
     Raises:
         RuntimeError: they are not those of a DINOv2 without register tokens.
     """
+    # Imported here: it brings torchvision, which takes seconds, and most runs need neither.
     from torch_fidelity.feature_extractor_base import FeatureExtractorBase
     from torch_fidelity.feature_extractor_dinov2 import FeatureExtractorDinoV2
+    from torch_fidelity.interpolate_compat_tensorflow import interpolate_bilinear_2d_like_tensorflow1x
 
     class Extractor(FeatureExtractorDinoV2):
-        """The extractor without its own constructor, which would download code and run it."""
+        """The extractor without its own constructor, which would download code and run it.
+
+        ``forward`` is its own too but for torchvision's ``normalize``, which copies the mean and the deviation to the
+        device and waits for it at every batch.
+        """
+
+        mean: Tensor
+        deviation: Tensor
 
         def __init__(self, model: nn.Module) -> None:
             FeatureExtractorBase.__init__(self, "dinov2", ["dinov2"])
-            self.feature_extractor_internal_dtype = torch.float32
             self.model = model
+            for name, channels in (("mean", _MEAN), ("deviation", _DEVIATION)):
+                values = torch.tensor([255 * channel for channel in channels]).reshape(3, 1, 1)
+                self.register_buffer(name, values, persistent=False)
+
+        def forward(self, x: Tensor) -> tuple[Tensor]:
+            size = (self.INPUT_IMAGE_SIZE, self.INPUT_IMAGE_SIZE)
+            x = interpolate_bilinear_2d_like_tensorflow1x(x.to(torch.float32), size=size, align_corners=False)
+            return (self.model((x - self.mean) / self.deviation),)
 
     positions = state_dict.get("pos_embed", torch.zeros(0))
     if positions.ndim != 3 or positions.shape[2] % _HEAD or min(positions.shape[1] - 1, positions.shape[2]) < 1:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bdia_edm.engine.block_sampler import Worker
+import numpy as np
+from numpy.typing import NDArray
+
+from bdia_edm.base.lines import Say
+from bdia_edm.base.whole_files import clear_partials_below
 from bdia_edm.engine.plan import Block
 from bdia_edm.engine.shards import Shard, ShardError, read_shard, write_shard
 from bdia_edm.images.image_folder import ImageFolder
+from bdia_edm.records.run_folder import RunFolder
 
-__all__ = ["SHARDS", "BlockFolder"]
-
-SHARDS = "shards"
-Say = Callable[[str], object]
+__all__ = ["BlockFolder"]
 
 
 @dataclass(frozen=True)
@@ -34,30 +36,33 @@ class BlockFolder:
     @property
     def shards(self) -> Path:
         """The shards' folder."""
-        return self.folder / SHARDS
+        return RunFolder(self.folder).shards
 
     @property
     def images(self) -> ImageFolder:
         """The images' folder."""
-        return ImageFolder(self.folder / "images", self.save_images)
+        return ImageFolder(RunFolder(self.folder).images, self.save_images)
 
     def path(self, block: Block) -> Path:
         """The block's shard."""
-        return self.shards / f"{block.index:05d}.npz"
+        return RunFolder(self.folder).shard(block.index)
 
     def prepare(self) -> None:
         """Makes the folder, and clears it of what a killed process left half-written."""
         self.shards.mkdir(parents=True, exist_ok=True)
-        for partial in self.folder.rglob("*.partial"):
-            partial.unlink(missing_ok=True)
+        clear_partials_below(self.folder)
 
     def found(self, blocks: Sequence[Block]) -> int:
         """How many images are there, by their files' names."""
-        return sum(len(block.seeds) for block in blocks if self.path(block).is_file() and self.images.holds(block))
+        return sum(
+            block.num
+            for block in blocks
+            if self.path(block).is_file() and self.images.holds(block.index, block.seeds)
+        )
 
     def is_good(self, block: Block, say: Say) -> bool:
         """Whether the block is there, whole and this run's; says where it is not what it should be."""
-        if not self.images.holds(block):
+        if not self.images.holds(block.index, block.seeds):
             return False
         try:
             self.read(block)
@@ -70,13 +75,17 @@ class BlockFolder:
 
     def read(self, block: Block) -> Shard:
         """The block's shard; raises FileNotFoundError or ShardError."""
-        return read_shard(self.path(block), self.identity, len(block.seeds))
+        return read_shard(self.path(block), self.identity, block.num)
 
-    def make(self, block: Block, worker: Worker, progress: Callable[[int], object], say: Say) -> Shard:
-        """Samples the block and writes it."""
-        shard, pixels = worker.run(block, progress, say)
+    def write(self, block: Block, shard: Shard, pixels: NDArray[np.uint8] | None) -> None:
+        """Writes the block.
+
+        Args:
+            block: which.
+            shard: its results.
+            pixels: (n, H, W, C), where the images are asked for.
+        """
         if pixels is not None:
-            self.images.write(block, pixels, shard.labels)
+            self.images.write(block.index, block.seeds, pixels, shard.labels)
         # Last: a block counts as finished when its shard is there.
         write_shard(self.path(block), shard, self.identity)
-        return shard

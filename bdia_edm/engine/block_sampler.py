@@ -1,87 +1,41 @@
-"""The worker: samples a block of seeds batch by batch and takes features, all on the device.
+"""Samples a block of seeds batch by batch and takes features, all on the device.
 
-Nothing is read back from the device until the block is done, so a GPU never waits for the host between batches. Where
-a batch does not fit the device's memory, its block is made again in batches of half the size, and so are all later
-ones.
+Nothing is copied to the device or read back from it until the block is done, so a GPU never waits for the host between
+batches. Where a batch does not fit the device's memory, its block is made again in batches of half the size, and so are
+all later ones.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
 
 from bdia_edm.base.errors import UserError
+from bdia_edm.base.lines import Say
 from bdia_edm.detectors.detector import Detector
-from bdia_edm.engine.diagnosis import Bind, describe_first_fault
+from bdia_edm.engine.batch import sample_images, to_uint8
+from bdia_edm.engine.device import says_out_of_memory
+from bdia_edm.engine.diagnosis import describe_first_fault
 from bdia_edm.engine.plan import Block, format_seeds
-from bdia_edm.engine.random_streams import RandomStreams
 from bdia_edm.engine.shards import Shard
-from bdia_edm.models.preconditioning import Denoiser
-from bdia_edm.samplers.denoising import BatchDenoiser
-from bdia_edm.samplers.registry import Sampler
+from bdia_edm.models.denoiser import Denoiser
+from bdia_edm.samplers.sampler import Sampler
 
-__all__ = ["PREVIEW", "Worker", "sample_images", "to_uint8"]
+__all__ = ["PREVIEW", "BlockSampler"]
 
 PREVIEW = 64
 """How many images of a run are kept for its picture."""
 
 
-def to_uint8(x: Tensor) -> Tensor:
-    """Images in [-1, 1] to pixels 0..255: clip(x * 127.5 + 128, 0, 255), truncated."""
-    return (x * 127.5 + 128).clip(0, 255).to(torch.uint8)
-
-
-@torch.inference_mode()
-def sample_images(
-    denoiser: Denoiser,
-    sampler: Sampler,
-    seeds: Sequence[int],
-    class_idx: int | None = None,
-    device: torch.device | str = "cpu",
-    bind: Bind = BatchDenoiser,
-) -> tuple[Tensor, Tensor, int]:
-    """One batch of images, each from its own seed.
-
-    Args:
-        denoiser: the network, on ``device``.
-        sampler: how to sample.
-        seeds: one per image.
-        class_idx: the class of all images; None draws one for each where the network has classes.
-        bind: makes what the sampler sees of the network; for those who watch it.
-
-    Returns:
-        The images (N, C, H, W) float64 in about [-1, 1], their class indices (N,) (-1: unconditional), and the
-        number of evaluations of the denoiser per image, counted.
-    """
-    shape = (denoiser.img_channels, denoiser.img_resolution, denoiser.img_resolution)
-    streams = RandomStreams(seeds, shape, device)
-    latents = streams.latents()
-    labels = torch.full((len(seeds),), -1, device=device)
-    one_hot: Tensor | None = None
-    if denoiser.label_dim:
-        # Drawn even where the class is given, so that the noise after it is the same.
-        labels = streams.labels(denoiser.label_dim)
-        if class_idx is not None:
-            labels = torch.full_like(labels, class_idx)
-        one_hot = functional.one_hot(labels, denoiser.label_dim).to(torch.float32)
-    counted = bind(denoiser, one_hot)
-    images = sampler.sample(counted, latents, streams.noise)
-    return images, labels, counted.nfe
-
-
-Say = Callable[[str], object]
-
-
 @dataclass
-class Worker:
-    """What a worker needs for every block.
+class BlockSampler:
+    """What is needed for every block.
 
     Attributes:
         denoiser, detector: on ``device``.
@@ -99,9 +53,7 @@ class Worker:
     keep_images: bool = False
     keep_logits: bool = False
 
-    def run(
-        self, block: Block, progress: Callable[[int], object], say: Say = print
-    ) -> tuple[Shard, NDArray[np.uint8] | None]:
+    def run(self, block: Block, progress: Callable[[int], object], say: Say) -> tuple[Shard, NDArray[np.uint8] | None]:
         """The block's shard, and its images (n, H, W, C) where they are to be kept.
 
         Args:
@@ -123,7 +75,7 @@ class Worker:
             try:
                 return self._run(block, count)
             except RuntimeError as error:
-                if not _says_out_of_memory(error):
+                if not says_out_of_memory(error):
                     raise
                 if self.batch_size == 1:
                     raise UserError("batch_size=1: the device's memory does not hold a single image") from None
@@ -190,14 +142,5 @@ class Worker:
             shown = format_seeds(bad[:8]) + (" and more" if len(bad) > 8 else "")
             first = int(finite.to(torch.uint8).argmin()) // self.batch_size * self.batch_size
             batch = block.seeds[first : first + self.batch_size]
-
-            def sample(bind: Bind) -> Tensor:
-                return sample_images(self.denoiser, self.sampler, batch, self.class_idx, self.device, bind)[0]
-
-            fault = describe_first_fault(sample, self.sampler.num_steps)
+            fault = describe_first_fault(self.denoiser, self.sampler, batch, self.class_idx, self.device)
             raise UserError(f"seeds {shown}: {len(bad)} of {len(finite)} images of the block are not finite; {fault}")
-
-
-def _says_out_of_memory(error: RuntimeError) -> bool:
-    """CUDA's libraries have words of their own for it, in errors of no type of their own."""
-    return isinstance(error, torch.OutOfMemoryError) or "_ALLOC_FAILED" in str(error)

@@ -1,10 +1,49 @@
-"""What a device says."""
+"""Devices: where a process works, and what its memory holds."""
 
 from __future__ import annotations
 
+import os
+
 import torch
 
-__all__ = ["says_out_of_memory"]
+from bdia_edm.base.errors import UserError
+from bdia_edm.base.options import require
+
+__all__ = ["choose_device", "says_out_of_memory", "share_cores"]
+
+
+def choose_device(name: str) -> torch.device:
+    """'auto', 'cpu' or 'cuda' to the device; auto is a GPU where there is one.
+
+    A process that was started as one of several on its machine (LOCAL_RANK) gets the GPU of its number.
+
+    Raises:
+        UserError: another name, or cuda where PyTorch finds none, or not enough of them.
+    """
+    require(name in ("auto", "cpu", "cuda"), "device", name, "one of auto, cpu, cuda")
+    found = torch.cuda.is_available()
+    if name == "cuda" and not found:
+        raise UserError("device=cuda: PyTorch finds no CUDA device here; device=cpu and device=auto work")
+    if not found or name == "cpu":
+        return torch.device("cpu")
+    if not os.environ.get("LOCAL_RANK"):
+        if os.environ.get("RANK"):
+            raise UserError(f"device={name}: LOCAL_RANK must say which GPU a worker has; torchrun sets it")
+        return torch.device("cuda")
+    local, num = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
+    if local >= num:
+        raise UserError(f"device={name}: worker {local + 1} of this machine has no GPU; PyTorch finds {num}")
+    return torch.device("cuda", local)
+
+
+def share_cores(processes: int) -> None:
+    """Gives this process its part of the machine's cores, of so many processes; OMP_NUM_THREADS goes first.
+
+    The number of threads is the whole process's; only processes that were started to be workers come here.
+    """
+    if not os.environ.get("OMP_NUM_THREADS"):
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        torch.set_num_threads(max(cores // processes, 1))
 
 
 def says_out_of_memory(error: BaseException) -> bool:

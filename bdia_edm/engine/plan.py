@@ -27,6 +27,11 @@ class Block:
     start: int
     seeds: tuple[int, ...]
 
+    @property
+    def num(self) -> int:
+        """How many images these are."""
+        return len(self.seeds)
+
 
 def parse_seeds(text: object) -> list[int]:
     """'0-99,200' (or a list of such) to the seeds in the order given.

@@ -7,7 +7,6 @@ its run and a checksum, so that a damaged or foreign one is found and made again
 from __future__ import annotations
 
 import hashlib
-import os
 import zipfile
 import zlib
 from dataclasses import dataclass, fields
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bdia_edm.base.errors import DamagedError
 from bdia_edm.base.whole_files import written_whole
 
 __all__ = ["Shard", "ShardError", "read_shard", "write_shard"]
@@ -25,7 +25,7 @@ __all__ = ["Shard", "ShardError", "read_shard", "write_shard"]
 _DAMAGE = (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
-class ShardError(Exception):
+class ShardError(DamagedError):
     """The file is not the shard that it should be; the message says how."""
 
 
@@ -53,10 +53,8 @@ class Shard:
 def write_shard(path: Path, shard: Shard, identity: str) -> None:
     """Writes the shard of the run ``identity`` to ``path``, which then is on the disk whole."""
     arrays = _arrays(shard)
-    with written_whole(path) as partial, partial.open("wb") as file:
+    with written_whole(path, durable=True) as partial, partial.open("wb") as file:
         np.savez(file, identity=np.array(identity), checksum=np.array(_checksum(arrays, identity)), **arrays)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def read_shard(path: Path, identity: str, num: int) -> Shard:

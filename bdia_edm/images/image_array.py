@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bdia_edm.base.errors import UserError
-from bdia_edm.base.lines import printable
+from bdia_edm.base.lines import one_line, printable
 from bdia_edm.base.npy_header import read_npy_header
 from bdia_edm.images.image_file import MAX_PIXELS
 
@@ -106,5 +106,4 @@ class ImageArray:
         self.shape = (int(shape[3]) if len(shape) == 4 else 1, int(shape[1]), int(shape[2]))
 
     def _unreadable(self, error: Exception) -> UserError:
-        reason = " ".join(str(error).split())[:150] or type(error).__name__
-        return UserError(f"{self.label}: not a readable npz with images in arr_0: {reason}")
+        return UserError(f"{self.label}: not a readable npz with images in arr_0: {one_line(error, 150)}")

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from bdia_edm.base.errors import UserError
+from bdia_edm.base.lines import one_line
 
 __all__ = ["EXTENSIONS", "MAX_BYTES", "MAX_PIXELS", "image_shape", "read_image"]
 
@@ -96,4 +97,4 @@ def _open(file: IO[bytes], name: str) -> tuple[Image.Image, int, tuple[int, int]
 
 def _reason(error: Exception) -> str:
     # Pillow names its in-memory file by an address, which says nothing.
-    return " ".join(str(error).partition("<_io")[0].split())[:150] or type(error).__name__
+    return one_line(str(error).partition("<_io")[0], 150) or type(error).__name__

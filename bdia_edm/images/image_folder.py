@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bdia_edm.base.whole_files import written_whole
-from bdia_edm.engine.plan import Block
-from bdia_edm.report.pictures import save_png
+from bdia_edm.images.grids import save_png
 
 __all__ = ["ImageFolder"]
 
@@ -30,27 +30,27 @@ class ImageFolder:
     path: Path
     kind: str
 
-    def holds(self, block: Block) -> bool:
-        """Whether the block's images are there."""
+    def holds(self, index: int, seeds: Sequence[int]) -> bool:
+        """Whether the images of ``seeds``, the block ``index``, are there."""
         if self.kind == "none":
             return True
         if self.kind == "npz":
-            return self._npz(block).is_file()
-        return all(self._png(seed).is_file() for seed in block.seeds)
+            return self._npz(index).is_file()
+        return all(self._png(seed).is_file() for seed in seeds)
 
-    def write(self, block: Block, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> None:
-        """Writes the block's images (n, H, W, C); every file is there whole or not at all."""
+    def write(self, index: int, seeds: Sequence[int], images: NDArray[np.uint8], labels: NDArray[np.int64]) -> None:
+        """Writes the images (n, H, W, C) of ``seeds``, the block ``index``; each file is there whole or not at all."""
         if self.kind == "npz":
             self.path.mkdir(parents=True, exist_ok=True)
-            with written_whole(self._npz(block)) as partial, partial.open("wb") as file:
-                np.savez_compressed(file, arr_0=images, labels=labels, seeds=np.array(block.seeds))
+            with written_whole(self._npz(index)) as partial, partial.open("wb") as file:
+                np.savez_compressed(file, arr_0=images, labels=labels, seeds=np.array(seeds))
         elif self.kind == "png":
-            for seed, image in zip(block.seeds, images, strict=True):
+            for seed, image in zip(seeds, images, strict=True):
                 self._png(seed).parent.mkdir(parents=True, exist_ok=True)
                 save_png(self._png(seed), image)
 
-    def _npz(self, block: Block) -> Path:
-        return self.path / f"{block.index:05d}.npz"
+    def _npz(self, index: int) -> Path:
+        return self.path / f"{index:05d}.npz"
 
     def _png(self, seed: int) -> Path:
         return self.path / f"{seed - seed % _PER_FOLDER:06d}" / f"{seed:06d}.png"

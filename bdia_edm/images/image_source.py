@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bdia_edm.base.errors import UserError
-from bdia_edm.base.lines import printable
+from bdia_edm.base.lines import one_line, printable
 from bdia_edm.base.options import require
 from bdia_edm.images.image_array import ImageArray
 from bdia_edm.images.image_file import EXTENSIONS, MAX_BYTES, image_shape, read_image
@@ -151,7 +151,7 @@ class _Files:
             return self._container.open(name)
         # RuntimeError: encrypted, or packed in a way that zipfile does not know.
         except (OSError, ValueError, RuntimeError, zipfile.BadZipFile) as error:
-            reason = " ".join(str(getattr(error, "strerror", None) or error).split())[:150]
+            reason = one_line(getattr(error, "strerror", None) or error, 150)
             raise UserError(f"{label}: cannot be read: {reason}") from error
 
     def _require_shape(self, name: str, shape: tuple[int, int, int]) -> None:
@@ -245,7 +245,7 @@ def _open_zip(path: Path, given: str) -> ImageSource:
     try:
         archive = zipfile.ZipFile(path)
     except (OSError, ValueError, RuntimeError, zipfile.BadZipFile) as error:
-        raise UserError(f"{given}: not a readable zip: {' '.join(str(error).split())[:150]}") from error
+        raise UserError(f"{given}: not a readable zip: {one_line(error, 150)}") from error
     try:
         return _Files(_Zip(path, archive), _image_entries(archive, given))
     except BaseException:

@@ -16,6 +16,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
+from bdia_edm.models.denoiser import place_level
+
 __all__ = ["GaussianMixture"]
 
 
@@ -51,7 +53,7 @@ class GaussianMixture(nn.Module):
     def forward(self, x: Tensor, sigma: Tensor | float, class_labels: Tensor | None = None) -> Tensor:
         """The posterior mean of (N, C, H, W) at a scalar or (N,) noise level, float64."""
         flat = x.to(torch.float64).flatten(1)
-        level = torch.as_tensor(sigma, dtype=torch.float64).to(x.device).reshape(-1, 1)
+        level = place_level(sigma, x, torch.float64).reshape(-1, 1)
         variance = self.deviations**2 + level**2
         shrink = self.deviations**2 / variance
         squares = (flat**2).sum(1, keepdim=True) - 2 * flat @ self.means.T + (self.means**2).sum(1)

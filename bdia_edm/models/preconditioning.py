@@ -10,31 +10,18 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from bdia_edm.models.denoiser import place_level
 from bdia_edm.models.dhariwal_unet import DhariwalUNet
 from bdia_edm.models.song_unet import SongUNet
 
-__all__ = ["PRECONDITIONINGS", "Denoiser", "EDMPrecond", "VEPrecond", "VPPrecond", "iDDPMPrecond"]
+__all__ = ["PRECONDITIONINGS", "EDMPrecond", "VEPrecond", "VPPrecond", "iDDPMPrecond"]
 
 _NETWORKS: dict[str, type[nn.Module]] = {"SongUNet": SongUNet, "DhariwalUNet": DhariwalUNet}
-
-
-class Denoiser(Protocol):
-    """What a sampler's network is: D(x; sigma, labels) and the noise levels it knows."""
-
-    img_resolution: int
-    img_channels: int
-    label_dim: int
-    sigma_min: float
-    sigma_max: float
-
-    def __call__(self, x: Tensor, sigma: Tensor, class_labels: Tensor | None = None) -> Tensor: ...
-
-    def round_sigma(self, sigma: Tensor) -> Tensor: ...
 
 
 class _Preconditioning(nn.Module, ABC):
@@ -81,7 +68,7 @@ class _Preconditioning(nn.Module, ABC):
             (N, C, H, W) float32.
         """
         x = x.to(torch.float32)
-        sigma = torch.as_tensor(sigma, device=x.device).to(torch.float32).reshape(-1, 1, 1, 1)
+        sigma = place_level(sigma, x, torch.float32).reshape(-1, 1, 1, 1)
         labels: Tensor | None = None
         if self.label_dim:
             if class_labels is None:

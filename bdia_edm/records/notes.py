@@ -11,12 +11,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from bdia_edm.base.whole_files import written_whole
+from bdia_edm.base.lines import one_line
+from bdia_edm.base.whole_files import write_text_whole
+from bdia_edm.records.run_folder import RunFolder
 
-__all__ = ["ERROR", "PLAN", "Plan", "forget_plan", "plan_kept", "read_error", "read_plan"]
+__all__ = ["Plan", "forget_plan", "note_error", "plan_kept", "read_error", "read_plan"]
 
-PLAN = "plan.json"
-ERROR = "error.txt"
+_LONGEST_ERROR = 10_000
 
 
 @dataclass(frozen=True)
@@ -41,28 +42,38 @@ class Plan:
 @contextmanager
 def plan_kept(folder: Path, plan: Plan) -> Iterator[None]:
     """The plan is in ``folder`` until the run is finished; where it ends in an error, so is the error."""
-    (folder / ERROR).unlink(missing_ok=True)
-    _write(folder / PLAN, json.dumps(asdict(plan)))
+    names = RunFolder(folder)
+    names.error.unlink(missing_ok=True)
+    write_text_whole(names.plan, json.dumps(asdict(plan)))
     try:
         yield
     except Exception as error:
-        # On a full disk not even that can be written.
-        with suppress(OSError):
-            _write(folder / ERROR, " ".join(str(error).split()) or type(error).__name__)
+        note_error(folder, plan, error)
         raise
     forget_plan(folder)
 
 
+def note_error(folder: Path, plan: Plan, error: Exception) -> None:
+    """Leaves in ``folder`` what ended the run, and the plan where that is not there yet."""
+    names = RunFolder(folder)
+    # On a full disk not even that can be written.
+    with suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+        if not names.plan.exists():
+            write_text_whole(names.plan, json.dumps(asdict(plan)))
+        write_text_whole(names.error, one_line(error, _LONGEST_ERROR))
+
+
 def forget_plan(folder: Path) -> None:
     """Removes plan and error: the run is finished."""
-    for name in (PLAN, ERROR):
-        (folder / name).unlink(missing_ok=True)
+    for path in (RunFolder(folder).plan, RunFolder(folder).error):
+        path.unlink(missing_ok=True)
 
 
 def read_plan(folder: Path) -> Plan | None:
     """The plan in ``folder``; None where there is none, or none of this program."""
     try:
-        return Plan(**json.loads((folder / PLAN).read_text()))
+        return Plan(**json.loads(RunFolder(folder).plan.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None
 
@@ -70,11 +81,6 @@ def read_plan(folder: Path) -> Plan | None:
 def read_error(folder: Path) -> str | None:
     """What ended the run; None where nothing did."""
     try:
-        return (folder / ERROR).read_text()
+        return RunFolder(folder).error.read_text(encoding="utf-8")
     except (OSError, ValueError):
         return None
-
-
-def _write(path: Path, text: str) -> None:
-    with written_whole(path) as partial:
-        partial.write_text(text)

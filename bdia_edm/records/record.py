@@ -4,32 +4,93 @@ from __future__ import annotations
 
 import json
 import math
-import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from bdia_edm.base.errors import UserError
-from bdia_edm.base.whole_files import written_whole
+from bdia_edm.base.lines import one_line
+from bdia_edm.base.whole_files import write_text_whole
+from bdia_edm.records.run_folder import RECORD, RunFolder
 
-__all__ = ["RECORD", "read_record", "read_records", "to_json", "write_record"]
-
-RECORD = "record.json"
-Record = dict[str, Any]
-_NEEDED = {"model", "sampler", "seeds", "class_idx", "num_images", "nfe", "metrics", "images_per_second"}
-_NEEDED |= {"checksums", "device", "command"}
+__all__ = ["Labels", "Record", "read_record", "read_records", "to_json", "write_record"]
 
 
-def to_json(record: Record, indent: int | None = 2) -> str:
+class Labels(TypedDict):
+    """How the sampler calls itself in tables and pictures.
+
+    Attributes:
+        sampler: its name, with every option that is not its default and has no column.
+        title: its name for pictures.
+        columns: the options that have a column of their own in tables.
+        is_baseline: whether others are compared with it.
+    """
+
+    sampler: str
+    title: str
+    columns: dict[str, str | float]
+    is_baseline: bool
+
+
+class _Read(TypedDict):
+    """What tables and ``status`` are made of: without one of these a file is no record."""
+
+    model: str
+    sampler: dict[str, Any]
+    seeds: str
+    class_idx: int | None
+    num_images: int
+    nfe: float
+    metrics: dict[str, float]
+    images_per_second: float
+    command: str
+    device: dict[str, Any]
+    checksums: dict[str, str]
+
+
+class Record(_Read, total=False):
+    """A finished run, in values that JSON takes; files of earlier versions lack some of those that nothing reads.
+
+    Attributes:
+        model: its card's name.
+        sampler: its name and all of its options.
+        labels: how it calls itself.
+        seeds: as they were given, in the shortest form: '0-99,200'.
+        class_idx: the one class of all images; None where each image's own is drawn, and for unconditional networks.
+        num_images: as many as there are seeds.
+        nfe: evaluations of the denoiser per image, counted.
+        detector: its card's name.
+        metrics: every figure by its name; empty without a detector.
+        workers: how many there were at the end.
+        images_per_second: of one worker, num_images / seconds.
+        seconds: the sum of what each worker worked.
+        finished: when, in UTC (ISO 8601).
+        command: what the user typed.
+        device: its type ('cpu', 'cuda') and its name; of a CPU also the number of cores.
+        precision: what the images' last bits depend on beside the config.
+        checksums: SHA-256 of the model, the detector and the reference.
+        versions: of Python, this program and what figures may depend on.
+        config: the whole config, as plain values.
+    """
+
+    labels: Labels
+    detector: str
+    workers: int
+    seconds: float
+    finished: str
+    precision: dict[str, Any]
+    versions: dict[str, str]
+    config: dict[str, Any]
+
+
+def to_json(record: Mapping[str, Any], indent: int | None = 2) -> str:
     """Strict JSON; infinite numbers, which JSON has not, become the texts 'inf' and '-inf'."""
     return json.dumps(_plain(record), indent=indent, allow_nan=False)
 
 
 def write_record(folder: Path, record: Record) -> None:
-    """Writes folder/record.json, whole or not at all."""
-    with written_whole(folder / RECORD) as partial, partial.open("w") as file:
-        file.write(to_json(record) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
+    """Writes the record into ``folder``, whole or not at all."""
+    write_text_whole(RunFolder(folder).record, to_json(record) + "\n", durable=True)
 
 
 def read_record(folder: Path) -> Record | None:
@@ -38,16 +99,17 @@ def read_record(folder: Path) -> Record | None:
     Raises:
         UserError: the file is damaged.
     """
-    path = folder / RECORD
+    path = RunFolder(folder).record
     try:
-        record = json.loads(path.read_text())
+        record = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        raise UserError(f"{path}: not a readable record ({error}); remove it to run again") from error
-    if not isinstance(record, dict) or not set(record) >= _NEEDED:
+        raise UserError(f"{path}: not a readable record ({one_line(error)}); remove it to run again") from error
+    if not isinstance(record, dict) or not set(record) >= _Read.__required_keys__:
         raise UserError(f"{path}: not a record of this program; remove it to run again")
-    return record
+    found: Record = record  # type: ignore[assignment]  # its keys were looked at
+    return found
 
 
 def read_records(folder: Path) -> list[Record]:
@@ -57,7 +119,7 @@ def read_records(folder: Path) -> list[Record]:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return {str(key): _plain(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(entry) for entry in value]

@@ -8,16 +8,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bdia_edm.base.whole_files import written_whole
+from bdia_edm.base.whole_files import write_text_whole
 from bdia_edm.records.record import Record
+from bdia_edm.records.run_folder import RunFolder
 from bdia_edm.report.pictures import write_side_by_side
 from bdia_edm.report.plots import plot_metrics
 from bdia_edm.report.tables import group_records, in_words, to_csv, to_markdown
 
-__all__ = ["PREVIEW", "side_by_side", "write_comparison"]
+__all__ = ["side_by_side", "write_comparison"]
 
-PREVIEW = "preview.npz"
-"""A run's first images, beside its record."""
 _SHOWN = 24
 
 
@@ -27,8 +26,7 @@ def write_comparison(records: Sequence[Record], folder: Path, name: str) -> str:
     groups = group_records(records)
     text = to_markdown(groups)
     for suffix, content in ((".md", text), (".csv", to_csv(groups))):
-        with written_whole(folder / f"{name}{suffix}") as partial:
-            partial.write_text(content)
+        write_text_whole(folder / f"{name}{suffix}", content)
     plot_metrics(groups, folder / f"{name}.png")
     return text
 
@@ -66,7 +64,7 @@ def _first_metric(record: Record) -> float:
 
 
 def _preview(folder: Path) -> NDArray[np.uint8]:
-    with np.load(folder / PREVIEW, allow_pickle=False) as file:
+    with np.load(RunFolder(folder).preview, allow_pickle=False) as file:
         return np.asarray(file["arr_0"])
 
 

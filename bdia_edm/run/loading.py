@@ -1,76 +1,129 @@
-"""What a run works with, loaded from its cards: the denoiser, the detector, the reference statistics."""
+"""From a checked config to a run: its denoiser, detector, reference and metrics, each loaded and held to the others.
+
+What is wrong is found here, before the first image. What runs that exist at the same time have in common is loaded
+once; it goes with the last of them.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from functools import cached_property, lru_cache
+import inspect
+import tempfile
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import Any, TypeVar, cast
+from weakref import WeakValueDictionary
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
+from torch import nn
 
 from bdia_edm.base.errors import UserError
-from bdia_edm.base.option_names import named
-from bdia_edm.checkpoints.description import read_stored
-from bdia_edm.checkpoints.downloads import fetch, file_sha256
-from bdia_edm.checkpoints.safetensors_file import load_weights
-from bdia_edm.config.cards import PACKAGE, DetectorCard, MixtureCard, NetworkCard, RemoteFile
+from bdia_edm.checkpoints.downloads import file_sha256
+from bdia_edm.checkpoints.locating import fetch_files, locate
+from bdia_edm.config.detector_card import NONE, DetectorCard
+from bdia_edm.config.model_card import ModelCard
+from bdia_edm.config.run_config import RunConfig
 from bdia_edm.detectors.detector import Detector
-from bdia_edm.detectors.loading import load
-from bdia_edm.detectors.registry import DETECTORS
-from bdia_edm.engine.block_sampler import to_uint8
-from bdia_edm.metrics.reference import Reference, ReferenceStatistics, read_reference
-from bdia_edm.metrics.statistics import FeatureStatistics
-from bdia_edm.models.gaussian_mixture import GaussianMixture
-from bdia_edm.models.preconditioning import PRECONDITIONINGS, Denoiser
+from bdia_edm.detectors.loading import load as load_kind
+from bdia_edm.engine.device import choose_device
+from bdia_edm.metrics.metric import Metric, make_metrics, needs_of
+from bdia_edm.metrics.reference import Reference
+from bdia_edm.models.denoiser import Denoiser
+from bdia_edm.run.run import Run, count_workers
+from bdia_edm.samplers.denoising import BatchDenoiser
+from bdia_edm.workers.meeting import launched_ranks
 
-__all__ = ["LoadedDenoiser", "fetch_files", "load_denoiser", "load_detector", "load_reference", "locate"]
+__all__ = ["OwnParts", "load_denoiser", "load_detector", "load_reference", "prepare_run"]
 
-_EMBEDDED = "embedded:"
-
-
-class LoadedDenoiser(NamedTuple):
-    """A denoiser on its device and what identifies its weights."""
-
-    denoiser: Denoiser
-    checksum: str
+T = TypeVar("T")
+_PACKAGE = __name__.partition(".")[0]
 
 
-def fetch_files(files: Sequence[RemoteFile]) -> None:
-    """Brings files from elsewhere into the cache.
+@dataclass(frozen=True)
+class OwnParts:
+    """Objects of the user's own that take the place of what the config names.
+
+    Attributes:
+        denoiser: on the run's device; see ``models.denoiser``.
+        detector: likewise; see ``detectors.detector``.
+        metrics: instead of the option ``metric``.
+        sampler: whether the config's is an object of the user's.
+    """
+
+    denoiser: Denoiser | None = None
+    detector: Detector | None = None
+    metrics: Sequence[Metric] | None = None
+    sampler: bool = False
+
+    @property
+    def any(self) -> bool:
+        """Whether there is one."""
+        return self.sampler or any(part is not None for part in (self.denoiser, self.detector, self.metrics))
+
+
+def prepare_run(config: RunConfig, command: str, own: OwnParts | None = None) -> Run:
+    """Reads network, detector and reference, and checks them against the config.
+
+    Args:
+        command: what the user typed, for the record.
+        own: objects instead of what the config names.
 
     Raises:
-        UserError: some cannot be had; a line for each says where it may be put by hand.
+        UserError: anything is wrong.
     """
-    failures: list[str] = []
-    for file in files:
-        try:
-            fetch(file.url, file.sha256)
-        except UserError as error:
-            failures.append(str(error))
-    if failures:
-        raise UserError("\n".join(failures))
+    own = own or OwnParts()
+    device = choose_device(config.device)
+    device_type = device.type
+    if launched_ranks() is None and count_workers(config, device_type) > 1:
+        # Others will work: what is loaded here is only looked at, and takes no memory of theirs.
+        device = torch.device("cpu")
+    fetch_files(config.remote_files)
+    if own.denoiser is None:
+        denoiser, checksum = load_denoiser(config.model, device)
+    else:
+        denoiser, checksum = own.denoiser, _weights_checksum(own.denoiser)
+    checksums = {"model": checksum}
+    if config.class_idx is not None:
+        _check_class(config.class_idx, denoiser.label_dim)
+    config.sampler.check_range(BatchDenoiser(denoiser))
+    shape = (denoiser.img_channels, denoiser.img_resolution, denoiser.img_resolution)
+    detector = load_detector(config.detector, shape, device) if own.detector is None else own.detector
+    reference: Reference | None = None
+    metrics: tuple[Metric, ...] = ()
+    if detector is not None:
+        reference = load_reference(config.model, detector)
+        checksums |= {"detector": detector.checksum, "reference": reference.checksum}
+        metrics = tuple(make_metrics(config.metric if own.metrics is None else own.metrics))
+        needs_of(metrics, detector.name, detector.num_logits)
+    parts = {"sampler": config.sampler, "denoiser": denoiser, "detector": detector}
+    parts |= {f"metric {metric.name}": metric for metric in metrics}
+    checksums |= _own_sources(parts)
+    run = Run(
+        config=config,
+        command=command,
+        denoiser=denoiser,
+        detector=detector,
+        reference=reference,
+        metrics=metrics,
+        device=device,
+        device_type=device_type,
+        checksums=checksums,
+        portable=not own.any,
+    )
+    _check_workers(run)
+    _require_writable(Path(config.results_dir))
+    return run
 
 
-@lru_cache(maxsize=2)
-def load_denoiser(card: NetworkCard | MixtureCard, device: torch.device) -> LoadedDenoiser:
-    """The card's denoiser, in evaluation mode; a later call for the same card gets the same one.
+def load_denoiser(card: ModelCard, device: torch.device) -> tuple[Denoiser, str]:
+    """The card's denoiser and its checksum.
 
     Raises:
         UserError: the file is missing or is no network.
     """
-    if isinstance(card, MixtureCard):
-        mixture = GaussianMixture(card.img_resolution, card.img_channels, card.components, card.seed)
-        digest = hashlib.sha256()
-        for name, tensor in mixture.state_dict().items():
-            digest.update(name.encode() + tensor.numpy().tobytes())
-        return LoadedDenoiser(mixture.to(device).eval(), digest.hexdigest())
-    path = locate(card.path, card.sha256)
-    network = load_weights(PRECONDITIONINGS, read_stored(path), path).to(device)
-    return LoadedDenoiser(cast(Denoiser, network), file_sha256(path))
+    checksum = card.checksum()
+    return _shared(("denoiser", card, checksum, device), lambda: card.load(device)), checksum
 
 
 def load_detector(card: DetectorCard, shape: tuple[int, int, int], device: torch.device) -> Detector | None:
@@ -79,74 +132,107 @@ def load_detector(card: DetectorCard, shape: tuple[int, int, int], device: torch
     Raises:
         UserError: the file is missing or is no such detector, or the detector does not take such images.
     """
-    if card.name == "none":
+    if card.name == NONE:
         return None
-    # Before its file is fetched.
-    DETECTORS[card.name].check_shape(shape)
-    path = locate(card.path, card.sha256, "detector") if card.path is not None else None
-    return load(card.name, path, card.sha256, shape, device)
+    path = None if card.path is None else locate(card.path, card.sha256, "detector")
+    key = ("detector", card, _file_checksum(path), shape, device)
+    return _shared(key, lambda: load_kind(card.name, path, card.sha256, shape, device))
 
 
-@lru_cache(maxsize=2)
-def load_reference(card: NetworkCard | MixtureCard, detector: Detector) -> Reference:
+def load_reference(card: ModelCard, detector: Detector) -> Reference:
     """The data's statistics in the detector's features.
 
     Raises:
-        UserError: the file is not fit for this detector.
+        UserError: the file is missing or not fit for this detector.
     """
-    assert card.reference is not None  # a config without one is refused
-    if isinstance(card, MixtureCard) and card.reference == "exact":
-        return _ExactReference(card, detector)
-    sha256 = card.reference_sha256 if isinstance(card, NetworkCard) else None
-    return read_reference(locate(card.reference, sha256, "model.reference"), detector.name, detector.num_features)
+    key = ("reference", card, _file_checksum(card.reference_file()), detector.name, detector.checksum)
+    return _shared(key, lambda: card.load_reference(detector))
 
 
-class _ExactReference:
-    """The statistics of a mixture's exact samples, computed when they are first asked for.
-
-    Of a run's workers only the one that measures does so; for all of them the checksum is that of what they are
-    computed from.
-    """
-
-    def __init__(self, card: MixtureCard, detector: Detector) -> None:
-        self._card, self._detector = card, detector
-        source = f"exact {load_denoiser(card, torch.device('cpu')).checksum} {card.reference_samples} "
-        self.checksum = hashlib.sha256((source + detector.checksum).encode()).hexdigest()
-
-    @property
-    def mean(self) -> NDArray[np.float64]:
-        return self._statistics.mean
-
-    @property
-    def covariance(self) -> NDArray[np.float64]:
-        return self._statistics.covariance
-
-    @cached_property
-    def _statistics(self) -> ReferenceStatistics:
-        mixture = cast(GaussianMixture, load_denoiser(self._card, torch.device("cpu")).denoiser)
-        statistics = FeatureStatistics(self._detector.num_features)
-        for samples in mixture.exact_batches(self._card.reference_samples):
-            statistics.add(self._detector(to_uint8(samples)).cpu().numpy())
-        mean, covariance = statistics.mean_and_covariance()
-        return ReferenceStatistics(mean, covariance, self.checksum)
+_LOADED: WeakValueDictionary[Hashable, Any] = WeakValueDictionary()
 
 
-def locate(path: str, sha256: str | None = None, option: str = "model") -> Path:
-    """The file of 'embedded:NAME', of a URL (fetched where it is not in the cache), or of a path.
+def _shared(key: Hashable, load: Callable[[], T]) -> T:
+    """What was loaded under ``key``, while somebody still holds it, or else what ``load`` gives."""
+    found = _LOADED.get(key)
+    if found is None:
+        found = _LOADED[key] = load()
+    return cast(T, found)
 
-    Args:
-        sha256: the pinned checksum.
-        option: what the file is, as in ``option.sha256``.
 
-    Raises:
-        UserError: the file cannot be had, or is not the one that is pinned.
-    """
-    if "://" in path:
-        return fetch(path, sha256)
-    found = PACKAGE / "assets" / path.removeprefix(_EMBEDDED) if path.startswith(_EMBEDDED) else Path(path)
-    if sha256 is not None and found.is_file() and file_sha256(found) != sha256.lower():
-        pin = named("model.reference_sha256" if option == "model.reference" else f"{option}.sha256")
+def _file_checksum(path: Path | None) -> str:
+    # What is wrong with a file that is not there says who reads it.
+    return file_sha256(path) if path is not None and path.is_file() else ""
+
+
+def _weights_checksum(denoiser: Denoiser) -> str:
+    """Of the class, its scalar attributes and its tensors; of an object without tensors, what it says of itself."""
+    if not isinstance(denoiser, nn.Module):
+        return _own_checksum("denoiser", denoiser)
+    digest = hashlib.sha256(f"{type(denoiser).__module__}.{type(denoiser).__qualname__}".encode())
+    plain = {name: value for name, value in vars(denoiser).items() if isinstance(value, int | float | str | bool)}
+    digest.update(repr(sorted(plain.items())).encode())
+    for name, tensor in denoiser.state_dict().items():
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _own_checksum(what: str, part: object) -> str:
+    found = getattr(part, "checksum", None)
+    if not isinstance(found, str):
         raise UserError(
-            f"{found}: its sha256 is {file_sha256(found)}, {pin} is {sha256}; give its own to take this file"
+            f"{what}: {type(part).__name__} needs an attribute 'checksum', a text that changes with what it computes, "
+            "or to be a torch.nn.Module"
         )
     return found
+
+
+def _own_sources(parts: dict[str, object]) -> dict[str, str]:
+    """Checksums of the source text of those parts that are not this program's: edited code gives other figures."""
+    found: dict[str, str] = {}
+    for what, part in parts.items():
+        module = inspect.getmodule(type(part))
+        if part is None or type(part).__module__.partition(".")[0] == _PACKAGE:
+            continue
+        try:
+            # The whole module: what a class does also lies in the functions around it.
+            source = inspect.getsource(module if module and module.__name__ != "__main__" else type(part))
+        except (OSError, TypeError) as error:
+            raise UserError(
+                f"{what}: the source of {type(part).__name__} cannot be read, and a run is known by it; define it in a "
+                "file"
+            ) from error
+        found[f"source of {what}"] = hashlib.sha256(source.encode()).hexdigest()
+    return found
+
+
+def _check_workers(run: Run) -> None:
+    chosen, started = run.config.workers, launched_ranks()
+    if started is not None and chosen not in ("auto", started):
+        raise UserError(f"workers={chosen}: {started} were started already (WORLD_SIZE); leave workers out")
+    if started is None and run.device_type == "cuda" and run.num_workers > torch.cuda.device_count():
+        raise UserError(f"workers={chosen}: each takes a GPU, and PyTorch finds {torch.cuda.device_count()} here")
+    if started is None and run.num_workers > 1 and not run.portable:
+        raise UserError(
+            f"workers={chosen}: objects of your own stay in this process; take workers=1, torchrun, or name their "
+            "module with modules="
+        )
+
+
+def _check_class(class_idx: int, label_dim: int) -> None:
+    if not label_dim:
+        raise UserError(f"class_idx={class_idx}: this network is unconditional, it has no classes; leave it out")
+    if not 0 <= class_idx < label_dim:
+        raise UserError(f"class_idx={class_idx}: must be from 0 to {label_dim - 1}, the network's classes")
+
+
+def _require_writable(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UserError(
+            f"results_dir={folder}: cannot be written ({error.strerror}); give a folder that can"
+        ) from error

@@ -27,18 +27,18 @@ from bdia_edm.base.errors import UserError
 from bdia_edm.base.option_names import named, options_named
 from bdia_edm.base.options import require
 from bdia_edm.base.versions import installed_versions
-from bdia_edm.config.cards import detector_card
+from bdia_edm.checkpoints.locating import locate
+from bdia_edm.config.detector_card import detector_card
 from bdia_edm.detectors.detector import Detector
-from bdia_edm.detectors.loading import load
 from bdia_edm.detectors.registry import DETECTORS, detector_option
-from bdia_edm.engine.device import says_out_of_memory
-from bdia_edm.engine.precision import choose_device, fix_precision
+from bdia_edm.engine.device import choose_device, says_out_of_memory
+from bdia_edm.engine.precision import full_precision
 from bdia_edm.images.image_source import ImageSource, open_images
 from bdia_edm.metrics.findings import Findings
 from bdia_edm.metrics.metric import FeatureSpace, compute_all, needs_of
 from bdia_edm.metrics.reference import read_reference, reference_detector, write_reference
 from bdia_edm.metrics.statistics import too_few_images
-from bdia_edm.run.loading import load_detector, locate
+from bdia_edm.run.loading import load_detector
 from bdia_edm.run.measuring import Measuring
 
 __all__ = ["Measuring", "make_reference", "measure"]
@@ -241,8 +241,7 @@ class _Task:
 @contextmanager
 def _prepared(given: Path | str, argument: str, chosen: str | Detector, options: Measuring) -> Iterator[_Task]:
     """The task, everything of it checked and loaded, for as long as the images are open."""
-    fix_precision()
-    with closing(open_images(Path(given), named(argument))) as source:
+    with full_precision(), closing(open_images(Path(given), named(argument))) as source:
         device = choose_device(options.device)
         indices = _chosen(len(source), options, f"{named(argument)}={given}")
         if isinstance(chosen, str):
@@ -253,8 +252,6 @@ def _prepared(given: Path | str, argument: str, chosen: str | Detector, options:
 
 
 def _load(name: str, shape: tuple[int, int, int], options: Measuring, device: torch.device) -> Detector:
-    if not DETECTORS[name].takes_file:
-        return load(name, None, None, shape, device)
     detector = load_detector(detector_card(name, options.detector_path, options.detector_sha256), shape, device)
     assert detector is not None  # 'none' is no kind of detector
     return detector

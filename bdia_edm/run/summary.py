@@ -7,32 +7,25 @@ import platform
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
 from bdia_edm.base.versions import installed_versions
 from bdia_edm.base.whole_files import written_whole
 from bdia_edm.detectors.detector import Detector
 from bdia_edm.engine.plan import format_seeds
-from bdia_edm.engine.precision import describe_precision
 from bdia_edm.engine.shards import Shard
 from bdia_edm.metrics.findings import Findings
-from bdia_edm.metrics.metric import FeatureSpace, Metric, compute_all, make_metrics, needs_of
+from bdia_edm.images.grids import write_grid
+from bdia_edm.metrics.metric import FeatureSpace, Metric, compute_all, needs_of
 from bdia_edm.metrics.reference import Reference
 from bdia_edm.records.record import Record, write_record
-from bdia_edm.report.comparison import PREVIEW
-from bdia_edm.report.pictures import write_grid
-from bdia_edm.samplers.registry import Sampler
+from bdia_edm.records.run_folder import RunFolder
+from bdia_edm.samplers.sampler import Sampler
 
-if TYPE_CHECKING:
-    from bdia_edm.run.run import Run
-
-__all__ = ["GRID", "conclude", "describe_device", "summarize"]
-
-GRID = "grid.png"
+__all__ = ["describe_device", "summarize"]
 
 
 def summarize(
@@ -79,8 +72,8 @@ def summarize(
         space = FeatureSpace(detector.name, detector.distance_name)
         figures = compute_all(measured, findings, reference, space)
     shown = np.concatenate(preview)
-    write_grid(folder / GRID, shown)
-    _write_preview(folder / PREVIEW, shown, np.concatenate(labels), np.array(seeds[: len(shown)]))
+    write_grid(RunFolder(folder).grid, shown)
+    _write_preview(RunFolder(folder).preview, shown, np.concatenate(labels), np.array(seeds[: len(shown)]))
     record: Record = {
         "model": facts["model"],
         "sampler": {"name": sampler.name, **sampler.options()},
@@ -127,28 +120,3 @@ def _processor() -> str:
         return platform.processor() or platform.machine()
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.machine()
-
-
-def conclude(run: Run, shards: Iterable[Shard], workers: int) -> Record:
-    """``summarize`` for a run."""
-    config = run.config
-    return summarize(
-        shards,
-        run.folder,
-        seeds=config.seeds,
-        sampler=config.sampler,
-        detector=run.detector,
-        reference=run.reference,
-        metrics=make_metrics(["frechet"]),
-        facts={
-            "model": config.model.name,
-            "class_idx": config.class_idx,
-            "detector": config.detector.name,
-            "workers": workers,
-            "command": run.command,
-            "device": describe_device(run.device),
-            "precision": describe_precision(cast(nn.Module, run.denoiser), run.device),
-            "checksums": run.checksums,
-            "config": config.source,
-        },
-    )

@@ -28,10 +28,10 @@ def end_with(parent: int) -> None:
 
 
 def main(task: dict[str, Any]) -> None:
-    """Does this worker's part; the leader leaves the record, or the user's error, as the outcome.
+    """Does this worker's part; the leader leaves how the run ended, or the user's error, as the outcome.
 
     Args:
-        task: what ``bdia_edm.workers.launch`` wrote.
+        task: "config", the run's as plain values; "command", what the user typed; and what ``launch`` says.
     """
     # The launcher speaks for all: a worker ends at once, even within a long computation, and says nothing.
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -43,34 +43,21 @@ def main(task: dict[str, Any]) -> None:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
 
     from bdia_edm.base.errors import UserError
-    from bdia_edm.base.whole_files import written_whole
-    from bdia_edm.config.cards import read_config
-    from bdia_edm.engine.precision import choose_device
-    from bdia_edm.run.run import Run
-    from bdia_edm.workers.board import join, leave
-    from bdia_edm.workers.sharing import announce_end, follow, lead
+    from bdia_edm.base.lines import to_stderr
+    from bdia_edm.base.whole_files import write_text_whole
+    from bdia_edm.config.run_config import read_config
+    from bdia_edm.run.finish import next_board, take_part
+    from bdia_edm.run.loading import prepare_run
+    from bdia_edm.workers.meeting import leave
+    from bdia_edm.workers.sharing import telling
 
-    config = read_config(task["config"])
-    board = join(choose_device(config.device)).new_board()
-    outcome: dict[str, Any] = {}
+    board = next_board()
     try:
-        run = Run.prepare(config, task["command"])
-        if board.rank:
-            follow(run, board)
-        else:
-            try:
-                outcome["record"] = lead(run, board, _say)
-            except OSError as error:
-                raise UserError(run.cannot_write(error)) from error
-            announce_end(board, outcome["record"])
+        with telling(board):
+            run = prepare_run(read_config(task["config"]), task["command"])
+        outcome = take_part(run, board, to_stderr)._asdict()
     except UserError as error:
-        board.fail(str(error))
-        outcome["error"] = str(error)
-    if not board.rank:
-        with written_whole(Path(task["outcome"])) as partial:
-            partial.write_text(json.dumps(outcome))
+        outcome = {"error": str(error)}
+    if board.rank == 0:
+        write_text_whole(Path(task["outcome"]), json.dumps(outcome))
     leave()
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)

@@ -7,19 +7,34 @@ s(t), discretization and solver. heun, edm, linear, none is the EDM sampler.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from bdia_edm.base.errors import UserError
+from bdia_edm.base.options import option
 from bdia_edm.models.preconditioning import iddpm_levels
+from bdia_edm.samplers.churn import ChurnSampler
 from bdia_edm.samplers.denoising import BatchDenoiser
-from bdia_edm.samplers.edm import Noise, churn
-from bdia_edm.samplers.time_steps import edm_levels, noise_range
+from bdia_edm.samplers.registry import SAMPLERS
+from bdia_edm.samplers.sampler import Noise
+from bdia_edm.samplers.time_steps import DEFAULT_RANGE, edm_levels, noise_range
 
-__all__ = ["DISCRETIZATIONS", "SCALINGS", "SCHEDULES", "SOLVERS", "Schedule", "ablation", "ablation_time_steps"]
+__all__ = [
+    "DISCRETIZATIONS",
+    "SCALINGS",
+    "SCHEDULES",
+    "SOLVERS",
+    "AblationSampler",
+    "Point",
+    "Raised",
+    "Schedule",
+    "ablation",
+    "ablation_time_steps",
+]
 
 SOLVERS = ("heun", "euler")
 DISCRETIZATIONS = ("edm", "vp", "ve", "iddpm")
@@ -56,7 +71,7 @@ _LINEAR = Schedule(lambda t: t, torch.ones_like, lambda level: level)
 
 def _levels(discretization: str, num_steps: int, low: float, high: float, rho: float, vp: Schedule) -> Tensor:
     """The noise levels from ``high`` down to ``low``, (num_steps,) float64."""
-    i = torch.arange(num_steps, dtype=torch.float64) / (num_steps - 1)
+    i = torch.arange(num_steps, dtype=torch.float64, device="cpu") / (num_steps - 1)
     if discretization == "vp":
         return vp.sigma(1 + i * (_EPSILON_S - 1))
     if discretization == "ve":
@@ -87,10 +102,10 @@ def ablation_time_steps(
     """
     default_vp = _vp_schedule(19.9, 0.1)
     default = {
-        "vp": tuple(default_vp.sigma(torch.tensor([_EPSILON_S, 1.0], dtype=torch.float64)).tolist()),
+        "vp": tuple(default_vp.sigma(torch.tensor([_EPSILON_S, 1.0], dtype=torch.float64, device="cpu")).tolist()),
         "ve": (0.02, 100.0),
         "iddpm": (0.002, 81.0),
-        "edm": (0.002, 80.0),
+        "edm": DEFAULT_RANGE,
     }[discretization]
     low, high = noise_range(denoiser, sigma_min, sigma_max, default)
 
@@ -99,7 +114,8 @@ def ablation_time_steps(
     vp = _vp_schedule(beta_d, math.log(high**2 + 1) - beta_d / 2)
     chosen = {"vp": vp, "ve": _VE, "linear": _LINEAR}[schedule]
     levels = _levels(discretization, num_steps, low, high, rho, vp)
-    time_steps = torch.cat([chosen.inverse(denoiser.round_sigma(levels)), torch.zeros(1, dtype=torch.float64)])
+    end = torch.zeros(1, dtype=torch.float64, device="cpu")
+    time_steps = torch.cat([chosen.inverse(denoiser.round_sigma(levels)), end])
     needs_vp = "vp" in (discretization, schedule)
     if not len(levels) or not time_steps.isfinite().all() or (needs_vp and beta_d <= 0):
         raise UserError(
@@ -109,65 +125,115 @@ def ablation_time_steps(
     return time_steps, chosen
 
 
+class Point(NamedTuple):
+    """A time t on the way, with sigma(t), s(t), and the two factors of dx/dt = a x - b D(x/s; sigma)."""
+
+    t: float
+    sigma: float
+    s: float
+    a: float
+    b: float
+
+
+class Raised(NamedTuple):
+    """The churn before a step: x becomes scale x + spread (normal noise), and is then at ``point``."""
+
+    point: Point
+    scale: float
+    spread: float
+
+
 def ablation(
     denoiser: BatchDenoiser,
-    latents: Tensor,
-    num_steps: int,
+    x: Tensor,
+    points: Sequence[Point],
     *,
-    sigma_min: float | None = None,
-    sigma_max: float | None = None,
-    rho: float = 7.0,
     solver: str = "heun",
-    discretization: str = "edm",
-    schedule: str = "linear",
-    scaling: str = "none",
-    S_churn: float = 0.0,
-    S_min: float = 0.0,
-    S_max: float = math.inf,
-    S_noise: float = 1.0,
+    raised: Sequence[Raised] | None = None,
     noise: Noise | None = None,
-) -> Tensor:
-    """Images (N, C, H, W) float64 from standard normal latents of that shape.
+) -> Iterator[Tensor]:
+    """From points[0] to t = 0, the state after every step; 2N - 1 evaluations (heun) or N (euler).
 
     Args:
-        num_steps: N, at least 2; evaluations: 2N - 1 (heun) or N (euler).
-        sigma_min, sigma_max: the range of noise levels, by default that of the discretization, clipped to the
-            network's own.
-        solver, discretization, schedule, scaling: one of SOLVERS, DISCRETIZATIONS, SCHEDULES, SCALINGS.
-        S_churn, S_min, S_max, S_noise, noise: as in ``edm``.
+        x: the state at points[0], (N, C, H, W) float64.
+        points: those of t_0 > ... > t_{N-1}; t_N is 0.
+        raised: the churn of every step; then ``noise`` is drawn at every step. None is deterministic.
     """
-    time_steps, (sigma, sigma_derivative, sigma_inverse) = ablation_time_steps(
-        denoiser,
-        num_steps,
-        sigma_min=sigma_min,
-        sigma_max=sigma_max,
-        rho=rho,
-        discretization=discretization,
-        schedule=schedule,
-    )
 
-    def s(t: Tensor) -> Tensor:
-        return (1 + sigma(t) ** 2).rsqrt() if scaling == "vp" else torch.ones_like(t)
+    def gradient(x: Tensor, point: Point) -> Tensor:
+        return point.a * x - point.b * denoiser(x / point.s, point.sigma)
 
-    def s_derivative(t: Tensor) -> Tensor:
-        return -sigma(t) * sigma_derivative(t) * s(t) ** 3 if scaling == "vp" else torch.zeros_like(t)
-
-    def gradient(x: Tensor, t: Tensor) -> Tensor:
-        rate = sigma_derivative(t) / sigma(t)
-        return (rate + s_derivative(t) / s(t)) * x - rate * s(t) * denoiser(x / s(t), sigma(t))
-
-    x = latents.to(torch.float64) * (sigma(time_steps[0]) * s(time_steps[0]))
-    for i, (t, t_next) in enumerate(denoiser.steps(time_steps)):
-        t_hat = t
-        if S_churn > 0:
+    for i, point in enumerate(points):
+        last = i == len(points) - 1
+        if raised is not None:
             assert noise is not None
-            raised = 1 + churn(S_churn, S_min, S_max, num_steps, sigma(t))
-            t_hat = sigma_inverse(denoiser.round_sigma(raised * sigma(t)))
-            spread = (sigma(t_hat) ** 2 - sigma(t) ** 2).clip(min=0).sqrt() * s(t_hat)
-            x = s(t_hat) / s(t) * x + spread * S_noise * noise()
-        h = t_next - t_hat
-        d = gradient(x, t_hat)
-        if solver == "heun" and i < num_steps - 1:
-            d = (d + gradient(x + h * d, t_next)) / 2
+            point, scale, spread = raised[i]
+            x = scale * x + spread * noise()
+        h = (0.0 if last else points[i + 1].t) - point.t
+        d = gradient(x, point)
+        if solver == "heun" and not last:
+            d = (d + gradient(x + h * d, points[i + 1])) / 2
         x = x + h * d
-    return x
+        yield x
+
+
+@SAMPLERS.add("ablation")
+@dataclass(frozen=True, kw_only=True)
+class AblationSampler(ChurnSampler):
+    """The general sampler of the EDM paper's ablations."""
+
+    name = "ablation"
+    title = "Ablation"
+    solver: str = option("heun", words="integration of a step", one_of=SOLVERS)
+    discretization: str = option(
+        "edm",
+        words="choice of the noise levels; vp, ve and iddpm have default ranges of their own",
+        one_of=DISCRETIZATIONS,
+    )
+    schedule: str = option("linear", words="noise schedule sigma(t)", one_of=SCHEDULES)
+    scaling: str = option("none", words="scale s(t) of the state", one_of=SCALINGS)
+
+    def check_range(self, denoiser: BatchDenoiser) -> None:
+        self._time_steps(denoiser)
+
+    def trajectory(self, denoiser: BatchDenoiser, latents: Tensor, noise: Noise) -> Iterator[tuple[float, Tensor]]:
+        time_steps, schedule = self._time_steps(denoiser)
+        # One 0-dimensional tensor at a time: of a vector exp and log may round the last bit differently.
+        times = list(time_steps[:-1])
+        points = [self._point(schedule, t) for t in times]
+        raised = [self._raise(denoiser, schedule, t) for t in times] if self.S_churn > 0 else None
+        x = latents.to(torch.float64) * (points[0].sigma * points[0].s)
+        yield points[0].sigma, x
+        states = ablation(denoiser, x, points, solver=self.solver, raised=raised, noise=noise)
+        yield from zip([*(point.sigma for point in points[1:]), 0.0], states, strict=True)
+
+    def _time_steps(self, denoiser: BatchDenoiser) -> tuple[Tensor, Schedule]:
+        return ablation_time_steps(
+            denoiser,
+            self.num_steps,
+            sigma_min=self.sigma_min,
+            sigma_max=self.sigma_max,
+            rho=self.rho,
+            discretization=self.discretization,
+            schedule=self.schedule,
+        )
+
+    def _point(self, schedule: Schedule, t: Tensor) -> Point:
+        sigma, sigma_derivative = schedule.sigma(t), schedule.derivative(t)
+        s, s_derivative = self._scale(sigma), torch.zeros_like(t)
+        if self.scaling == "vp":
+            s_derivative = -sigma * sigma_derivative * s**3
+        rate = sigma_derivative / sigma
+        return Point(t.item(), sigma.item(), s.item(), (rate + s_derivative / s).item(), (rate * s).item())
+
+    def _scale(self, sigma: Tensor) -> Tensor:
+        return (1 + sigma**2).rsqrt() if self.scaling == "vp" else torch.ones_like(sigma)
+
+    def _raise(self, denoiser: BatchDenoiser, schedule: Schedule, t: Tensor) -> Raised:
+        sigma = schedule.sigma(t)
+        t_hat = schedule.inverse(denoiser.round_sigma((1 + self.churn(sigma.item())) * sigma))
+        sigma_hat = schedule.sigma(t_hat)
+        s_hat = self._scale(sigma_hat)
+        # A network of discrete levels may round t_hat to below t.
+        spread = (sigma_hat**2 - sigma**2).clip(min=0).sqrt() * s_hat * self.S_noise
+        return Raised(self._point(schedule, t_hat), (s_hat / self._scale(sigma)).item(), spread.item())

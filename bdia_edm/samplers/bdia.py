@@ -8,8 +8,13 @@ Delta(t -> t' | z) is any integrator's change of z from t to t'. gamma = 0 is th
 formula is computed as z_i + gamma (z_{i+1} - z_i - Delta(t_i -> t_{i+1} | z_i)) + Delta(t_i -> t_{i-1} | z_i).
 (arXiv versions of late 2023 print the reverse convention, gamma <-> 1 - gamma.)
 
+The formula mixes two states, so it depends on their scale: z = s(t) x with Delta(t -> t' | z) = s(t') (x + the
+integrator's change of x) - z. EDM's states have s = 1 (``scaling`` none); those of DDIM and its relatives are variance
+preserving, s(t) = 1/sqrt(1 + t²) (vp), as the authors' BDIA-DDIM is. The state here stays x: written for it, the
+formula is the same with G = gamma s(t_{i+1})/s(t_{i-1}) in the place of gamma.
+
 Orders of convergence, measured on the Gaussian mixture (scripts/convergence.py, results/convergence.md), for every
-gamma from 0.1 to 1:
+gamma from 0.1 to 1 and both scalings:
 
     integrator heun,  backward euler       1     the backward error, O(h²) a step, is not compensated
     integrator heun,  backward trapezoid   2     with an error below EDM's, by a third at gamma 0.8
@@ -19,30 +24,42 @@ gamma from 0.1 to 1:
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
 from torch import Tensor
 
+from bdia_edm.base.options import option
 from bdia_edm.samplers.denoising import BatchDenoiser, gradient
-from bdia_edm.samplers.integrators import Integrator, euler, heun
+from bdia_edm.samplers.integrators import INTEGRATORS, Integrator, euler, heun
+from bdia_edm.samplers.registry import SAMPLERS
+from bdia_edm.samplers.sampler import EDMStepsSampler, Noise
 
-__all__ = ["BACKWARDS", "bdia"]
+__all__ = ["BACKWARDS", "SCALINGS", "BDIASampler", "bdia"]
 
 BACKWARDS = ("euler", "heun", "trapezoid")
+SCALINGS = ("none", "vp")
 
 
 def bdia(
     denoiser: BatchDenoiser,
     x: Tensor,
-    time_steps: Tensor,
+    time_steps: Sequence[float],
     *,
     gamma: float,
     integrator: Integrator = heun,
     backward: str = "euler",
-) -> Tensor:
-    """Integrates from time_steps[0] to 0; the first step is the plain integrator's, every later one BDIA's.
+    scaling: str = "none",
+) -> Iterator[Tensor]:
+    """From time_steps[0] to 0, the state (N, C, H, W) float64 after every step.
+
+    The first step is the plain integrator's, every later one BDIA's.
 
     Args:
-        x: the state at time_steps[0], (N, C, H, W) float64.
-        time_steps: t_0 > ... > t_N = 0, (N + 1,) float64, on the CPU.
+        x: the state at time_steps[0].
+        time_steps: t_0 > ... > t_N = 0.
         gamma: weight of the backward integration, in [0, 1]; 0 evaluates no backward integration.
         integrator: the forward Delta; euler gives BDIA-DDIM (N evaluations), heun BDIA-EDM (2N - 1).
         backward: the backward Delta, d being the gradient.
@@ -51,12 +68,10 @@ def bdia(
             Euler's, so is the backward one (3N - 3 with heun). Exactly invertible.
             'trapezoid': (t_{i+1} - t_i) (d_i + d_{i+1})/2 with d_{i+1} remembered. No further evaluation, but it
             needs the gradient at z_{i+1}: not exactly invertible.
-
-    Returns:
-        The images, (N, C, H, W) float64.
+        scaling: the scale of the states that the formula mixes, one of SCALINGS.
     """
-    older: tuple[Tensor, Tensor, Tensor] | None = None
-    for t, t_next in denoiser.steps(time_steps):
+    older: tuple[Tensor, Tensor, float] | None = None
+    for t, t_next in pairwise(time_steps):
         d = gradient(denoiser, x, t)
         forward = integrator(denoiser, x, d, t, t_next)
         corrected = x
@@ -67,7 +82,55 @@ def bdia(
             else:
                 method = heun if backward == "heun" and t_next > 0 else euler
                 back = method(denoiser, x, d, t, t_older)
-            corrected = x + gamma * (x_older - x - back)
+            G = gamma * _scale_ratio(scaling, t_older, t_next)
+            corrected = x + G * (x_older - x - back)
         older = (x, d, t)
         x = corrected + forward
-    return x
+        yield x
+
+
+def _scale_ratio(scaling: str, t_older: float, t_next: float) -> float:
+    """s(t_older)/s(t_next)."""
+    return math.sqrt((1 + t_next * t_next) / (1 + t_older * t_older)) if scaling == "vp" else 1.0
+
+
+@SAMPLERS.add("bdia")
+@dataclass(frozen=True, kw_only=True)
+class BDIASampler(EDMStepsSampler):
+    """BDIA over an integrator."""
+
+    name = "bdia"
+    title = "BDIA"
+    gamma: float = option(
+        words="weight of the backward integration; 0 is the integrator alone",
+        default_words="the model's",
+        low=0,
+        high=1,
+    )
+    integrator: str = option(
+        "heun", words="the forward integration: heun is BDIA-EDM, euler BDIA-DDIM", one_of=tuple(INTEGRATORS)
+    )
+    backward: str = option(
+        "euler",
+        words="the backward integration; heun costs an evaluation a step, trapezoid is not exactly invertible",
+        default_words="the model's",
+        one_of=BACKWARDS,
+    )
+    scaling: str = option(
+        "none", words="scale of the states that are mixed; vp is BDIA-DDIM as it was published", one_of=SCALINGS
+    )
+
+    @property
+    def columns(self) -> dict[str, str | float]:
+        return {"backward": self.backward, "gamma": self.gamma}
+
+    def solve(self, denoiser: BatchDenoiser, x: Tensor, time_steps: Sequence[float], noise: Noise) -> Iterator[Tensor]:
+        return bdia(
+            denoiser,
+            x,
+            time_steps,
+            gamma=self.gamma,
+            integrator=INTEGRATORS[self.integrator],
+            backward=self.backward,
+            scaling=self.scaling,
+        )

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import pairwise
-
 import torch
 from torch import Tensor
 
-from bdia_edm.models.preconditioning import Denoiser
+from bdia_edm.models.denoiser import Denoiser
 
 __all__ = ["BatchDenoiser", "gradient"]
 
@@ -17,35 +14,28 @@ class BatchDenoiser:
     """A denoiser with the labels of one batch bound to it.
 
     The state of every sampler is float64; the network works in its own precision and its answer comes back in
-    float64. ``nfe`` counts the evaluations of each image; ``step`` is the step under way, from 1, of samplers that
-    walk through ``steps``.
+    float64. ``nfe`` counts the evaluations of each image.
 
     Args:
         denoiser: the network.
-        class_labels: one-hot (N, label_dim), or None.
+        class_labels: one-hot (N, label_dim), on the network's device, or None.
     """
 
     def __init__(self, denoiser: Denoiser, class_labels: Tensor | None = None) -> None:
         self._denoiser, self._class_labels = denoiser, class_labels
         self.sigma_min, self.sigma_max = denoiser.sigma_min, denoiser.sigma_max
         self.nfe = 0
-        self.step = 0
 
-    def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
-        """x (N, C, H, W) float64 and a scalar sigma to D(x; sigma), float64."""
+    def __call__(self, x: Tensor, sigma: float) -> Tensor:
+        """x (N, C, H, W) float64 and its noise level to D(x; sigma), float64."""
         self.nfe += 1
         return self._denoiser(x, sigma, self._class_labels).to(torch.float64)
 
-    def steps(self, time_steps: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-        """(t_i, t_{i+1}) for every step of t_0..t_N."""
-        for self.step, pair in enumerate(pairwise(time_steps), 1):
-            yield pair
-
     def round_sigma(self, sigma: Tensor) -> Tensor:
-        """The level nearest to sigma that the network knows."""
+        """The levels nearest to sigma, on the CPU, that the network knows."""
         return self._denoiser.round_sigma(sigma)
 
 
-def gradient(denoiser: BatchDenoiser, x: Tensor, t: Tensor) -> Tensor:
+def gradient(denoiser: BatchDenoiser, x: Tensor, t: float) -> Tensor:
     """dx/dt = (x - D(x; t))/t of the probability-flow ODE with sigma(t) = t, s(t) = 1 (EDM, equation 3)."""
     return (x - denoiser(x, t)) / t

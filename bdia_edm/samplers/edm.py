@@ -2,55 +2,70 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 
+import torch
 from torch import Tensor
 
+from bdia_edm.samplers.churn import ChurnSampler
 from bdia_edm.samplers.denoising import BatchDenoiser, gradient
-from bdia_edm.samplers.integrators import Integrator, heun
+from bdia_edm.samplers.integrators import heun
+from bdia_edm.samplers.registry import SAMPLERS
+from bdia_edm.samplers.sampler import EDMStepsSampler, Noise
 
-__all__ = ["Noise", "churn", "edm"]
+__all__ = ["EDMSampler", "Raised", "edm"]
 
-Noise = Callable[[], Tensor]
-"""Standard normal noise of the state's shape and type, new at every call."""
-
-
-def churn(S_churn: float, S_min: float, S_max: float, num_steps: int, sigma: Tensor) -> float:
-    """gamma_i of Algorithm 2: by how much the noise level rises before a step from ``sigma``."""
-    return min(S_churn / num_steps, math.sqrt(2) - 1) if S_min <= sigma <= S_max else 0.0
+Raised = tuple[float, float]
+"""The raised level t_hat_i that a step starts from, and the deviation of the noise that leads there."""
 
 
 def edm(
     denoiser: BatchDenoiser,
     x: Tensor,
-    time_steps: Tensor,
+    time_steps: Sequence[float],
     *,
-    integrator: Integrator = heun,
-    S_churn: float = 0.0,
-    S_min: float = 0.0,
-    S_max: float = math.inf,
-    S_noise: float = 1.0,
+    raised: Sequence[Raised] | None = None,
     noise: Noise | None = None,
-) -> Tensor:
-    """Integrates from time_steps[0] to 0.
+) -> Iterator[Tensor]:
+    """Heun's method from time_steps[0] to 0, the state after every step; 2N - 1 evaluations.
 
     Args:
         x: the state at time_steps[0], (N, C, H, W) float64.
-        time_steps: t_0 > ... > t_N = 0, (N + 1,) float64, on the CPU: reading them must not wait for a GPU.
-        integrator: heun for EDM (2N - 1 evaluations), euler for DDIM (N).
-        S_churn, S_min, S_max, S_noise: the stochastic part; with S_churn > 0 ``noise`` is drawn at every step.
-
-    Returns:
-        The images, (N, C, H, W) float64.
+        time_steps: t_0 > ... > t_N = 0.
+        raised: the churn of every step, N pairs; then ``noise`` is drawn at every step. None is deterministic.
     """
-    num_steps = len(time_steps) - 1
-    for t, t_next in denoiser.steps(time_steps):
+    for i, (t, t_next) in enumerate(pairwise(time_steps)):
         t_hat = t
-        if S_churn > 0:
+        if raised is not None:
             assert noise is not None
-            t_hat = denoiser.round_sigma(t + churn(S_churn, S_min, S_max, num_steps, t) * t)
-            # A network of discrete levels may round t_hat to below t.
-            x = x + (t_hat**2 - t**2).clip(min=0).sqrt() * S_noise * noise()
-        x = x + integrator(denoiser, x, gradient(denoiser, x, t_hat), t_hat, t_next)
-    return x
+            t_hat, spread = raised[i]
+            x = x + spread * noise()
+        d = gradient(denoiser, x, t_hat)
+        x = x + heun(denoiser, x, d, t_hat, t_next)
+        yield x
+
+
+@SAMPLERS.add("edm")
+@dataclass(frozen=True, kw_only=True)
+class EDMSampler(ChurnSampler, EDMStepsSampler):
+    """EDM's Heun sampler with churn."""
+
+    name = "edm"
+    title = "EDM"
+
+    @property
+    def is_baseline(self) -> bool:
+        return self.label == self.name
+
+    def solve(self, denoiser: BatchDenoiser, x: Tensor, time_steps: Sequence[float], noise: Noise) -> Iterator[Tensor]:
+        raised = [self._raise(denoiser, t) for t in time_steps[:-1]] if self.S_churn > 0 else None
+        return edm(denoiser, x, time_steps, raised=raised, noise=noise)
+
+    def _raise(self, denoiser: BatchDenoiser, level: float) -> Raised:
+        t = torch.tensor(level, dtype=torch.float64, device="cpu")
+        t_hat = denoiser.round_sigma(t + self.churn(level) * t)
+        # A network of discrete levels may round t_hat to below t.
+        spread = (t_hat**2 - t**2).clip(min=0).sqrt() * self.S_noise
+        return t_hat.item(), spread.item()

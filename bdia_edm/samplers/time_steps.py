@@ -1,4 +1,8 @@
-"""EDM's time steps (Karras et al. 2022, equation 5)."""
+"""EDM's time steps (Karras et al. 2022, equation 5).
+
+They are computed as float64 tensors on the CPU and then read out: Python's own powers and roots round differently, and
+would move images by their last bits.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,10 @@ from torch import Tensor
 from bdia_edm.base.errors import UserError
 from bdia_edm.samplers.denoising import BatchDenoiser
 
-__all__ = ["edm_levels", "edm_time_steps", "noise_range"]
+__all__ = ["DEFAULT_RANGE", "edm_levels", "edm_time_steps", "noise_range"]
+
+DEFAULT_RANGE = (0.002, 80.0)
+"""sigma_min and sigma_max, as far as the network goes."""
 
 
 def noise_range(
@@ -35,7 +42,7 @@ def edm_time_steps(
     sigma_min: float | None = None,
     sigma_max: float | None = None,
     rho: float = 7.0,
-) -> Tensor:
+) -> list[float]:
     """t_i = (sigma_max^(1/rho) + i/(N-1) (sigma_min^(1/rho) - sigma_max^(1/rho)))^rho for i < N, and t_N = 0.
 
     Args:
@@ -43,13 +50,13 @@ def edm_time_steps(
         sigma_min, sigma_max: the range, by default 0.002 to 80, clipped to the network's own.
 
     Returns:
-        (N + 1,) float64 on the CPU, falling, each level one that the network knows.
+        N + 1 levels, falling, each one that the network knows.
     """
-    low, high = noise_range(denoiser, sigma_min, sigma_max, (0.002, 80.0))
-    return torch.cat([denoiser.round_sigma(edm_levels(num_steps, low, high, rho)), torch.zeros(1, dtype=torch.float64)])
+    low, high = noise_range(denoiser, sigma_min, sigma_max, DEFAULT_RANGE)
+    return [*denoiser.round_sigma(edm_levels(num_steps, low, high, rho)).tolist(), 0.0]
 
 
 def edm_levels(num_steps: int, low: float, high: float, rho: float) -> Tensor:
-    """EDM's noise levels from ``high`` down to ``low``, (num_steps,) float64."""
-    i = torch.arange(num_steps, dtype=torch.float64)
+    """EDM's noise levels from ``high`` down to ``low``, (num_steps,) float64 on the CPU."""
+    i = torch.arange(num_steps, dtype=torch.float64, device="cpu")
     return (high ** (1 / rho) + i / (num_steps - 1) * (low ** (1 / rho) - high ** (1 / rho))) ** rho

@@ -1,201 +1,261 @@
-"""The workers of a run: how they find each other, and what they tell each other.
+"""What workers tell each other, and every key of the store in which they do.
 
-They meet in torch.distributed's store, as torchrun or the run's own launcher set it up. Everything between them goes
-through counters and a few texts in that store; nobody ever waits for a collective, so none can time out, and nobody
-waits for anybody before the end. A run of one worker has a store of its own and goes the same way.
+Everything between them goes through counters and a few texts in torch.distributed's store: nobody ever waits for a
+collective, so none can time out. There are three boards, each with its own part of the store: ``StartBoard`` is kept
+by torchrun from one start of its processes to the next, ``TeamBoard`` is of one start, ``Board`` of one piece of work.
 """
 
 from __future__ import annotations
 
-import os
 import time
-import uuid
 from collections.abc import Callable
-from datetime import timedelta
-from functools import lru_cache
 
-import torch
 import torch.distributed as dist
-from torch.distributed.rendezvous import rendezvous
 
 from bdia_edm.base.errors import UserError
-from bdia_edm.engine.precision import share_cores
 
-__all__ = [
-    "POLL",
-    "Board",
-    "Team",
-    "is_leader",
-    "join",
-    "launched_ranks",
-    "leave",
-    "note_users_error",
-    "users_error_was_noted",
-    "wait_until",
-]
+__all__ = ["POLL", "Board", "StartBoard", "TeamBoard", "ToldError", "wait_until"]
 
 POLL = 0.1
 """Seconds between two looks at the store."""
-_SOON = timedelta(seconds=10)
-_USERS_ERROR = "bdia_edm: a user's error"
-_NEEDED = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 
 
-def launched_ranks() -> int | None:
-    """How many processes torchrun, or who acts like it, started together with this one; None without it."""
-    return int(os.environ["WORLD_SIZE"]) if all(os.environ.get(name) for name in _NEEDED) else None
+class ToldError(UserError):
+    """A user's error that the leader knows of too, and so will say."""
 
 
-def is_leader() -> bool:
-    """Whether this process speaks to the user and writes the results: rank 0, or the only one."""
-    return launched_ranks() is None or int(os.environ["RANK"]) == 0
+def wait_until(there: Callable[[], bool], seconds: float = float("inf")) -> bool:
+    """Looks until ``there``, but no longer than ``seconds``; a store's own wait would end in a time-out.
 
-
-def wait_until(there: Callable[[], bool]) -> None:
-    """Looks until ``there``; a store's own wait would end in a time-out."""
-    while not there():
-        time.sleep(POLL)
-
-
-class Board:
-    """What the workers of one run tell each other.
-
-    Args:
-        store: theirs alone.
-        rank, size: which worker this is, of how many.
+    Returns:
+        Whether it is there.
     """
+    until = time.monotonic() + seconds
+    while not there():
+        if time.monotonic() >= until:
+            return False
+        time.sleep(POLL)
+    return True
 
-    def __init__(self, store: dist.Store | None = None, rank: int = 0, size: int = 1) -> None:
-        self._store = dist.HashStore() if store is None else store
-        self.rank, self.size = rank, size
-        self._told = 0
 
-    def add(self, counter: str, amount: int = 1) -> int:
+class _Keys:
+    """Counters and texts in a store."""
+
+    def __init__(self, store: dist.Store) -> None:
+        self._store = store
+
+    def _add(self, counter: str, amount: int = 1) -> int:
         """Adds to a counter; 0 reads it. Returns its value."""
         return self._store.add(f"n/{counter}", amount)
 
-    def post(self, key: str, text: str = "") -> None:
-        """Leaves a text for the others."""
+    def _post(self, key: str, text: str = "") -> None:
         self._store.set(f"t/{key}", text)
 
-    def read(self, key: str) -> str | None:
+    def _read(self, key: str) -> str | None:
         """The text that somebody posted; None where nobody has."""
         return self._store.get(f"t/{key}").decode() if self._store.check([f"t/{key}"]) else None
 
+    def _is_posted(self, key: str) -> bool:
+        return self._store.check([f"t/{key}"])
+
     def fail(self, message: str) -> None:
-        """Says that this run cannot go on; of several messages the first stays."""
-        if self.add("failures") == 1:
-            self.post("failure", message)
+        """Says that it cannot go on; of several messages the first stays."""
+        if self._add("failures") == 1:
+            self._post("failure", message)
+
+    def failure(self) -> str | None:
+        """Why it cannot go on; None where it can."""
+        return self._read("failure")
+
+
+class StartBoard(_Keys):
+    """Where the processes of one start find each other, in a store that may hold what earlier starts left there.
+
+    Every process has a name that no other of any start has.
+    """
+
+    def say_hello(self, rank: int, name: str) -> None:
+        """The process of this rank says its name."""
+        self._post(f"hello/{rank}", name)
+
+    def hello(self, rank: int) -> str | None:
+        """The name that a process of this rank has said last, which may have ended; None where none has."""
+        return self._read(f"hello/{rank}")
+
+    def answer(self, name: str, leader: str) -> None:
+        """The leader tells its own name to the process ``name``."""
+        self._post(f"answer/{name}", leader)
+
+    def answered(self, name: str) -> str | None:
+        """The name of the leader, where it has answered to ``name``."""
+        return self._read(f"answer/{name}")
+
+    def confirm(self, leader: str, rank: int) -> None:
+        """The process of this rank has heard the leader's name."""
+        self._post(f"heard/{leader}/{rank}")
+
+    def is_confirmed(self, leader: str, rank: int) -> bool:
+        """Whether the process of this rank has heard the leader's name."""
+        return self._is_posted(f"heard/{leader}/{rank}")
+
+    def note_users_error(self) -> None:
+        """Tells later starts that this one ended in an error that starting again does not mend."""
+        self._post("a user's error")
+
+    def has_users_error(self) -> bool:
+        """Whether an earlier start ended in such an error."""
+        return self._is_posted("a user's error")
+
+
+class TeamBoard(_Keys):
+    """What the processes of one start tell each other beside their work: who fails, and who speaks."""
+
+    def begin_work(self) -> None:
+        """The leader is past all that comes before its next piece of work."""
+        self._add("works begun")
+
+    def works_begun(self) -> int:
+        """How many pieces of work the leader has begun."""
+        return self._add("works begun", 0)
+
+    def leave(self) -> None:
+        """The leader has nothing more to do."""
+        self._post("left")
+
+    def has_left(self) -> bool:
+        """Whether the leader has left."""
+        return self._is_posted("left")
+
+    def claim_voice(self) -> bool:
+        """Whether this process says why all end; only the first that asks does."""
+        return self._add("voice") == 1
+
+    def end_speech(self) -> None:
+        """It has been said."""
+        self._post("spoken")
+
+    def has_spoken(self) -> bool:
+        """Whether it has been said."""
+        return self._is_posted("spoken")
+
+
+class Board(_Keys):
+    """What the workers tell each other about one piece of work.
+
+    Args:
+        store: theirs alone; None: of a worker that is alone.
+        rank, size: which worker this is, of how many.
+        team: that of the processes, whose failure is this work's too.
+    """
+
+    def __init__(
+        self, store: dist.Store | None = None, rank: int = 0, size: int = 1, team: TeamBoard | None = None
+    ) -> None:
+        super().__init__(dist.HashStore() if store is None else store)
+        self.rank, self.size = rank, size
+        self._team = team
+        self._told = 0
+
+    def failure(self) -> str | None:
+        message = super().failure()
+        return self._team.failure() if message is None and self._team is not None else message
 
     def check(self) -> None:
         """Raises the UserError that some worker met."""
-        message = self.read("failure")
+        message = self.failure()
         if message is not None:
             raise UserError(message)
 
+    def end_in_failure(self) -> None:
+        """The leader has given the work up."""
+        self._post("given up")
+
+    def is_over(self) -> bool:
+        """Whether the leader is through with the work, or does not come to it."""
+        if self._is_posted("given up") or self.outcome() is not None:
+            return True
+        return self._team is not None and self._team.failure() is not None
+
     def tell(self, line: str) -> None:
         """A line for the user, which the leader will say."""
-        self.post(f"line/{self.add('lines')}", line)
+        self._post(f"line/{self._add('lines')}", line)
 
     def new_lines(self) -> list[str]:
         """What was told since the last call."""
         lines: list[str] = []
-        while self._told < self.add("lines", 0):
-            line = self.read(f"line/{self._told + 1}")
+        while self._told < self._add("lines", 0):
+            line = self._read(f"line/{self._told + 1}")
             if line is None:
                 break
             self._told += 1
             lines.append(line)
         return lines
 
+    def beat(self) -> None:
+        """This worker is alive."""
+        self._add(f"beats of {self.rank}")
 
-class Team:
-    """This process among those that were started together."""
+    def beats(self, rank: int) -> int:
+        """How often this worker has said so."""
+        return self._add(f"beats of {rank}", 0)
 
-    def __init__(self, store: dist.Store, rank: int, size: int) -> None:
-        self._store, self.rank, self.size = store, rank, size
-        self._num_boards = 0
+    def go(self, identity: str) -> None:
+        """The leader opens the work of this identity."""
+        self._post("go", identity)
 
-    def new_board(self) -> Board:
-        """A clean board for the next run; every process has the same runs in the same order."""
-        self._num_boards += 1
-        return Board(dist.PrefixStore(f"run/{self._num_boards}", self._store), self.rank, self.size)
+    def opened(self) -> str | None:
+        """The identity of the work that is open; None before the leader opens it."""
+        return self._read("go")
 
+    def draw(self) -> int:
+        """The next block, from 0; each is drawn once."""
+        return self._add("blocks drawn") - 1
 
-@lru_cache(maxsize=1)
-def join(device: torch.device) -> Team:
-    """Joins the processes that were started together, of whose cores it takes its part; a later call returns the same.
+    def finish_block(self) -> None:
+        """A block that was drawn is there."""
+        self._add("blocks finished")
 
-    Args:
-        device: where this process works; decides between gloo and NCCL.
-    """
-    share_cores(int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
-    # The default time-out is for slow starts of other machines; nothing after this waits inside the store.
-    store, rank, size = next(iter(rendezvous("env://")))
-    # A launcher keeps its store when it starts the workers again, with all that the last ones left in it.
-    own = dist.PrefixStore(f"start/{_agree(store, rank, size)}", store)
-    if not dist.is_initialized():
-        group = dist.PrefixStore("group", own)
-        if device.type == "cuda":
-            dist.init_process_group("nccl", store=group, rank=rank, world_size=size, device_id=device)
-        else:
-            dist.init_process_group("gloo", store=group, rank=rank, world_size=size)
-    return Team(own, rank, size)
+    def blocks_finished(self) -> int:
+        """How many blocks are there."""
+        return self._add("blocks finished", 0)
 
+    def count_found(self, num: int) -> None:
+        """So many items were there before."""
+        self._add("items found", num)
 
-def note_users_error() -> None:
-    """Tells later starts of these workers that the last ended in an error that starting again does not mend."""
-    store = _torchruns_store()
-    if store is not None:
-        store.set(_USERS_ERROR, "")
+    def count_made(self, num: int) -> None:
+        """So many items were made now; a negative number takes them back."""
+        self._add("items made", num)
 
+    def found(self) -> int:
+        """How many items were there before."""
+        return self._add("items found", 0)
 
-def users_error_was_noted() -> bool:
-    """Whether an earlier start of these workers ended in such an error."""
-    store = _torchruns_store() if int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) else None
-    return store is not None and store.check([_USERS_ERROR])
+    def made(self) -> int:
+        """How many items were made."""
+        return self._add("items made", 0)
 
+    def be_idle(self) -> None:
+        """This worker has no block any more."""
+        self._post(f"idle/{self.rank}")
 
-def _torchruns_store() -> dist.Store | None:
-    """The store that torchrun keeps from start to start; None where there is no torchrun, or it cannot be reached."""
-    if launched_ranks() is None or os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True":
-        return None
-    address, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
-    try:
-        return dist.TCPStore(address, port, is_master=False, wait_for_workers=False, timeout=_SOON)
-    except RuntimeError:
-        return None
+    def is_idle(self, rank: int) -> bool:
+        """Whether this worker has no block any more."""
+        return self._is_posted(f"idle/{rank}")
 
+    def announce(self, outcome: str) -> None:
+        """The leader says what came out, to those too for whom it opened nothing."""
+        self._post("finished", outcome)
+        self._post("go")
 
-def leave() -> None:
-    """Ends what ``join`` began, at the end of a command that went well."""
-    if join.cache_info().currsize:
-        join.cache_clear()
-        dist.destroy_process_group()
+    def outcome(self) -> str | None:
+        """What came out; None before the leader says it."""
+        return self._read("finished")
 
+    def go_home(self) -> None:
+        """This follower has read the outcome."""
+        self._add("followers gone")
 
-def _agree(store: dist.Store, rank: int, size: int) -> str:
-    """A name that the processes of this start share, and no earlier start had.
-
-    Each says a name of its own; the leader answers each with its own name until everyone has heard.
-    """
-    name = uuid.uuid4().hex
-    store.set(f"hello/{rank}", name)
-    if rank:
-        wait_until(lambda: store.check([f"answer/{name}"]))
-        agreed = store.get(f"answer/{name}").decode()
-        store.set(f"heard/{agreed}/{rank}", "")
-        return agreed
-    missing = set(range(1, size))
-
-    def all_heard() -> bool:
-        for other in sorted(missing):
-            # What is there can be the name of a process that has ended; then a new one will follow.
-            if store.check([f"hello/{other}"]):
-                store.set(f"answer/{store.get(f'hello/{other}').decode()}", name)
-            if store.check([f"heard/{name}/{other}"]):
-                missing.discard(other)
-        return not missing
-
-    wait_until(all_heard)
-    return name
+    def gone_home(self) -> int:
+        """How many followers have."""
+        return self._add("followers gone", 0)

@@ -1,7 +1,7 @@
-"""workers=N: N processes on this machine, started, watched and started again by torch's elastic launcher.
+"""N workers in processes on this machine, started, watched and started again by torch's elastic launcher.
 
 A worker that dies takes the others with it and all are started again, a few times; they find what is finished on
-disk. An error that is the user's ends the run instead: the workers end well and leave it as their outcome.
+disk. For an error that starting again does not mend, the workers end well and leave it as their outcome.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, P
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from bdia_edm.base.errors import UserError
-from bdia_edm.records.record import Record
 
 __all__ = ["MAX_RESTARTS", "launch"]
 
@@ -32,30 +31,32 @@ MAX_RESTARTS = 3
 _LOGS = "torch.distributed.elastic"
 _HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
 # A command, not a function: functions need the caller's main module to be importable, which a notebook's is not.
-_PROGRAM = (
-    "import json, sys; task = json.load(open(sys.argv[1])); sys.path[:] = task['sys_path']; "
-    "from bdia_edm.run.worker_process import main; main(task)"
+_START = (
+    "import json, sys; order = json.load(open(sys.argv[1])); sys.path[:] = order['sys_path']; "
+    "from importlib import import_module; import_module(order['program']).main(order['task'])"
 )
 
 
-def launch(source: dict[str, Any], command: str, num: int) -> Record:
-    """Has ``num`` workers do a run whose folder the caller has locked; their own lines go to stderr.
+def launch(program: str, task: dict[str, Any], num: int) -> dict[str, Any]:
+    """Has ``num`` workers do a task; their own lines go to stderr.
 
     Args:
-        source: the run's config as plain values.
-        command: what the user typed.
+        program: the module, as "package.module", whose ``main`` each worker calls. It gets the task, and in it
+            "launcher", this process's number, and "outcome", the path where the leader leaves a dict as JSON.
+        task: what JSON can hold.
+        num: how many.
 
     Returns:
-        The record.
+        The outcome that the leader left.
 
     Raises:
-        UserError: as ``Run.finish``; or a worker died again and again.
+        UserError: a worker died again and again, or none left an outcome.
     """
     with tempfile.TemporaryDirectory(prefix="bdia_edm-") as name:
         folder = Path(name)
-        outcome, task = folder / "outcome.json", folder / "task.json"
-        said = {"config": source, "command": command, "outcome": str(outcome)}
-        task.write_text(json.dumps(said | {"sys_path": sys.path, "launcher": os.getpid()}))
+        outcome, order = folder / "outcome.json", folder / "order.json"
+        full_task = task | {"launcher": os.getpid(), "outcome": str(outcome)}
+        order.write_text(json.dumps({"program": program, "sys_path": sys.path, "task": full_task}))
         config = LaunchConfig(
             min_nodes=1,
             max_nodes=1,
@@ -70,16 +71,13 @@ def launch(source: dict[str, Any], command: str, num: int) -> Record:
         )
         with _signals_passed_on(), _quiet_launcher():
             try:
-                elastic_launch(config, sys.executable)("-c", _PROGRAM, str(task))
+                elastic_launch(config, sys.executable)("-c", _START, str(order))
             except ChildFailedError as error:
                 raise UserError(_describe(*error.get_first_failure())) from error
         if not outcome.is_file():
             raise UserError("the workers ended without a result; what is finished is kept")
-        result = json.loads(outcome.read_text())
-    if "error" in result:
-        raise UserError(result["error"])
-    record: Record = result["record"]
-    return record
+        result: dict[str, Any] = json.loads(outcome.read_text())
+        return result
 
 
 def _describe(rank: int, failure: ProcessFailure) -> str:

@@ -1,4 +1,4 @@
-"""How far a run is: one bar for all its workers, or plain lines where stderr is no terminal.
+"""How far a piece of work is: one bar for all its workers, or plain lines where stderr is no terminal.
 
 Every worker has a thread that beats, so that the leader can count those alive; the leader's also shows. The threads
 read and write counters on the board, and nothing else.
@@ -15,23 +15,21 @@ from typing import Any
 
 from tqdm import tqdm
 
+from bdia_edm.base.lines import Say
 from bdia_edm.workers.board import Board
 
-__all__ = ["FOUND", "MADE", "Progress", "describe"]
+__all__ = ["Progress", "describe"]
 
-FOUND, MADE = "images found", "images made"
 _LOOK = 0.5
 _BEAT = 2.0
 _LINE = 30.0
 _SILENT = 10.0
 """Seconds: between two looks at the counters, two beats, two lines; after which silence a worker counts as gone."""
 
-Say = Callable[[str], object]
 
-
-def describe(rate: float, left: int, alive: int, size: int) -> str:
+def describe(unit: str, rate: float, left: int, alive: int, size: int) -> str:
     """'98.2 images/s, 1:05 left, 2/2 workers alive'; a single worker is not counted."""
-    parts = [f"{rate:.{1 if rate < 100 else 0}f} images/s"]
+    parts = [f"{rate:.{1 if rate < 100 else 0}f} {unit}/s"]
     if left and rate > 0:
         minutes, seconds = divmod(round(left / rate), 60)
         hours, minutes = divmod(minutes, 60)
@@ -54,15 +52,17 @@ class Progress:
     """While it is entered, this worker beats, and the leader shows how far all are.
 
     Args:
-        board: the run's.
-        total: images of the run.
-        title: what runs.
+        board: the work's.
+        total: its items.
+        title: what is done.
+        unit: what the items are, such as 'images'.
         say: takes the leader's lines for the user.
         lost: called, once, when the store is gone: the launcher has ended.
     """
 
-    def __init__(self, board: Board, total: int, title: str, say: Say, lost: Callable[[], object]) -> None:
-        self._board, self._total, self._title, self._say, self._lost = board, total, title, say, lost
+    def __init__(self, board: Board, total: int, title: str, unit: str, say: Say, lost: Callable[[], object]) -> None:
+        self._board, self._total, self._title, self._unit = board, total, title, unit
+        self._say, self._lost = say, lost
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="progress", daemon=True)
         self._beats = [0] * board.size
@@ -97,7 +97,7 @@ class Progress:
                 now = time.monotonic()
                 if now - beat >= _BEAT:
                     beat = now
-                    self._board.add(f"beats of {self._board.rank}")
+                    self._board.beat()
                 if self._board.rank == 0:
                     due = now - line >= _LINE
                     line = now if due else line
@@ -112,20 +112,20 @@ class Progress:
             if self._bar is not None:
                 self._bar.clear()
             self._say(text)
-        made = self._board.add(MADE, 0)
-        done = self._board.add(FOUND, 0) + made
+        made = self._board.made()
+        done = self._board.found() + made
         rate = made / max(time.monotonic() - self._start, 1e-9)
-        state = describe(rate, self._total - done, self._count_alive(), self._board.size)
+        state = describe(self._unit, rate, self._total - done, self._count_alive(), self._board.size)
         if self._bar is not None:
             self._bar.n = done
             self._bar.set_postfix_str(state)
         elif lines:
-            self._say(f"{self._title}: {done} of {self._total} images, {state}")
+            self._say(f"{self._title}: {done} of {self._total} {self._unit}, {state}")
 
     def _count_alive(self) -> int:
         now = time.monotonic()
         for rank in range(self._board.size):
-            beats = self._board.add(f"beats of {rank}", 0)
+            beats = self._board.beats(rank)
             if beats != self._beats[rank]:
                 self._beats[rank], self._heard[rank] = beats, now
         return sum(now - heard < _SILENT for heard in self._heard)

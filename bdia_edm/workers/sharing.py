@@ -1,130 +1,183 @@
-"""A run's work, shared out: every worker draws blocks until none is left; the leader then ends the run.
+"""A piece of work, shared out: every worker draws blocks until none is left; the leader then has the results.
 
 A block goes to whoever draws the next number of a counter, and one that is there already is passed over, so a start
 after an interruption is a start like any other. Nobody waits for anybody before the blocks are finished. The leader
-reads the shards from the shared file system and only then tells the others that the run is over: until that they
-stay, so that whatever happens to the leader, a launcher finds all of them to start again.
+reads the results from where all workers leave them and only then tells the others that the work is over: until that
+they stay, so that whatever happens to the leader, a launcher finds all of them to start again.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
-from typing import TYPE_CHECKING
+from typing import Protocol, TypeVar
 
 import torch.distributed as dist
 
-from bdia_edm.base.errors import UserError
-from bdia_edm.engine.block_folder import BlockFolder
-from bdia_edm.engine.block_sampler import Worker
-from bdia_edm.engine.plan import Block
-from bdia_edm.engine.shards import Shard, ShardError
-from bdia_edm.records.record import Record, to_json
-from bdia_edm.run.summary import conclude
-from bdia_edm.workers.board import POLL, Board, wait_until
-from bdia_edm.workers.progress import FOUND, MADE, Progress
+from bdia_edm.base.errors import DamagedError, UserError
+from bdia_edm.base.lines import Say, to_stderr
+from bdia_edm.workers.board import Board, ToldError, wait_until
+from bdia_edm.workers.meeting import was_started_again
+from bdia_edm.workers.progress import Progress
 
-if TYPE_CHECKING:
-    from bdia_edm.run.run import Run
+__all__ = ["Work", "WorkBlock", "announce_end", "follow", "lead", "telling"]
 
-__all__ = ["announce_end", "follow", "lead"]
-
-Say = Callable[[str], object]
-_FINISHED, _GO, _IDLE = "finished", "go", "idle"
-_BLOCKS, _DRAWN, _GONE = "blocks finished", "blocks drawn", "followers gone"
 _LOST = 60.0
 """Seconds of silence after which a worker that nobody has started again is not waited for."""
 _PATIENCE = 10.0
 """Seconds that the leader, whose process may hold the store, stays for the others to read that all is over."""
 
 
-def lead(run: Run, board: Board, say: Say) -> Record:
-    """The leader's part: its share of the blocks, then the record.
+class WorkBlock(Protocol):
+    """What is made, lost and found again as a whole."""
 
-    The caller holds the folder's lock, and calls ``announce_end`` when it is done with the run.
+    @property
+    def num(self) -> int:
+        """Its items."""
+
+
+B = TypeVar("B", bound=WorkBlock)
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+
+
+class Work(Protocol[B, R_co]):
+    """What workers can share: blocks, each of which any of them can make where all find it."""
+
+    @property
+    def identity(self) -> str:
+        """What the results depend on; workers of another identity take no part."""
+
+    @property
+    def title(self) -> str:
+        """What is done, in a few words."""
+
+    @property
+    def unit(self) -> str:
+        """What the items are, such as 'images'."""
+
+    @property
+    def blocks(self) -> Sequence[B]:
+        """All of it, in the order of the results."""
+
+    def prepare(self) -> None:
+        """Makes the place for the results; the leader does so, alone."""
+
+    def found(self) -> int:
+        """How many items are there, at a quick look."""
+
+    def is_good(self, block: B, say: Say) -> bool:
+        """Whether the block is there and whole; says where it is not what it should be."""
+
+    def make(self, block: B, progress: Callable[[int], object], say: Say) -> R_co:
+        """Makes the block and leaves it where all find it.
+
+        Args:
+            block: which.
+            progress: called with the number of items made since its last call.
+            say: takes lines for the user.
+        """
+
+    def read(self, block: B) -> R_co:
+        """A block that was made; raises FileNotFoundError or DamagedError where it must be made again."""
+
+    def where(self, block: B) -> str:
+        """Where the block is, for people."""
+
+
+def lead(work: Work[B, R], board: Board, say: Say) -> Iterator[R]:
+    """The leader's part: its share of the blocks, until all are made.
+
+    The caller is the only one who works in that place, and calls ``announce_end`` when it is done with the results.
+
+    Returns:
+        The results in the order of the blocks, read one at a time.
 
     Raises:
         UserError: this or another worker cannot go on.
-        OSError: the folder cannot be written.
+        OSError: the place cannot be written.
     """
     with _ending_with_the_store(_lose_leader):
-        return _lead(run, board, say)
+        _lead(work, board, say)
+    return _read_all(work, say)
 
 
-def _lead(run: Run, board: Board, say: Say) -> Record:
-    folder, blocks = run.block_folder, run.blocks
-    folder.prepare()
-    if int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")):
+def _lead(work: Work[B, R], board: Board, say: Say) -> None:
+    work.prepare()
+    if was_started_again():
         say("a worker process ended; all were started again and go on with what is finished")
-    total, found = len(run.config.seeds), folder.found(blocks)
+    total, found = _total(work), work.found()
     if found:
-        say(f"resuming: {found} of {total} images are done")
-    worker = _make_worker(run)
-    board.post(_GO, run.identity)
-    title = f"{run.config.sampler.name} {run.config.sampler.num_steps} steps"
-    with Progress(board, total, title, say, _lose_leader) as progress:
-        _draw_blocks(run, board, worker)
+        say(f"resuming: {found} of {total} {work.unit} are done")
+    board.go(work.identity)
+    with Progress(board, total, work.title, work.unit, say, _lose_leader) as progress:
+        _draw_blocks(work, board)
 
         def all_finished() -> bool:
             board.check()
-            return board.add(_BLOCKS, 0) >= len(blocks) or _rest_is_lost(board, progress, say)
+            return board.blocks_finished() >= len(work.blocks) or _rest_is_lost(board, progress, say)
 
         wait_until(all_finished)
-    return conclude(run, _read_shards(folder, blocks, worker, say), board.size)
 
 
-def follow(run: Run, board: Board) -> Record:
-    """Another worker's part: its share of the blocks, then the leader's record.
+def follow(work: Work[B, R], board: Board) -> str:
+    """Another worker's part: its share of the blocks, then what the leader announces.
 
     Raises:
-        UserError: this or another worker cannot go on; the others have been told.
+        UserError: this or another worker cannot go on.
+        OSError: the place cannot be written.
     """
     with _ending_with_the_store(_lose_follower):
-        return _follow(run, board)
-
-
-def _follow(run: Run, board: Board) -> Record:
-    try:
-        with Progress(board, len(run.config.seeds), "", str, _lose_follower):
-            wait_until(lambda: _posted(board, _GO))
-            if board.read(_FINISHED) is None:
-                if board.read(_GO) != run.identity:
+        with Progress(board, _total(work), work.title, work.unit, str, _lose_follower):
+            wait_until(lambda: _is_there(board, board.opened()))
+            if board.outcome() is None:
+                if board.opened() != work.identity:
                     raise UserError(
                         f"worker {board.rank} has another config, device or file than worker 0; all must have the same"
                     )
-                _draw_blocks(run, board, _make_worker(run))
-                board.post(f"{_IDLE}/{board.rank}")
-            wait_until(lambda: _posted(board, _FINISHED))
-    except OSError as error:
-        message = run.cannot_write(error)
-        board.fail(message)
-        raise UserError(message) from error
-    except UserError as error:
-        board.fail(str(error))
-        raise
-    record: Record = json.loads(board.read(_FINISHED) or "")
-    board.add(_GONE)
-    return record
+                _draw_blocks(work, board)
+                board.be_idle()
+            wait_until(lambda: _is_there(board, board.outcome()))
+        outcome = board.outcome() or ""
+        board.go_home()
+        return outcome
 
 
-def announce_end(board: Board, record: Record) -> None:
-    """The leader tells the others that there is a record, whether they had a part in it or not."""
+def announce_end(board: Board, outcome: str) -> None:
+    """The leader tells the others what came out, whether they had a part in it or not."""
     with _ending_with_the_store(_lose_leader):
-        board.post(_FINISHED, to_json(record, indent=None))
-        board.post(_GO)
-        until = time.monotonic() + _PATIENCE
-        while board.add(_GONE, 0) < board.size - 1 and time.monotonic() < until:
-            time.sleep(POLL)
+        board.announce(outcome)
+        # One that failed before it came here will not come.
+        wait_until(lambda: board.gone_home() >= board.size - 1 or board.failure() is not None, _PATIENCE)
+
+
+@contextmanager
+def telling(board: Board) -> Iterator[None]:
+    """Around a worker's part: a user's error ends the work for all.
+
+    A follower's is raised as a ToldError, and not before the leader knows of it: whoever started the processes may
+    end all of them as soon as one ends so.
+    """
+    try:
+        yield
+    except UserError as error:
+        with _ending_with_the_store(_lose_follower if board.rank else _lose_leader):
+            board.fail(str(error))
+            if board.rank == 0:
+                board.end_in_failure()
+                raise
+            wait_until(board.is_over)
+        raise ToldError(str(error)) from error
+
+
+def _total(work: Work[B, R]) -> int:
+    return sum(block.num for block in work.blocks)
 
 
 def _rest_is_lost(board: Board, progress: Progress, say: Say) -> bool:
     """Whether all that still have a block have been silent for so long that nobody can be waited for."""
-    busy = [rank for rank in range(1, board.size) if board.read(f"{_IDLE}/{rank}") is None]
+    busy = [rank for rank in range(1, board.size) if not board.is_idle(rank)]
     if not busy or any(progress.silence(rank) < _LOST for rank in busy):
         return False
     names = ", ".join(map(str, busy))
@@ -132,9 +185,37 @@ def _rest_is_lost(board: Board, progress: Progress, say: Say) -> bool:
     return True
 
 
+def _is_there(board: Board, text: str | None) -> bool:
+    board.check()
+    return text is not None
+
+
+def _draw_blocks(work: Work[B, R], board: Board) -> None:
+    while (drawn := board.draw()) < len(work.blocks):
+        board.check()
+        block = work.blocks[drawn]
+        if work.is_good(block, board.tell):
+            board.count_found(block.num)
+        else:
+            work.make(block, board.count_made, board.tell)
+        board.finish_block()
+
+
+def _read_all(work: Work[B, R], say: Say) -> Iterator[R]:
+    """Every result, looked at once more: what was damaged since it was made is made again."""
+    for block in work.blocks:
+        try:
+            result = work.read(block)
+        except (FileNotFoundError, DamagedError) as error:
+            reason = error if isinstance(error, DamagedError) else "it is gone"
+            say(f"{work.where(block)}: {reason}; made again")
+            result = work.make(block, lambda num: None, say)
+        yield result
+
+
 @contextmanager
 def _ending_with_the_store(lose: Callable[[], object]) -> Iterator[None]:
-    """Calls ``lose``, which ends the process, where the store is gone: with it went the launcher."""
+    """Calls ``lose``, which ends the process, where the store is gone: with it went who kept it."""
     try:
         yield
     except dist.DistError:
@@ -142,51 +223,11 @@ def _ending_with_the_store(lose: Callable[[], object]) -> Iterator[None]:
         raise
 
 
-def _posted(board: Board, key: str) -> bool:
-    board.check()
-    return board.read(key) is not None
-
-
-def _make_worker(run: Run) -> Worker:
-    return Worker(
-        denoiser=run.denoiser,
-        sampler=run.config.sampler,
-        detector=run.detector,
-        device=run.device,
-        batch_size=run.config.batch_size,
-        class_idx=run.config.class_idx,
-        keep_images=run.config.save_images != "none",
-    )
-
-
-def _draw_blocks(run: Run, board: Board, worker: Worker) -> None:
-    blocks, folder = run.blocks, run.block_folder
-    while (drawn := board.add(_DRAWN) - 1) < len(blocks):
-        board.check()
-        block = blocks[drawn]
-        if folder.is_good(block, board.tell):
-            board.add(FOUND, len(block.seeds))
-        else:
-            folder.make(block, worker, partial(board.add, MADE), board.tell)
-        board.add(_BLOCKS)
-
-
-def _read_shards(folder: BlockFolder, blocks: list[Block], worker: Worker, say: Say) -> Iterator[Shard]:
-    """Every shard, looked at once more: what was damaged since it was written is made again."""
-    for block in blocks:
-        try:
-            shard = folder.read(block)
-        except (FileNotFoundError, ShardError) as error:
-            reason = error if isinstance(error, ShardError) else "it is gone"
-            say(f"{folder.path(block)}: {reason}; made again")
-            shard = folder.make(block, worker, lambda num: None, say)
-        yield shard
-
-
 def _lose_leader() -> None:
-    print("the launcher has ended; what is finished is kept", file=sys.stderr, flush=True)
-    os._exit(1)
+    to_stderr("the launcher has ended; what is finished is kept")
+    os._exit(2)
 
 
 def _lose_follower() -> None:
-    os._exit(1)
+    # Who kept the store, the leader or its launcher, has said why it went.
+    os._exit(2)

@@ -1,4 +1,4 @@
-"""The lock of a run's folder."""
+"""One process at a time."""
 
 from __future__ import annotations
 
@@ -12,31 +12,35 @@ from pathlib import Path
 
 import pytest
 
-from bdia_edm.base.file_lock import LOCK, is_locked, locked
+from bdia_edm.base.file_lock import is_locked, locked
 
 HOLD = "import sys, time; from pathlib import Path; from bdia_edm.base.file_lock import locked\n"
-HOLD += "with locked(Path(sys.argv[1]), print): print('held', flush=True); time.sleep(60)"
+HOLD += "with locked(Path(sys.argv[1]), print, '', ''): print('held', flush=True); time.sleep(60)"
+WORDS = ("waiting", "no locks here")
 
 
 def test_held_and_gone(tmp_path: Path) -> None:
-    folder = tmp_path / "run"
-    assert not is_locked(folder)
-    with locked(folder, print):
-        assert is_locked(folder)
-    assert not is_locked(folder)
-    assert list(folder.iterdir()) == []
+    path = tmp_path / "run" / "lock"
+    said: list[str] = []
+    assert not is_locked(path)
+    with locked(path, said.append, *WORDS):
+        assert is_locked(path)
+    assert not is_locked(path)
+    assert list(path.parent.iterdir()) == []
+    assert said == []
 
 
 def test_it_ends_with_its_holder(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
     said: list[str] = []
-    with subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path)], stdout=-1, text=True) as holder:
+    with subprocess.Popen([sys.executable, "-c", HOLD, str(path)], stdout=-1, text=True) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
-        assert is_locked(tmp_path)
+        assert is_locked(path)
         threading.Timer(1.5, holder.kill).start()
-        with locked(tmp_path, said.append):
+        with locked(path, said.append, *WORDS):
             assert holder.poll() is not None
-    assert said == [f"another process works on {tmp_path}; waiting for it"]
+    assert said == ["waiting"]
 
 
 def test_only_one_at_a_time(tmp_path: Path) -> None:
@@ -47,7 +51,7 @@ def test_only_one_at_a_time(tmp_path: Path) -> None:
     def work() -> None:
         nonlocal inside, most
         for _ in range(5):
-            with locked(tmp_path, lambda line: None):
+            with locked(tmp_path / "lock", lambda line: None, *WORDS):
                 with guard:
                     inside += 1
                     most = max(most, inside)
@@ -64,13 +68,12 @@ def test_only_one_at_a_time(tmp_path: Path) -> None:
 
 
 def test_a_look_is_no_work(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
     said: list[str] = []
-    with locked(tmp_path, print):
-        pass
-    descriptor = os.open(tmp_path / LOCK, os.O_RDWR | os.O_CREAT)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT)
     fcntl.flock(descriptor, fcntl.LOCK_SH)
     threading.Timer(0.3, os.close, [descriptor]).start()
-    with locked(tmp_path, said.append):
+    with locked(path, said.append, *WORDS):
         pass
     assert said == []
 
@@ -81,7 +84,6 @@ def test_without_locks_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(fcntl, "flock", refuse)
     said: list[str] = []
-    with locked(tmp_path, said.append):
-        pass
-    assert said == [f"{tmp_path}: this file system has no locks; do not start the same run twice"]
-    assert not is_locked(tmp_path)
+    with locked(tmp_path / "lock", said.append, *WORDS):
+        assert not is_locked(tmp_path / "lock")
+    assert said == ["no locks here"]

@@ -15,11 +15,11 @@ from bdia_edm.base.signals import Interrupted, interruptible, quoted_status
 
 DEAF = """
 import torch
-from bdia_edm.base import signals as interruption
-interruption.GRACE = 0.5
+from bdia_edm.base import signals
+signals.GRACE = 0.5
 torch.set_num_threads(1)
 a = torch.rand(12000, 12000, dtype=torch.float64)
-with interruption.interruptible(lambda: print("last words", flush=True)):
+with signals.interruptible(lambda: print("last words", flush=True)):
     print("ready", flush=True)
     a @ a
 """

@@ -56,20 +56,6 @@ def test_an_error_in_a_sweeps_job_is_for_its_launcher(
         run_here(capsys, "sample", "+model=digits", "sampler.gamma=2")
 
 
-def test_a_rank_that_does_not_lead_lets_the_leader_speak(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
-) -> None:
-    """Its own error is only said when nobody has ended it in the meantime, and says whose it is."""
-    for name, value in {"RANK": "1", "WORLD_SIZE": "2", "MASTER_ADDR": "localhost", "MASTER_PORT": "1"}.items():
-        monkeypatch.setenv(name, value)
-    waited: list[float] = []
-    monkeypatch.setattr("time.sleep", waited.append)
-    done = run_here(capsys, "sample", "+model=digits", "sampler.gamma=2")
-    assert (done.status, done.out) == (2, "")
-    assert done.err == "error: rank 1: sampler.gamma=2.0: must be in [0, 1]\n"
-    assert waited == [3.0]
-
-
 def test_slurm_without_its_plugin() -> None:
     """Hydra's words where hydra-submitit-launcher is not installed."""
     missing = HydraException("In 'hydra/launcher/slurm': Could not find 'hydra/launcher/submitit_slurm'\n\nAvailable:")

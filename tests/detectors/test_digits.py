@@ -12,7 +12,7 @@ from sklearn.datasets import load_digits
 from bdia_edm.api import prepare
 from bdia_edm.config.cards import NetworkCard, detector_card
 from bdia_edm.detectors.digits import DigitsDetector
-from bdia_edm.engine.block_sampler import to_uint8
+from bdia_edm.engine.batch import to_uint8
 from bdia_edm.metrics.frechet import frechet_distance
 from bdia_edm.run.loading import load_detector, load_reference
 from tests.metrics.test_frechet import distance_from

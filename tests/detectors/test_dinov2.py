@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from torch.nn import functional
+from torch_fidelity.feature_extractor_dinov2 import FeatureExtractorDinoV2
 
 from bdia_edm.config.cards import DetectorCard
 from bdia_edm.detectors.dinov2 import DINOv2, VisionTransformer, dinov2_network
@@ -95,6 +96,15 @@ def test_the_detector(gated: bool, tmp_path: Path) -> None:
     mean, deviation = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
     normalized = ((100 / 255 - mean) / deviation).reshape(1, 3, 1, 1).expand(1, 3, 224, 224)
     torch.testing.assert_close(detector(flat), network(normalized), rtol=1e-4, atol=1e-4)
+
+
+@torch.inference_mode()
+def test_the_features_are_the_extractors_to_the_last_bit(tmp_path: Path) -> None:
+    """Ours subtracts and divides by hand what torchvision normalizes."""
+    ours = dinov2_network(write_dinov2(tmp_path / "a.pth").state_dict())
+    ours.extractor.feature_extractor_internal_dtype = torch.float32
+    (expected,) = FeatureExtractorDinoV2.forward(ours.extractor, some_images())
+    assert torch.equal(ours(some_images()), expected)
 
 
 def test_the_name_says_the_size() -> None:

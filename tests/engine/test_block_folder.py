@@ -10,17 +10,26 @@ import torch
 
 from bdia_edm.detectors.pixels import PixelDetector
 from bdia_edm.engine.block_folder import BlockFolder
-from bdia_edm.engine.block_sampler import Worker
-from bdia_edm.engine.plan import cut_into_blocks
+from bdia_edm.engine.block_sampler import BlockSampler
+from bdia_edm.engine.plan import Block, cut_into_blocks
+from bdia_edm.engine.shards import Shard
 from bdia_edm.models.gaussian_mixture import GaussianMixture
 from bdia_edm.samplers.registry import make_sampler
 
 BLOCKS = cut_into_blocks(range(25), 10)
 
 
-def worker(keep_images: bool = False) -> Worker:
+def worker(keep_images: bool = False) -> BlockSampler:
     sampler = make_sampler("euler", {"num_steps": 2})
-    return Worker(GaussianMixture(), sampler, PixelDetector((1, 4, 4)), torch.device("cpu"), 5, keep_images=keep_images)
+    return BlockSampler(
+        GaussianMixture(), sampler, PixelDetector((1, 4, 4)), torch.device("cpu"), 5, keep_images=keep_images
+    )
+
+
+def make(folder: BlockFolder, block: Block) -> Shard:
+    shard, pixels = worker(keep_images=folder.save_images != "none").run(block, lambda num: None, never)
+    folder.write(block, shard, pixels)
+    return shard
 
 
 def never(line: str) -> None:
@@ -32,9 +41,7 @@ def test_a_block_is_good_when_it_was_made(tmp_path: Path) -> None:
     folder.prepare()
     assert folder.found(BLOCKS) == 0
     assert not folder.is_good(BLOCKS[2], never)
-    counted: list[int] = []
-    made = folder.make(BLOCKS[2], worker(), counted.append, never)
-    assert counted == [5]
+    made = make(folder, BLOCKS[2])
     assert folder.is_good(BLOCKS[2], never)
     assert np.array_equal(folder.read(BLOCKS[2]).features, made.features)
     assert folder.found(BLOCKS) == 5
@@ -42,7 +49,7 @@ def test_a_block_is_good_when_it_was_made(tmp_path: Path) -> None:
 
 def test_a_block_of_another_run_is_not_and_it_is_said(tmp_path: Path) -> None:
     BlockFolder(tmp_path, "another run", "none").prepare()
-    BlockFolder(tmp_path, "another run", "none").make(BLOCKS[0], worker(), lambda num: None, never)
+    make(BlockFolder(tmp_path, "another run", "none"), BLOCKS[0])
     said: list[str] = []
     assert not BlockFolder(tmp_path, "this run", "none").is_good(BLOCKS[0], said.append)
     assert said == [f"{tmp_path / 'shards' / '00000.npz'}: it is another run's; made again"]
@@ -52,14 +59,14 @@ def test_a_block_of_another_run_is_not_and_it_is_said(tmp_path: Path) -> None:
 def test_without_its_images_it_is_not(kind: str, tmp_path: Path) -> None:
     folder = BlockFolder(tmp_path, "this run", kind)
     folder.prepare()
-    folder.make(BLOCKS[0], worker(keep_images=True), lambda num: None, never)
+    make(folder, BLOCKS[0])
     assert folder.is_good(BLOCKS[0], never)
     assert folder.found(BLOCKS) == 10
     next(path for path in (tmp_path / "images").rglob("*.*") if path.is_file()).unlink()
     assert not folder.is_good(BLOCKS[0], never)
     assert folder.found(BLOCKS) == 0
     # Images are shards of npz; a file for each only where that is asked for.
-    folder.make(BLOCKS[0], worker(keep_images=True), lambda num: None, never)
+    make(folder, BLOCKS[0])
     assert len([path for path in (tmp_path / "images").rglob("*.*") if path.is_file()]) == {"npz": 1, "png": 10}[kind]
 
 

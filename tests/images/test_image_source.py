@@ -57,7 +57,8 @@ def test_folder_zip_and_npz_are_the_same(channels: int, tmp_path: Path) -> None:
 def test_what_sample_saves(kind: str, tmp_path: Path) -> None:
     folder = ImageFolder(tmp_path, kind)
     for block in cut_into_blocks(range(990, 1015), 10):
-        folder.write(block, PIXELS[block.start : block.start + len(block.seeds)], np.zeros(len(block.seeds), np.int64))
+        pixels = PIXELS[block.start : block.start + len(block.seeds)]
+        folder.write(block.index, block.seeds, pixels, np.zeros(len(block.seeds), np.int64))
     assert np.array_equal(read_all(tmp_path), PIXELS)
     with closing(open_images(tmp_path)) as source:
         # Across blocks, forward and back.

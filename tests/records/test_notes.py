@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from bdia_edm.base.errors import UserError
-from bdia_edm.records.notes import ERROR, PLAN, Plan, plan_kept, read_error, read_plan
+from bdia_edm.records.notes import Plan, note_error, plan_kept, read_error, read_plan
+from bdia_edm.records.run_folder import PLAN, RunFolder
 
 EXAMPLE = Plan(total=100, block_size=30, found=60, workers=2, command="python -m bdia_edm.sample")
 
@@ -28,6 +29,12 @@ def test_an_error_is_kept_until_the_next_start(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == []
 
 
+def test_an_error_before_anything_began(tmp_path: Path) -> None:
+    note_error(tmp_path / "run", EXAMPLE, UserError("no worker started"))
+    assert read_error(tmp_path / "run") == "no worker started"
+    assert read_plan(tmp_path / "run") == EXAMPLE
+
+
 def test_an_interruption_is_no_error(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt), plan_kept(tmp_path, EXAMPLE):
         raise KeyboardInterrupt
@@ -35,7 +42,7 @@ def test_an_interruption_is_no_error(tmp_path: Path) -> None:
 
 
 def test_a_disk_too_full_for_the_error_shows_the_first_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*args: object) -> None:
+    def full(*args: object, **options: object) -> None:
         raise OSError(28, "No space left on device")
 
     def run() -> None:
@@ -45,7 +52,7 @@ def test_a_disk_too_full_for_the_error_shows_the_first_one(tmp_path: Path, monke
 
     with pytest.raises(UserError, match="the first"):
         run()
-    assert not (tmp_path / ERROR).exists()
+    assert not RunFolder(tmp_path).error.exists()
 
 
 @pytest.mark.parametrize("text", ["", "[1]", '{"total": 3}', '{"color": 1}'])

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from bdia_edm.base.errors import UserError
-from bdia_edm.records.record import RECORD, read_record, read_records, to_json, write_record
+from bdia_edm.records.record import read_record, read_records, to_json, write_record
+from bdia_edm.records.run_folder import RECORD
 
 MINIMAL: dict[str, Any] = {"sampler": {"S_max": math.inf}, "metrics": {"fid": 1.5}, "nfe": 35, "seeds": "0-9"}
 MINIMAL |= dict.fromkeys(["model", "class_idx", "num_images", "images_per_second", "checksums", "device", "command"])

@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bdia_edm.records.run_folder import RunFolder
 from bdia_edm.report import comparison
-from bdia_edm.report.comparison import PREVIEW, side_by_side, write_comparison
+from bdia_edm.report.comparison import side_by_side, write_comparison
 from tests.report.test_tables import BDIA, record
 
 
 def folder_of(path: Path, value: int) -> Path:
     path.mkdir()
-    np.savez(path / PREVIEW, arr_0=np.full((3, 4, 4, 1), value, np.uint8))
+    np.savez(RunFolder(path).preview, arr_0=np.full((3, 4, 4, 1), value, np.uint8))
     return path
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
+import weakref
+from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -12,36 +15,44 @@ import numpy as np
 import pytest
 import torch
 
+from bdia_edm.api import make_sampler, prepare
 from bdia_edm.base.errors import UserError
-from bdia_edm.config.cards import PACKAGE, DetectorCard, MixtureCard, NetworkCard, detector_card
-from bdia_edm.engine.block_sampler import to_uint8
+from bdia_edm.checkpoints.locating import ASSETS
+from bdia_edm.checkpoints.safetensors_file import write_network
+from bdia_edm.config.detector_card import DetectorCard, detector_card
+from bdia_edm.config.model_kinds.gaussian_mixture import MixtureCard
+from bdia_edm.config.model_kinds.network import NetworkCard
+from bdia_edm.detectors.pixels import PixelDetector
+from bdia_edm.engine.batch import to_uint8
 from bdia_edm.models.gaussian_mixture import GaussianMixture
+from bdia_edm.models.preconditioning import EDMPrecond
+from bdia_edm.run import loading
 from bdia_edm.run.loading import load_denoiser, load_detector, load_reference
 from tests.metrics.test_frechet import distance_from
 from tests.metrics.test_statistics import statistics_of
 from tests.references import REFERENCE, build
 
 CPU = torch.device("cpu")
-DIGITS = NetworkCard("digits", "embedded:digits.safetensors", reference="embedded:digits_reference.npz")
-MIXTURE = MixtureCard("g", 3, 1, 4, 5, reference_samples=2000)
+DIGITS = NetworkCard(name="digits", path="embedded:digits.safetensors", reference="embedded:digits_reference.npz")
+MIXTURE = MixtureCard(name="g", img_resolution=3, img_channels=1, components=4, seed=5, reference_samples=2000)
+TINY = {"img_resolution": 8, "img_channels": 1, "label_dim": 0, "sigma_min": 0.01, "sigma_max": 50.0}
+TINY |= {"model_channels": 16, "channel_mult": [1], "num_blocks": 1, "attn_resolutions": []}
 
 
 def test_the_digits_network() -> None:
-    loaded = load_denoiser(DIGITS, CPU)
-    network = loaded.denoiser
+    network, checksum = load_denoiser(DIGITS, CPU)
     assert (network.img_channels, network.img_resolution, network.label_dim) == (1, 8, 10)
-    assert loaded.checksum == hashlib.sha256((PACKAGE / "assets" / "digits.safetensors").read_bytes()).hexdigest()
-    assert load_denoiser(DIGITS, CPU) is loaded
+    assert checksum == hashlib.sha256((ASSETS / "digits.safetensors").read_bytes()).hexdigest()
     # What a denoiser is: a digit with little noise comes back.
-    reference = np.load(PACKAGE / "assets" / "digits_reference.npz")
+    reference = np.load(ASSETS / "digits_reference.npz")
     assert reference["num"] == 1797
 
 
 def test_a_mixtures_checksum_tells_mixtures_apart() -> None:
-    other = MixtureCard("g", 3, 1, 4, 6)
-    assert load_denoiser(MIXTURE, CPU).checksum != load_denoiser(other, CPU).checksum
-    again = MixtureCard("another name", 3, 1, 4, 5)
-    assert load_denoiser(MIXTURE, CPU).checksum == load_denoiser(again, CPU).checksum
+    other = replace(MIXTURE, seed=6)
+    assert load_denoiser(MIXTURE, CPU)[1] != load_denoiser(other, CPU)[1]
+    again = replace(MIXTURE, name="another name")
+    assert load_denoiser(MIXTURE, CPU)[1] == load_denoiser(again, CPU)[1]
 
 
 def test_the_exact_reference_is_that_of_exact_samples() -> None:
@@ -67,7 +78,7 @@ def test_detectors_are_for_their_images(tmp_path: Path) -> None:
 
 def test_an_edm_pickle_is_a_network() -> None:
     path = REFERENCE / "pickles" / "tiny-song-vp-cond.pkl"
-    network = load_denoiser(NetworkCard("p", str(path)), CPU).denoiser
+    network = load_denoiser(NetworkCard(name="p", path=str(path)), CPU)[0]
     expected = build("tiny-song-vp-cond")
     x = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
     assert torch.equal(network(x, torch.tensor(0.5)), expected(x, torch.tensor(0.5)))
@@ -79,28 +90,124 @@ def test_a_url_is_fetched_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{server.server_port}/tiny-song-vp-cond.pkl"
-        checksum = load_denoiser(NetworkCard("u", url), CPU).checksum
+        checksum = load_denoiser(NetworkCard(name="u", path=url), CPU)[1]
         server.shutdown()
     content = (REFERENCE / "pickles" / "tiny-song-vp-cond.pkl").read_bytes()
     assert checksum == hashlib.sha256(content).hexdigest()
     # The server is gone; the file is in the cache.
-    load_denoiser.cache_clear()
-    assert load_denoiser(NetworkCard("u", url), CPU).checksum == checksum
+    gc.collect()
+    assert load_denoiser(NetworkCard(name="u", path=url), CPU)[1] == checksum
 
 
 def test_a_pinned_reference() -> None:
     detector = load_detector(detector_card("digits"), (1, 8, 8), CPU)
     assert detector is not None
-    path = "embedded:digits_reference.npz"
-    found = hashlib.sha256((PACKAGE / "assets" / "digits_reference.npz").read_bytes()).hexdigest()
-    pinned = NetworkCard("d", "embedded:digits.safetensors", reference=path, reference_sha256=found)
+    found = hashlib.sha256((ASSETS / "digits_reference.npz").read_bytes()).hexdigest()
+    pinned = replace(DIGITS, reference_sha256=found)
     assert load_reference(pinned, detector).checksum == found
-    wrong = NetworkCard("d", "embedded:digits.safetensors", reference=path, reference_sha256="0" * 64)
+    wrong = replace(DIGITS, reference_sha256="0" * 64)
     with pytest.raises(UserError, match=r"its sha256 is [0-9a-f]{64}, model.reference_sha256 is 0{64}; give its own"):
         load_reference(wrong, detector)
 
 
 def test_a_pinned_network() -> None:
-    wrong = NetworkCard("d", "embedded:digits.safetensors", "0" * 64)
+    wrong = replace(DIGITS, sha256="0" * 64)
     with pytest.raises(UserError, match=r"its sha256 is [0-9a-f]{64}, model.sha256 is 0{64}; give its own"):
         load_denoiser(wrong, CPU)
+
+
+def write_tiny(path: Path, value: float) -> Path:
+    network = EDMPrecond(**TINY)
+    with torch.no_grad():
+        next(iter(network.parameters())).fill_(value)
+    write_network(path, network, TINY, "denoiser")
+    return path
+
+
+def test_a_file_replaced_on_disk_is_read_anew(tmp_path: Path) -> None:
+    card = NetworkCard(name="t", path=str(write_tiny(tmp_path / "t.safetensors", 1.0)))
+    first, checksum = load_denoiser(card, CPU)
+    write_tiny(tmp_path / "t.safetensors", 2.0)
+    second, other = load_denoiser(card, CPU)
+    assert checksum != other
+    values = [float(next(iter(network.parameters())).flatten()[0]) for network in (first, second)]
+    assert values == [1.0, 2.0]
+
+
+def test_runs_share_what_they_have_in_common_and_it_goes_with_them(tmp_path: Path) -> None:
+    options = ("+model=digits", "seeds=0-9", f"results_dir={tmp_path}")
+    one, other = prepare(*options, "sampler.num_steps=3"), prepare(*options, "sampler.num_steps=4")
+    assert one.denoiser is other.denoiser
+    assert one.detector is other.detector
+    assert one.reference is other.reference
+    alive = [weakref.ref(part) for part in (one.denoiser, one.detector, one.reference)]
+    del one, other
+    gc.collect()
+    assert [part() for part in alive] == [None, None, None]
+    assert len(loading._LOADED) == 0
+
+
+def test_preparing_changes_nothing_global(tmp_path: Path) -> None:
+    threads, generator = torch.get_num_threads(), torch.get_rng_state()
+    torch.backends.cudnn.benchmark = torch.backends.cuda.matmul.allow_tf32 = True
+    try:
+        prepare("+model=digits", "seeds=0-9", f"results_dir={tmp_path}")
+        assert torch.backends.cudnn.benchmark
+        assert torch.backends.cuda.matmul.allow_tf32
+    finally:
+        torch.backends.cudnn.benchmark = torch.backends.cuda.matmul.allow_tf32 = False
+    assert torch.get_num_threads() == threads
+    assert torch.equal(torch.get_rng_state(), generator)
+
+
+class Shifted(GaussianMixture):
+    """A denoiser of the user's own."""
+
+    def __init__(self, shift: float) -> None:
+        super().__init__()
+        self.shift = shift
+
+    def forward(self, x, sigma, class_labels=None):
+        return super().forward(x, sigma, class_labels) + self.shift
+
+
+def test_parts_of_ones_own_are_an_identity_of_their_own(tmp_path: Path) -> None:
+    """Each has its folder; the same again has the same."""
+    options = ("+model=gaussian_mixture", "model.reference_samples=100", "seeds=0-9", f"results_dir={tmp_path}")
+    plain = prepare(*options)
+    runs = [
+        prepare(*options, denoiser=Shifted(0.1)),
+        prepare(*options, denoiser=Shifted(0.2)),
+        prepare(*options, sampler=make_sampler("edm", {"num_steps": 5})),
+        prepare(*options, sampler=make_sampler("edm", {"num_steps": 6})),
+        prepare(*options, detector=PixelDetector((1, 4, 4)), denoiser=Shifted(0.1)),
+    ]
+    assert len({run.folder for run in [plain, *runs[:4]]}) == 5
+    assert runs[4].folder == runs[0].folder
+    assert "source of denoiser" in runs[0].checksums
+    assert "source of sampler" not in runs[2].checksums
+    assert prepare(*options, denoiser=Shifted(0.1)).folder == runs[0].folder
+
+
+def test_objects_stay_in_their_process(tmp_path: Path) -> None:
+    options = ("+model=gaussian_mixture", "seeds=0-9", f"results_dir={tmp_path}", "workers=2")
+    with pytest.raises(UserError, match=r"^workers=2: objects of your own stay in this process; take workers=1, torchr"):
+        prepare(*options, denoiser=Shifted(0.1))
+
+
+class Nameless:
+    """No module, and says nothing of itself."""
+
+    img_resolution, img_channels, label_dim, sigma_min, sigma_max = 4, 1, 0, 0.0, 100.0
+
+    def __call__(self, x, sigma, class_labels=None):
+        return x
+
+    def round_sigma(self, sigma):
+        return sigma
+
+
+def test_an_object_must_say_what_it_computes(tmp_path: Path) -> None:
+    options = ("+model=gaussian_mixture", "seeds=0-9", f"results_dir={tmp_path}")
+    with pytest.raises(UserError, match=r"^denoiser: Nameless needs an attribute 'checksum', a text that changes with"):
+        prepare(*options, denoiser=Nameless())

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from bdia_edm.api import Measuring, make_reference, measure, prepare
 from bdia_edm.base.errors import UserError
-from bdia_edm.config.cards import detector_card
+from bdia_edm.config.detector_card import detector_card
 from bdia_edm.detectors.detector import Detector
 from bdia_edm.detectors.pixels import PixelDetector
 from bdia_edm.detectors.registry import DETECTORS

@@ -18,7 +18,9 @@ from PIL import Image
 
 from bdia_edm.api import FeatureStatistics, Run, frechet_distance, prepare, sample_images, to_uint8
 from bdia_edm.base.errors import UserError
-from bdia_edm.records.record import RECORD, read_record
+from bdia_edm.records.record import read_record
+from bdia_edm.records.run_folder import RECORD
+from tests.commands import run_here
 
 SMALL = ("seeds=0-99", "block_size=30", "batch_size=15", "sampler.num_steps=4")
 
@@ -300,3 +302,45 @@ def test_features_that_are_not_finite_end_the_run(tmp_path: Path, monkeypatch: p
     with pytest.raises(UserError, match=r"seeds 0-29: the detector's features are not finite"):
         run.finish(silent)
     assert not (run.folder / RECORD).exists()
+
+
+def test_the_launcher_leaves_the_gpus_to_its_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    run = prepare("+model=digits", f"results_dir={tmp_path}")
+    assert (run.num_workers, run.device, run.device_type) == (2, torch.device("cpu"), "cuda")
+    assert '"device": "cuda"' in run.identity
+    with pytest.raises(UserError, match="workers=3: each takes a GPU, and PyTorch finds 2 here"):
+        prepare("+model=digits", "workers=3", f"results_dir={tmp_path}")
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("workers=0", "error: workers=0: must be auto or a number from 1\n"),
+        ("workers=many", "error: workers=many: must be auto or a number from 1\n"),
+        ("workers=1.5", "error: workers=1.5: must be a whole number or a text\n"),
+    ],
+)
+def test_mistakes_in_the_number_of_workers(
+    option: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    status, out, err = run_here(capsys, "sample", "+model=digits", option, f"results_dir={tmp_path}")
+    assert (status, out, err) == (2, "", message)
+
+
+def test_workers_beside_torchrun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "localhost", "MASTER_PORT": "1"}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(UserError, match=r"^workers=3: 2 were started already \(WORLD_SIZE\); leave workers out$"):
+        prepare("+model=digits", "workers=3", f"results_dir={tmp_path}")
+    prepare("+model=digits", "workers=2", f"results_dir={tmp_path}")
+
+
+def test_auto_is_one_for_each_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = prepare("+model=digits", "device=cpu", f"results_dir={tmp_path}")
+    assert run.num_workers == 1
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 8)
+    assert run.num_workers == 1
+    object.__setattr__(run, "device_type", "cuda")
+    assert run.num_workers == 8

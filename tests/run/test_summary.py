@@ -18,9 +18,9 @@ from bdia_edm.engine.shards import Shard
 from bdia_edm.metrics.frechet import frechet_distance
 from bdia_edm.metrics.metric import Metric, make_metrics
 from bdia_edm.metrics.reference import ReferenceStatistics
-from bdia_edm.records.record import RECORD, Record, read_record
-from bdia_edm.report.comparison import PREVIEW
-from bdia_edm.run.summary import GRID, describe_device, summarize
+from bdia_edm.records.record import Record, read_record
+from bdia_edm.records.run_folder import RunFolder
+from bdia_edm.run.summary import describe_device, summarize
 from bdia_edm.samplers.registry import make_sampler
 from tests.metrics.test_metric import Confidence, Widest
 from tests.metrics.test_statistics import made, statistics_of
@@ -62,8 +62,8 @@ def test_a_record_from_shards(tmp_path: Path) -> None:
     assert record == read_record(tmp_path)
     assert (record["nfe"], record["num_images"], record["seconds"], record["workers"]) == (5, 100, 10.0, 3)
     assert (record["images_per_second"], record["seeds"], record["model"]) == (10.0, "0-99", "toy")
-    assert sorted(path.name for path in tmp_path.iterdir()) == [GRID, PREVIEW, RECORD]
-    with np.load(tmp_path / PREVIEW) as preview:
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["grid.png", "preview.npz", "record.json"]
+    with np.load(RunFolder(tmp_path).preview) as preview:
         assert np.array_equal(preview["arr_0"][:, 0, 0, 0], [0] * 40 + [40] * 24)
         assert np.array_equal(preview["seeds"], range(64))
 

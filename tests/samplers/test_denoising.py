@@ -13,7 +13,7 @@ def test_labels_are_bound_and_evaluations_counted() -> None:
     x = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     labels = torch.eye(3)[[2, 0]]
     denoiser = BatchDenoiser(network, labels)
-    sigma = torch.tensor(0.7, dtype=torch.float64)
+    sigma = 0.7
     out = denoiser(x, sigma)
     assert out.dtype == torch.float64
     assert torch.equal(out, network(x, sigma, labels).double())

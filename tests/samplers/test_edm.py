@@ -9,7 +9,6 @@ import torch
 
 from bdia_edm.models.gaussian_mixture import GaussianMixture
 from bdia_edm.samplers.denoising import BatchDenoiser
-from bdia_edm.samplers.edm import churn
 from bdia_edm.samplers.registry import make_sampler
 from tests.sampling import cases_of, check_case, order, run
 
@@ -39,14 +38,6 @@ def test_one_gaussian_has_a_closed_form() -> None:
     exact = mean + (latents.double() * 80 - mean) * s / math.sqrt(s**2 + 80**2)
     # What is left is the last step, Euler's from 0.002.
     torch.testing.assert_close(x, exact, atol=1e-4, rtol=0)
-
-
-def test_churn_is_within_its_bounds() -> None:
-    sigma = torch.tensor(1.0)
-    assert churn(40, 0.05, 50, 256, sigma) == 40 / 256
-    assert churn(1e9, 0.05, 50, 256, sigma) == math.sqrt(2) - 1
-    assert churn(40, 1.1, 50, 256, sigma) == 0
-    assert churn(40, 0.05, 0.9, 256, sigma) == 0
 
 
 def test_noise_is_drawn_at_every_step_or_never() -> None:

@@ -18,7 +18,7 @@ class Exponential(BatchDenoiser):
     def __init__(self) -> None:
         self.nfe = 0
 
-    def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
+    def __call__(self, x: Tensor, sigma: float) -> Tensor:
         self.nfe += 1
         return (1 - sigma) * x
 
@@ -26,7 +26,7 @@ class Exponential(BatchDenoiser):
 @pytest.mark.parametrize(("integrator", "order"), [(euler, 2), (heun, 3)])
 @pytest.mark.parametrize("direction", [-1, 1])
 def test_local_error(integrator, order: int, direction: int) -> None:
-    x, t = torch.ones(1, dtype=torch.float64), torch.tensor(1.0, dtype=torch.float64)
+    x, t = torch.ones(1, dtype=torch.float64), 1.0
     errors = []
     for h in (0.02, 0.01):
         denoiser = Exponential()
@@ -37,7 +37,7 @@ def test_local_error(integrator, order: int, direction: int) -> None:
 
 
 def test_evaluations() -> None:
-    x, t = torch.ones(1, dtype=torch.float64), torch.tensor(1.0, dtype=torch.float64)
+    x, t = torch.ones(1, dtype=torch.float64), 1.0
     denoiser = Exponential()
     d = gradient(denoiser, x, t)
     assert denoiser.nfe == 1

@@ -1,57 +1,107 @@
-"""The workers' board and how they find each other."""
+"""The boards on which workers tell each other what they do."""
 
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 import torch.distributed as dist
 
 from bdia_edm.base.errors import UserError
-from bdia_edm.workers.board import Board, Team, _agree, is_leader, launched_ranks
+from bdia_edm.workers.board import Board, TeamBoard, wait_until
+
+
+def boards() -> tuple[Board, Board]:
+    store = dist.HashStore()
+    return Board(store, 0, 2), Board(store, 1, 2)
 
 
 def test_a_board_of_ones_own() -> None:
     board = Board()
     assert (board.rank, board.size) == (0, 1)
-    assert [board.add("drawn") for _ in range(3)] == [1, 2, 3]
-    assert board.add("drawn", 0) == 3
-    assert board.read("finished") is None
-    board.post("finished", "größer")
-    assert board.read("finished") == "größer"
+    assert [board.draw() for _ in range(3)] == [0, 1, 2]
+    assert board.outcome() is None
+    board.announce("größer")
+    assert board.outcome() == "größer"
 
 
-def test_every_number_is_drawn_once() -> None:
+def test_every_block_is_drawn_once() -> None:
     store = dist.HashStore()
     drawn: list[list[int]] = [[] for _ in range(4)]
 
     def draw(rank: int) -> None:
         board = Board(store, rank, 4)
-        while (number := board.add("drawn")) <= 400:
-            drawn[rank].append(number)
+        while (block := board.draw()) < 400:
+            drawn[rank].append(block)
 
     threads = [threading.Thread(target=draw, args=[rank]) for rank in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(number for numbers in drawn for number in numbers) == list(range(1, 401))
+    assert sorted(block for blocks in drawn for block in blocks) == list(range(400))
+
+
+def test_counters_are_apart_and_shared() -> None:
+    one, other = boards()
+    one.count_found(10)
+    other.count_made(30)
+    one.count_made(-5)
+    other.finish_block()
+    assert (other.found(), one.made(), one.blocks_finished()) == (10, 25, 1)
+    other.beat()
+    other.beat()
+    assert (one.beats(0), one.beats(1)) == (0, 2)
+    other.be_idle()
+    assert (one.is_idle(0), one.is_idle(1)) == (False, True)
+    other.go_home()
+    assert one.gone_home() == 1
+
+
+def test_who_comes_late_finds_the_outcome() -> None:
+    leader, other = boards()
+    assert other.opened() is None
+    leader.go("this work")
+    assert other.opened() == "this work"
+    assert not other.is_over()
+    leader.announce("done")
+    assert other.opened() is not None
+    assert other.outcome() == "done"
+    assert other.is_over()
 
 
 def test_the_first_failure_stays() -> None:
-    store = dist.HashStore()
-    one, other = Board(store, 0, 2), Board(store, 1, 2)
+    one, other = boards()
     one.check()
     other.fail("the first")
     one.fail("the second")
     for board in (one, other):
         with pytest.raises(UserError, match=r"^the first$"):
             board.check()
+    assert not other.is_over()
+    one.end_in_failure()
+    assert other.is_over()
+
+
+def test_what_ends_the_team_ends_its_work() -> None:
+    store = dist.HashStore()
+    team = TeamBoard(dist.PrefixStore("team", store))
+    board = Board(dist.PrefixStore("work", store), 0, 2, team)
+    board.check()
+    assert not board.is_over()
+    team.fail("rank 1: no such file")
+    with pytest.raises(UserError, match=r"^rank 1: no such file$"):
+        board.check()
+    assert board.is_over()
+    # The work's own is nearer.
+    board.fail("its own")
+    assert board.failure() == "its own"
+    assert team.failure() == "rank 1: no such file"
 
 
 def test_lines_come_once_and_in_order() -> None:
-    store = dist.HashStore()
-    leader, other = Board(store, 0, 2), Board(store, 1, 2)
+    leader, other = boards()
     other.tell("a")
     leader.tell("b")
     assert leader.new_lines() == ["a", "b"]
@@ -60,46 +110,17 @@ def test_lines_come_once_and_in_order() -> None:
     assert leader.new_lines() == []
 
 
-def test_a_team_has_a_clean_board_for_every_run() -> None:
-    store = dist.HashStore()
-    one, other = Team(store, 0, 2), Team(store, 1, 2)
-    first, same = one.new_board(), other.new_board()
-    first.post("finished", "x")
-    assert same.read("finished") == "x"
-    assert one.new_board().read("finished") is None
-    assert other.new_board().read("finished") is None
+def test_one_has_the_voice() -> None:
+    board = TeamBoard(dist.HashStore())
+    assert [board.claim_voice() for _ in range(3)] == [True, False, False]
+    assert not board.has_spoken()
+    board.end_speech()
+    assert board.has_spoken()
 
 
-def test_a_new_start_shares_nothing_with_the_last_one() -> None:
-    """The launcher's store still holds what the processes before left in it."""
-    store = dist.HashStore()
-    names: list[str] = []
-    for _ in range(5):
-        agreed: dict[int, str] = {}
-
-        def take_part(rank: int, agreed: dict[int, str] = agreed) -> None:
-            agreed[rank] = _agree(store, rank, 3)
-
-        threads = [threading.Thread(target=take_part, args=[rank]) for rank in (2, 0, 1)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(10)
-        assert set(agreed) == {0, 1, 2}
-        (name,) = set(agreed.values())
-        names.append(name)
-    assert len(set(names)) == 5
-
-
-def test_who_started_us(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert launched_ranks() is None
-    assert is_leader()
-    # A rank alone, as other programs leave it in the environment, is no team.
-    monkeypatch.setenv("RANK", "1")
-    monkeypatch.setenv("WORLD_SIZE", "2")
-    assert launched_ranks() is None
-    assert is_leader()
-    monkeypatch.setenv("MASTER_ADDR", "localhost")
-    monkeypatch.setenv("MASTER_PORT", "1")
-    assert launched_ranks() == 2
-    assert not is_leader()
+def test_waiting_may_have_an_end() -> None:
+    start = time.monotonic()
+    assert not wait_until(lambda: False, 0.3)
+    assert 0.3 <= time.monotonic() - start < 3
+    looks = iter((False, False, True))
+    assert wait_until(lambda: next(looks))

@@ -14,7 +14,7 @@ import torch.distributed as dist
 
 from bdia_edm.workers import progress
 from bdia_edm.workers.board import Board
-from bdia_edm.workers.progress import FOUND, MADE, Progress, describe
+from bdia_edm.workers.progress import Progress, describe
 
 
 def boards(size: int = 2) -> list[Board]:
@@ -42,18 +42,18 @@ def fail() -> None:
     ],
 )
 def test_words(state: tuple[float, int, int, int], text: str) -> None:
-    assert describe(*state) == text
+    assert describe("images", *state) == text
 
 
 def test_lines_where_stderr_is_no_terminal(quick: None) -> None:
     leader, other = boards()
     said: list[str] = []
     silent: list[str] = []
-    with Progress(leader, 100, "edm 18 steps", said.append, fail):
-        with Progress(other, 100, "edm 18 steps", silent.append, fail):
-            leader.add(FOUND, 10)
-            leader.add(MADE, 20)
-            other.add(MADE, 30)
+    with Progress(leader, 100, "edm 18 steps", "images", said.append, fail):
+        with Progress(other, 100, "edm 18 steps", "images", silent.append, fail):
+            leader.count_found(10)
+            leader.count_made(20)
+            other.count_made(30)
             other.tell("a shard was made again")
             time.sleep(0.5)
         # It is gone, and is missed.
@@ -72,8 +72,8 @@ def test_a_bar_on_a_terminal(quick: None, monkeypatch: pytest.MonkeyPatch, capsy
     leader, _ = boards()
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     said: list[str] = []
-    with Progress(leader, 100, "edm 18 steps", said.append, fail):
-        leader.add(MADE, 40)
+    with Progress(leader, 100, "edm 18 steps", "images", said.append, fail):
+        leader.count_made(40)
         leader.tell("a line")
         time.sleep(0.3)
     shown = capsys.readouterr().err.split("\r")
@@ -85,12 +85,12 @@ def test_a_bar_on_a_terminal(quick: None, monkeypatch: pytest.MonkeyPatch, capsy
 def test_a_store_that_is_gone_is_noticed(quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
     other = boards()[1]
     lost: list[int] = []
-    with Progress(other, 100, "", str, lambda: lost.append(1)):
+    with Progress(other, 100, "", "", str, lambda: lost.append(1)):
 
-        def gone(counter: str, amount: int = 1) -> int:
+        def gone() -> None:
             raise dist.DistNetworkError("Broken pipe")
 
-        monkeypatch.setattr(other, "add", gone)
+        monkeypatch.setattr(other, "beat", gone)
         time.sleep(0.3)
         assert lost == [1]
 
@@ -101,8 +101,8 @@ from bdia_edm.workers import progress
 from bdia_edm.workers.board import Board
 progress._LOOK = 0.02
 board = Board()
-with progress.Progress(board, 100, "edm 18 steps", print, str):
-    board.add(progress.MADE, 40)
+with progress.Progress(board, 100, "edm 18 steps", "images", print, str):
+    board.count_made(40)
     time.sleep(0.2)
 """
 

@@ -1,54 +1,50 @@
-"""How workers share a run; here they are threads."""
+"""How workers share a piece of work; they are threads here, and in the last tests processes."""
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch.distributed as dist
 
-from bdia_edm.api import Run, prepare
 from bdia_edm.base.errors import UserError
-from bdia_edm.engine.block_folder import BlockFolder
-from bdia_edm.workers.board import Board
-from bdia_edm.workers.sharing import announce_end, follow, lead
-
-OPTIONS = ("+model=gaussian_mixture", "model.reference_samples=500", "seeds=0-99", "block_size=10")
+from bdia_edm.workers.board import Board, ToldError
+from bdia_edm.workers.launch import launch
+from bdia_edm.workers.sharing import announce_end, follow, lead, telling
+from tests.workers.squares import Numbers, Squares, squares_of
 
 
 class Together:
     """A leader in this thread and a follower in another."""
 
     def __init__(self, folder: Path) -> None:
-        self.run: Run = prepare(*OPTIONS, "sampler.num_steps=3", f"results_dir={folder}")
         store = dist.HashStore()
         self.boards = [Board(store, rank, 2) for rank in range(2)]
-        self.outcome: Any = None
+        self.works = [Squares(folder / "squares") for _ in range(2)]
         self.said: list[str] = []
+        self.outcome: object = None
         self._thread = threading.Thread(target=self._follow)
 
-    def finish(self) -> dict[str, Any]:
+    def share(self) -> list[list[int]]:
         self._thread.start()
         try:
-            record = lead(self.run, self.boards[0], self.said.append)
-            announce_end(self.boards[0], record)
-        except (UserError, OSError) as error:
-            # As Run.finish does.
-            message = self.run.cannot_write(error) if isinstance(error, OSError) else str(error)
-            self.boards[0].fail(message)
-            raise UserError(message) from error
+            with telling(self.boards[0]):
+                results = list(lead(self.works[0], self.boards[0], self.said.append))
+                announce_end(self.boards[0], json.dumps(results))
         finally:
             self._thread.join(20)
-        return record
+        assert not self._thread.is_alive()
+        return results
 
     def _follow(self) -> None:
         try:
-            self.outcome = follow(self.run, self.boards[1])
+            with telling(self.boards[1]):
+                self.outcome = json.loads(follow(self.works[1], self.boards[1]))
         except UserError as error:
-            self.outcome = str(error)
+            self.outcome = error
 
 
 @pytest.fixture
@@ -56,112 +52,177 @@ def together(tmp_path: Path) -> Together:
     return Together(tmp_path)
 
 
-def test_nobody_waits_for_a_slow_worker(together: Together, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_results_are_all_there_in_order(together: Together) -> None:
+    assert together.share() == squares_of(10)
+    assert together.outcome == squares_of(10)
+    assert together.said[-1].startswith("squares: 20 of 20 numbers, ")
+
+
+def test_alone(tmp_path: Path) -> None:
+    assert list(lead(Squares(tmp_path), Board(), str)) == squares_of(10)
+
+
+def test_nobody_waits_for_a_slow_worker(together: Together) -> None:
     """The follower stays in its first block until the leader has made all others."""
-    make = BlockFolder.make
-    makers: list[tuple[bool, int]] = []
-    all_others = threading.Event()
-    has_drawn = threading.Event()
+    made: list[list[int]] = [[], []]
+    all_others, has_drawn = threading.Event(), threading.Event()
 
-    def watched(self: BlockFolder, block: Any, *rest: Any) -> Any:
-        leads = threading.current_thread() is threading.main_thread()
-        if leads:
-            assert has_drawn.wait(10)
-        else:
-            has_drawn.set()
-            assert all_others.wait(10)
-        shard = make(self, block, *rest)
-        makers.append((leads, block.index))
-        if len(makers) == 9:
+    def leads(block: Numbers) -> None:
+        assert has_drawn.wait(10)
+        made[0].append(block.index)
+        if len(made[0]) == 9:
             all_others.set()
-        return shard
 
-    monkeypatch.setattr(BlockFolder, "make", watched)
-    record = together.finish()
-    assert [leads for leads, _ in makers] == [True] * 9 + [False]
-    assert sorted(index for _, index in makers) == list(range(10))
-    assert together.outcome == record
-    alone = prepare(*OPTIONS, "sampler.num_steps=3", f"results_dir={together.run.config.results_dir}/alone")
-    assert alone.finish(str)["metrics"] == record["metrics"]
+    def follows(block: Numbers) -> None:
+        has_drawn.set()
+        assert all_others.wait(10)
+        made[1].append(block.index)
+
+    together.works[0].before, together.works[1].before = leads, follows
+    assert together.share() == squares_of(10)
+    assert [len(blocks) for blocks in made] == [9, 1]
+    assert sorted(made[0] + made[1]) == list(range(10))
 
 
-@pytest.mark.parametrize("failing", ["leader", "follower"])
-@pytest.mark.parametrize("error", [UserError("seed 3: not finite"), OSError(28, "No space left on device")])
-def test_an_error_of_one_ends_all(
-    failing: str, error: Exception, together: Together, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    make = BlockFolder.make
+def test_what_is_there_is_not_made_again(together: Together) -> None:
+    for work in together.works:
+        work.before = lambda block: pytest.fail(f"{block.index} is there") if block.index < 4 else None
+    together.works[0].prepare()
+    for index, squares in enumerate(squares_of(4)):
+        (together.works[0].folder / f"{index}.json").write_text(json.dumps(squares))
+    assert together.share() == squares_of(10)
+    assert together.said[0] == "resuming: 8 of 20 numbers are done"
+    assert (together.boards[0].found(), together.boards[0].made()) == (8, 12)
+
+
+def test_what_is_damaged_is_made_again_whenever_that_is_seen(tmp_path: Path) -> None:
+    work = Squares(tmp_path)
+    work.path(work.blocks[3]).write_text("[36, ")
+    said: list[str] = []
+    results = lead(work, Board(), said.append)
+    # All blocks are made; these go before the results are read.
+    work.path(work.blocks[5]).write_text("")
+    work.path(work.blocks[6]).unlink()
+    assert list(results) == squares_of(10)
+    for index, reason in ((3, "no list of numbers"), (5, "no list of numbers"), (6, "it is gone")):
+        assert f"{tmp_path / str(index)}.json: {reason}; made again" in said
+    assert json.loads(work.path(work.blocks[6]).read_text()) == [144, 169]
+
+
+def test_results_are_read_one_at_a_time(tmp_path: Path) -> None:
+    work = Squares(tmp_path)
+    results = lead(work, Board(), str)
+    assert next(results) == [0, 1]
+    work.path(work.blocks[1]).write_text("[7, 7]")
+    assert next(results) == [7, 7]
+
+
+@pytest.mark.parametrize("failing", [0, 1])
+def test_an_error_of_one_ends_all(failing: int, together: Together) -> None:
     made: list[int] = []
 
-    def failed(self: BlockFolder, block: Any, *rest: Any) -> Any:
-        if (threading.current_thread() is threading.main_thread()) == (failing == "leader"):
-            raise error
+    def fails(block: Numbers) -> None:
+        raise UserError("seed 3: not finite")
+
+    def goes_on(block: Numbers) -> None:
         made.append(block.index)
         # Slow enough for the other to have its turn.
-        threading.Event().wait(0.05)
-        return make(self, block, *rest)
+        time.sleep(0.05)
 
-    monkeypatch.setattr(BlockFolder, "make", failed)
-    message = str(error)
-    if isinstance(error, OSError):
-        message = f"{together.run.folder}: cannot write there: {error}; what is finished is kept"
-    with pytest.raises(UserError) as caught:
-        together.finish()
-    assert str(caught.value) == message
-    assert together.outcome == message
+    together.works[failing].before, together.works[1 - failing].before = fails, goes_on
+    with pytest.raises(UserError, match=r"^seed 3: not finite$") as caught:
+        together.share()
+    assert not isinstance(caught.value, ToldError)
+    assert isinstance(together.outcome, ToldError)
+    assert str(together.outcome) == "seed 3: not finite"
     # Nobody went on to the end.
     assert len(made) < 9
 
 
-def test_a_run_that_was_done_before_is_over_for_all(together: Together) -> None:
-    record = prepare(*OPTIONS, "sampler.num_steps=3", "results_dir=" + together.run.config.results_dir).finish(str)
-    announcing = threading.Thread(target=announce_end, args=(together.boards[0], record))
+def test_a_followers_error_waits_for_the_leader(together: Together) -> None:
+    """Whoever started both ends the leader as soon as the follower ends, and it has the word."""
+    leader_knows = threading.Event()
+
+    def fails(block: Numbers) -> None:
+        raise UserError("here")
+
+    def goes_on(block: Numbers) -> None:
+        time.sleep(0.5)
+        assert together.outcome is None
+        leader_knows.set()
+
+    together.works[1].before, together.works[0].before = fails, goes_on
+    with pytest.raises(UserError, match="here"):
+        together.share()
+    assert leader_knows.is_set()
+    assert str(together.outcome) == "here"
+
+
+def test_work_that_was_done_before_is_over_for_all(together: Together) -> None:
+    announcing = threading.Thread(target=announce_end, args=(together.boards[0], "done"))
     announcing.start()
-    assert follow(together.run, together.boards[1]) == record
+    assert follow(together.works[1], together.boards[1]) == "done"
     announcing.join(5)
     assert not announcing.is_alive()
+    assert not together.works[0].folder.exists()
+
+
+def test_the_leader_does_not_stay_for_who_failed_before(together: Together) -> None:
+    together.boards[1].fail("it has no such file")
+    start = time.monotonic()
+    announce_end(together.boards[0], "done")
+    assert time.monotonic() - start < 5
 
 
 def test_a_worker_that_is_lost_is_not_waited_for(together: Together, monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine that ends takes blocks with it, and where nobody starts again, nobody would make them."""
     monkeypatch.setattr("bdia_edm.workers.sharing._LOST", 1.0)
-    together.boards[1].add("blocks drawn")
-    record = lead(together.run, together.boards[0], together.said.append)
-    expected = prepare(*OPTIONS, "sampler.num_steps=3", f"results_dir={together.run.folder}").finish(str)
-    assert record["metrics"] == expected["metrics"]
+    assert together.boards[1].draw() == 0
+    assert list(lead(together.works[0], together.boards[0], together.said.append)) == squares_of(10)
     assert "nothing was heard of worker 1 for 1 s; what they had not finished is made here" in together.said
-    assert any("00000.npz: it is gone; made again" in line for line in together.said)
+    assert any(line.endswith("0.json: it is gone; made again") for line in together.said)
 
 
 def test_a_worker_that_works_is_waited_for(together: Together, monkeypatch: pytest.MonkeyPatch) -> None:
     """Longer than anyone may be silent: what counts is that it beats."""
     monkeypatch.setattr("bdia_edm.workers.sharing._LOST", 3.0)
-    make = BlockFolder.make
+    has_drawn = threading.Event()
 
-    def slow(self: BlockFolder, block: Any, *rest: Any) -> Any:
-        if threading.current_thread() is not threading.main_thread():
-            time.sleep(5)
-        return make(self, block, *rest)
+    def slow(block: Numbers) -> None:
+        has_drawn.set()
+        time.sleep(5)
 
-    monkeypatch.setattr(BlockFolder, "make", slow)
-    together.finish()
+    together.works[0].before = lambda block: has_drawn.wait(10)
+    together.works[1].before = slow
+    assert together.share() == squares_of(10)
     assert not any("nothing was heard" in line for line in together.said)
 
 
-def test_workers_of_different_configs_do_not_work_together(together: Together, monkeypatch: pytest.MonkeyPatch) -> None:
-    make = BlockFolder.make
+def test_workers_of_different_work_do_not_work_together(together: Together) -> None:
+    together.works[0].before = lambda block: time.sleep(0.3)
+    together.works[1] = Squares(together.works[0].folder.parent / "cubes", identity="cubes")
+    message = "worker 1 has another config, device or file than worker 0; all must have the same"
+    with pytest.raises(UserError, match=f"^{message}$"):
+        together.share()
+    assert str(together.outcome) == message
+    assert not together.works[1].folder.exists()
 
-    def slow(self: BlockFolder, *rest: Any) -> Any:
-        time.sleep(0.3)  # or the leader would be done before the other had a look
-        return make(self, *rest)
 
-    monkeypatch.setattr(BlockFolder, "make", slow)
-    lead_run = together.run
-    together.run = prepare(*OPTIONS, "sampler.num_steps=4", f"results_dir={lead_run.folder.parent}")
-    follower = threading.Thread(target=together._follow)
-    follower.start()
-    with pytest.raises(UserError, match="worker 1 has another config, device or file than worker 0; all must have"):
-        lead(lead_run, together.boards[0], together.said.append)
-    follower.join(20)
-    assert str(together.outcome).startswith("worker 1 has another config")
-    assert not together.run.folder.exists()
+def task(folder: Path, bad: int | None = None) -> dict[str, object]:
+    return {"folder": str(folder), "pause": 0.1, "bad": bad}
+
+
+def test_processes(tmp_path: Path, capfd: pytest.CaptureFixture) -> None:
+    outcome = launch("tests.workers.squares", task(tmp_path), 2)
+    assert outcome == {"squares": squares_of(10), "workers": 2}
+    assert json.loads((tmp_path / "outcome of 1").read_text()) == outcome
+    assert "squares: 20 of 20 numbers, " in capfd.readouterr().err
+
+
+def test_an_error_of_one_process_is_that_of_all(tmp_path: Path) -> None:
+    assert launch("tests.workers.squares", task(tmp_path, bad=5), 2) == {"error": "block 5 is bad", "kind": "UserError"}
+    followers = {"error": "block 5 is bad", "kind": "ToldError"}
+    assert json.loads((tmp_path / "outcome of 1").read_text()) == followers
+    # What was finished is kept, and the bad block's neighbours are not lost.
+    assert not (tmp_path / "5.json").exists()
+    assert json.loads((tmp_path / "0.json").read_text()) == [0, 1]

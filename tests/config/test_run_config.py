@@ -13,18 +13,13 @@ from omegaconf import OmegaConf
 
 from bdia_edm.api import prepare
 from bdia_edm.base.errors import UserError
-from bdia_edm.config.cards import (
-    DETECTORS,
-    PACKAGE,
-    DetectorCard,
-    MixtureCard,
-    NetworkCard,
-    conf_folder,
-    detector_card,
-    model_list,
-    read_config,
-)
-from bdia_edm.config.hydra_command import compose_values
+from bdia_edm.base.options import options_of
+from bdia_edm.config.composing import compose_values
+from bdia_edm.config.conf_folder import PACKAGE, conf_folder, model_list
+from bdia_edm.config.detector_card import DetectorCard, detector_card, detector_names
+from bdia_edm.config.model_kinds.gaussian_mixture import MixtureCard
+from bdia_edm.config.model_kinds.network import NetworkCard
+from bdia_edm.config.run_config import RunOptions, read_config
 from bdia_edm.samplers.registry import SAMPLERS
 
 CONFIG: dict[str, Any] = {
@@ -40,17 +35,19 @@ CONFIG: dict[str, Any] = {
     "results_dir": "runs",
     "save_images": "none",
     "keep_features": False,
+    "metric": ["frechet"],
+    "modules": [],
 }
 
 
 def test_a_config_is_read() -> None:
     config = read_config(CONFIG)
-    assert config.model == NetworkCard("m", "x")
-    assert config.seeds == tuple(range(10))
+    assert config.model == NetworkCard(name="m", path="x")
+    assert list(config.seeds) == list(range(10))
     assert config.source == CONFIG
     mixture = {"name": "g", "kind": "gaussian_mixture", "img_resolution": 2, "img_channels": 1}
     mixture |= {"components": 3, "seed": 4}
-    assert read_config({**CONFIG, "model": mixture}).model == MixtureCard("g", 2, 1, 3, 4)
+    assert read_config({**CONFIG, "model": mixture}).model == MixtureCard(name="g", img_resolution=2, img_channels=1, components=3, seed=4)
 
 
 @pytest.mark.parametrize(
@@ -58,9 +55,9 @@ def test_a_config_is_read() -> None:
     [
         ({"model": None}, "model: missing; choose one with model=NAME"),
         ({"sampler": "edm"}, "sampler: missing; choose one with sampler=NAME"),
-        ({"model": {"kind": "gan"}}, "model.kind=gan: must be one of network, gaussian_mixture"),
+        ({"model": {"kind": "gan"}}, "model.kind=gan: must be one of gaussian_mixture, network"),
         ({"model": {"kind": "network", "name": "m"}}, "model.path: missing"),
-        ({"detector": {"name": "clip"}}, "detector=clip: must be one of digits, inception, inception_nvidia, dinov2, "),
+        ({"detector": {"name": "clip"}}, "detector=clip: must be one of digits, dinov2, inception, inception_nvidia, pixels, none"),
         ({"detector": {"name": "pixels", "path": "x"}}, "detector.path=x: must be left out: pixels has no weights"),
         ({"detector": {"name": "dinov2"}}, "detector.path=null: must be a path or a URL"),
         ({"detector": {"name": "pixels"}}, "model.reference: missing; distances need the data's statistics"),
@@ -78,20 +75,20 @@ def test_every_model_is_listed_and_every_sampler_has_a_config() -> None:
     models = model_list()
     assert {"digits", "file", "gaussian_mixture"} <= set(models)
     assert all(models.values())
-    assert {path.stem for path in (conf_folder() / "sampler").glob("*.yaml")} == set(SAMPLERS)
+    assert {path.stem for path in (conf_folder() / "sampler").glob("*.yaml")} == set(SAMPLERS.names())
 
 
-@pytest.mark.parametrize("path", sorted((conf_folder() / "sampler").glob("*.yaml")), ids=lambda path: path.stem)
-def test_the_config_of_a_sampler_holds_its_options(path: Path) -> None:
-    """Every option can be set without a +, and the defaults are the code's."""
-    kind = SAMPLERS[path.stem]
-    shown = OmegaConf.load(path)
-    options = {field.name: field.default for field in fields(kind)}
-    assert set(shown) == {"name", *options}
-    sampler = prepare("+model=digits", f"sampler={path.stem}", "results_dir=/tmp", "detector=none").config.sampler
-    for name, default in options.items():
-        if name not in ("num_steps", "gamma", "backward"):
-            assert getattr(sampler, name) == default, name
+def test_conf_holds_the_options_and_their_defaults() -> None:
+    """Every option can be set without a +, and the defaults are the code's, or the card's."""
+    shown = OmegaConf.to_container(OmegaConf.load(conf_folder() / "sample.yaml"))
+    assert isinstance(shown, dict)
+    options = {each.name: (each.default, facts.default_words) for each, facts in options_of(RunOptions)}
+    assert set(shown) == {*options, "defaults", "hydra", "seeds"}
+    for name, (default, words) in options.items():
+        if words:
+            assert str(shown[name]).startswith("${model."), name
+        else:
+            assert shown[name] == (list(default) if isinstance(default, tuple) else default), name
 
 
 PUBLISHED = {
@@ -142,13 +139,27 @@ def test_every_released_network_has_a_test() -> None:
     assert set(PUBLISHED) == set(model_list()) - {"digits", "file", "gaussian_mixture"}
 
 
-@pytest.mark.parametrize("name", DETECTORS)
+@pytest.mark.parametrize("name", detector_names())
 def test_every_detector_has_a_card(name: str) -> None:
     card = detector_card(name)
     assert card.name == name
     assert (conf_folder() / "detector" / f"{name}.yaml").is_file()
     if card.path:
         assert detector_card(name, "other.pth") == DetectorCard(name, "other.pth")
+
+
+def test_a_module_that_is_not_there() -> None:
+    with pytest.raises(UserError, match=r"^modules=no_such_thing: no such module; it must lie in this folder or where"):
+        read_config({**CONFIG, "modules": ["no_such_thing"]})
+
+
+def test_metrics_are_known_and_different() -> None:
+    with pytest.raises(UserError, match=r"^metric=fid: must be one of frechet"):
+        read_config({**CONFIG, "metric": ["fid"]})
+    with pytest.raises(UserError, match=r"^metric=\['frechet', 'frechet'\]: must be a list of different metrics"):
+        read_config({**CONFIG, "metric": ["frechet", "frechet"]})
+    # One alone needs no brackets.
+    assert read_config({**CONFIG, "metric": "frechet"}).metric == ("frechet",)
 
 
 def test_conf_is_beside_the_package_here() -> None:

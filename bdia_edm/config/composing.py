@@ -1,0 +1,118 @@
+"""Composing a config of conf/ and options, outside of a Hydra command too, with errors in one line."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException
+from hydra.version import VersionBase
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import InterpolationKeyError, MissingMandatoryValue, OmegaConfBaseException
+
+from bdia_edm.base.errors import UserError
+from bdia_edm.base.lines import one_line
+from bdia_edm.config.conf_folder import conf_folder, model_list
+from bdia_edm.samplers.registry import SAMPLERS
+
+__all__ = ["compose_values", "explain", "own_folder", "plain_values"]
+
+_ONE_AT_A_TIME = threading.RLock()
+
+
+def compose_values(overrides: Sequence[str], config_dir: str | Path | None = None) -> dict[str, Any]:
+    """The config of one run that ``sample`` would make of these options, outside of a Hydra command.
+
+    Works in any thread and within a program that is a Hydra command itself: Hydra's global state is put back. (A
+    program that composes configs of its own in another thread at the same time shares that state with this.)
+
+    Args:
+        config_dir: a folder of the user's own, laid out as conf/, as ``--config-dir`` takes it.
+
+    Raises:
+        UserError: an option is wrong.
+    """
+    own = [] if config_dir is None else [f"hydra.searchpath=[file://{Path(config_dir).resolve()}]"]
+    try:
+        with _hydra_of_ones_own(), initialize_config_dir(version_base="1.3", config_dir=str(conf_folder())):
+            return plain_values(compose(config_name="sample", overrides=[*own, *overrides]))
+    except (HydraException, OmegaConfBaseException) as error:
+        raise UserError(explain(error)) from error
+
+
+def own_folder() -> str | None:
+    """The folder of the user's own cards that the Hydra command in progress was given (--config-dir)."""
+    sources = HydraConfig.get().runtime.config_sources
+    return next((str(source.path) for source in sources if source.provider == "command-line"), None)
+
+
+@contextmanager
+def _hydra_of_ones_own() -> Iterator[None]:
+    with _ONE_AT_A_TIME:
+        hydra_before, base_before = GlobalHydra.instance().hydra, VersionBase.instance().getbase()
+        GlobalHydra.instance().clear()
+        try:
+            yield
+        finally:
+            GlobalHydra.instance().hydra = hydra_before
+            VersionBase.instance().setbase(base_before)
+
+
+def plain_values(config: DictConfig) -> dict[str, Any]:
+    """The config resolved to plain values.
+
+    Raises:
+        UserError: no model is chosen, or an option that must be given is missing.
+    """
+    if "model" not in config:
+        known = model_list()
+        width = max(map(len, known))
+        models = "\n".join(f"  {name:<{width}}  {description}" for name, description in known.items())
+        raise UserError(f"no model chosen; add +model=NAME, one of\n{models}")
+    try:
+        values = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    except MissingMandatoryValue as error:
+        name = re.search(r"full_key: (\S+)", str(error))
+        raise UserError(f"{name[1] if name else 'an option'}: missing; this model needs it") from error
+    except InterpolationKeyError as error:
+        raise UserError(f"the config does not resolve: {explain(error)}") from error
+    assert isinstance(values, dict)
+    return {str(key): value for key, value in values.items()}
+
+
+def explain(error: Exception) -> str:
+    """Hydra's and OmegaConf's messages in one line, with the words of this program where it can say more."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    text = " ".join(lines) or type(error).__name__
+    if "submitit_slurm" in text:
+        return "hydra/launcher=slurm: needs hydra-submitit-launcher; install it with pip install '.[cluster]'"
+    group = re.search(r"Could not find '(\w+)/([^']*)'", text)
+    if group:
+        options = [line for line in str(error).splitlines() if line.startswith("\t") and "=" not in line]
+        return f"{group[1]}={group[2]}: unknown; there are {', '.join(option.strip() for option in options)}"
+    unknown = re.search(r"Could not override '([^']*)'.*\+(\S+)", text)
+    if unknown:
+        takers = _samplers_with(unknown[1])
+        if takers:
+            return f"{unknown[2]}: the sampler in use has no such option; {takers} takes it"
+        return f"{unknown[2]}: unknown option; --help lists those there are"
+    several = re.search(r"Ambiguous value for argument '([^']*)'", text)
+    if several:
+        name, _, value = several[1].partition("=")
+        return f"{several[1]}: several values; quote them to mean one (\"{name}='{value}'\"), or add -m to run each"
+    return one_line(text, 400)
+
+
+def _samplers_with(option: str) -> str:
+    """The samplers that have ``option``, as the user chooses them; '' where none has it."""
+    where, _, name = option.partition(".")
+    having = [sampler for sampler in SAMPLERS.names() if name in (field.name for field in fields(SAMPLERS[sampler]))]
+    return " or ".join(f"sampler={sampler}" for sampler in having) if where == "sampler" else ""

@@ -1,0 +1,78 @@
+"""What ``--help`` prints for the commands under Hydra, made of the options themselves and of what there is to choose."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Sequence
+from dataclasses import MISSING, Field
+from pathlib import Path
+from typing import Any
+
+from bdia_edm.base.options import Option, options_of
+from bdia_edm.config.conf_folder import conf_folder, model_list
+from bdia_edm.config.detector_card import DetectorCard, detector_names
+from bdia_edm.config.model_card import MODEL_KINDS
+from bdia_edm.config.run_config import RunConfig
+from bdia_edm.metrics.metric import METRICS
+from bdia_edm.samplers.registry import SAMPLERS
+
+__all__ = ["describe_options", "help_text"]
+
+_WIDTH = 116
+_FOOT = """\
+Options are Hydra's: name=value; -m runs every combination of comma-separated values; --cfg job shows those in force;
+--config-dir=FOLDER adds cards and experiments of your own (FOLDER/model, FOLDER/sampler, FOLDER/experiment, ...)."""
+
+
+def help_text(what: str, examples: Sequence[str], own: Sequence[Path] = (), more: Sequence[str] = ()) -> str:
+    """The help of one command.
+
+    Args:
+        what: what the command does.
+        examples: lines to paste.
+        own: the user's own folders (--config-dir).
+        more: lines about the command's own options.
+    """
+    experiments = sorted(path.stem for folder in (conf_folder(), *own) for path in (folder / "experiment").glob("*.yaml"))
+    parts = [what, "", *(f"  {line}" for line in examples), ""]
+    parts += ["+model=NAME, one of", *_list(model_list(*own)), ""]
+    for name in MODEL_KINDS.names():
+        parts += [f"model.OPTION= of a card of kind {name}:", *describe_options(MODEL_KINDS[name], "model."), ""]
+    parts += ["sampler=NAME, one of", ""]
+    for name in SAMPLERS.names():
+        parts += [f"sampler={name}: {_first_line(SAMPLERS[name])}", *describe_options(SAMPLERS[name], "sampler."), ""]
+    parts += [f"detector=NAME, one of {', '.join(detector_names())}", *describe_options(DetectorCard, "detector."), ""]
+    parts += ["metric=[NAME,...]", *_list({name: _first_line(METRICS[name]) for name in METRICS.names()}), ""]
+    parts += ["The run:", *describe_options(RunConfig, ""), ""]
+    if more:
+        parts += [*more, f"experiment=NAME, one of {', '.join(experiments)}", ""]
+    return "\n".join([*parts, _FOOT])
+
+
+def describe_options(kind: Any, where: str) -> Iterator[str]:
+    """One line, or a few, for each option of a dataclass: its name, default, range, unit and words."""
+    for found, facts in options_of(kind):
+        text = "; ".join(part for part in (facts.words, facts.allowed, facts.unit, _default(found, facts)) if part)
+        yield from textwrap.wrap(
+            f"{where}{found.name}=  {text}", _WIDTH, initial_indent="  ", subsequent_indent=" " * 8, break_on_hyphens=False
+        )
+
+
+def _default(found: Field[Any], facts: Option) -> str:
+    if facts.default_words:
+        return f"default: {facts.default_words}"
+    if found.default is MISSING:
+        return ""
+    default = found.default
+    if isinstance(default, tuple):
+        return f"default [{','.join(map(str, default))}]"
+    return f"default {'null' if default is None else str(default).lower() if isinstance(default, bool) else default}"
+
+
+def _list(known: dict[str, str]) -> list[str]:
+    width = max(map(len, known), default=0)
+    return [f"  {name:<{width}}  {words}" for name, words in known.items()]
+
+
+def _first_line(kind: Any) -> str:
+    return (kind.__doc__ or "").strip().splitlines()[0] if kind.__doc__ else ""

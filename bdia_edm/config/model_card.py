@@ -1,0 +1,90 @@
+"""Cards of models: what conf/model and the command line say of a denoiser, and how it is had.
+
+A kind of model is one module: a dataclass of its options, registered under the name that a card gives as ``kind``,
+which loads the denoiser. Those of this program are in ``model_kinds``; a module that the user names (the option
+``modules``) may bring others.
+"""
+
+from __future__ import annotations
+
+import re
+from abc import abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import torch
+
+from bdia_edm.base.options import check_ranges, option, require
+from bdia_edm.base.registry import Registry
+from bdia_edm.checkpoints.locating import RemoteFile, locate, remote_files
+from bdia_edm.detectors.detector import Detector
+from bdia_edm.metrics.reference import Reference, read_reference
+from bdia_edm.models.denoiser import Denoiser
+
+__all__ = ["MODEL_KINDS", "ModelCard", "check_sha256"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelCard:
+    """What all kinds have; a subclass is a kind."""
+
+    kind: ClassVar[str]
+    name: str = option(words="what the model is called in folders and tables")
+    reference: str | None = option(
+        None,
+        words="npz with the data's statistics mu and sigma: a path, a URL or embedded:NAME; null with detector=none",
+        harmless="its checksum is in the identity",
+    )
+    reference_sha256: str | None = option(
+        None, words="pinned checksum of the reference", harmless="it only refuses another file"
+    )
+
+    def __post_init__(self) -> None:
+        check_ranges(self, "model")
+        check_sha256("model.reference_sha256", self.reference_sha256)
+
+    @property
+    def remote_files(self) -> list[RemoteFile]:
+        """Those of its files that must be fetched, the reference last."""
+        return remote_files((self.reference, self.reference_sha256))
+
+    @abstractmethod
+    def checksum(self) -> str:
+        """What identifies the weights: another file under the same name has another one.
+
+        Raises:
+            UserError: there is no such file.
+        """
+
+    @abstractmethod
+    def load(self, device: torch.device) -> Denoiser:
+        """The denoiser on ``device``, in evaluation mode.
+
+        Raises:
+            UserError: the file is missing or is no network.
+        """
+
+    def reference_file(self) -> Path | None:
+        """Where the reference lies; None where it is in no file."""
+        if self.reference is None:
+            return None
+        return locate(self.reference, self.reference_sha256, "model.reference")
+
+    def load_reference(self, detector: Detector) -> Reference:
+        """The data's statistics in the detector's features.
+
+        Raises:
+            UserError: the file is not fit for this detector.
+        """
+        path = self.reference_file()
+        assert path is not None  # a config without a reference is refused
+        return read_reference(path, detector.name, detector.num_features)
+
+
+def check_sha256(name: str, value: str | None) -> None:
+    """Raises UserError unless ``value`` is a checksum or None."""
+    require(value is None or re.fullmatch("[0-9a-fA-F]{64}", value) is not None, name, value, "64 hexadecimal digits")
+
+
+MODEL_KINDS: Registry[type[ModelCard]] = Registry("model.kind", "bdia_edm.config.model_kinds")

@@ -1,0 +1,87 @@
+"""kind: gaussian_mixture, a mixture with its exact denoiser and, if asked for, its exact statistics."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from bdia_edm.base.options import option
+from bdia_edm.config.model_card import MODEL_KINDS, ModelCard
+from bdia_edm.detectors.detector import Detector
+from bdia_edm.engine.batch import to_uint8
+from bdia_edm.metrics.reference import Reference, ReferenceStatistics
+from bdia_edm.metrics.statistics import FeatureStatistics
+from bdia_edm.models.denoiser import Denoiser
+from bdia_edm.models.gaussian_mixture import GaussianMixture
+
+__all__ = ["MixtureCard"]
+
+
+@MODEL_KINDS.add("gaussian_mixture")
+@dataclass(frozen=True, kw_only=True)
+class MixtureCard(ModelCard):
+    """A Gaussian mixture; its dimension is img_channels·img_resolution²."""
+
+    kind = "gaussian_mixture"
+    img_resolution: int = option(words="height and width of an image", unit="pixels", low=1)
+    img_channels: int = option(words="channels of an image", low=1)
+    components: int = option(words="number of Gaussians", low=1)
+    seed: int = option(words="of the means, deviations and weights", low=0, high=2**63 - 1)
+    reference: str | None = option(
+        "exact", words="exact takes the statistics of reference_samples exact samples; or an npz file"
+    )
+    reference_samples: int = option(50_000, words="how many exact samples the reference is made of", low=2)
+
+    def checksum(self) -> str:
+        digest = hashlib.sha256()
+        for name, tensor in self.mixture().state_dict().items():
+            digest.update(name.encode() + tensor.numpy().tobytes())
+        return digest.hexdigest()
+
+    def load(self, device: torch.device) -> Denoiser:
+        return self.mixture().to(device).eval()
+
+    def reference_file(self) -> Path | None:
+        return None if self.reference == "exact" else super().reference_file()
+
+    def load_reference(self, detector: Detector) -> Reference:
+        return _ExactReference(self, detector) if self.reference == "exact" else super().load_reference(detector)
+
+    def mixture(self) -> GaussianMixture:
+        """The mixture, on the CPU."""
+        return GaussianMixture(self.img_resolution, self.img_channels, self.components, self.seed)
+
+
+class _ExactReference:
+    """The statistics of a mixture's exact samples, computed when they are first asked for.
+
+    Of a run's workers only the one that measures does so; for all of them the checksum is that of what they are
+    computed from.
+    """
+
+    def __init__(self, card: MixtureCard, detector: Detector) -> None:
+        self._card, self._detector = card, detector
+        source = f"exact {card.checksum()} {card.reference_samples} "
+        self.checksum = hashlib.sha256((source + detector.checksum).encode()).hexdigest()
+
+    @property
+    def mean(self) -> NDArray[np.float64]:
+        return self._statistics.mean
+
+    @property
+    def covariance(self) -> NDArray[np.float64]:
+        return self._statistics.covariance
+
+    @cached_property
+    def _statistics(self) -> ReferenceStatistics:
+        statistics = FeatureStatistics(self._detector.num_features)
+        for samples in self._card.mixture().exact_batches(self._card.reference_samples):
+            statistics.add(self._detector(to_uint8(samples)).cpu().numpy())
+        mean, covariance = statistics.mean_and_covariance()
+        return ReferenceStatistics(mean, covariance, self.checksum)

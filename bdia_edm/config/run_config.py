@@ -1,0 +1,180 @@
+"""The options of a run, as conf/ and the command line give them, read and checked; each is written here once."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from bdia_edm.base.errors import UserError
+from bdia_edm.base.options import check_ranges, option, options_of, read_options, require
+from bdia_edm.checkpoints.locating import RemoteFile
+from bdia_edm.config.detector_card import DetectorCard
+from bdia_edm.config.model_card import MODEL_KINDS, ModelCard
+from bdia_edm.engine.plan import format_seeds, parse_seeds
+from bdia_edm.metrics.metric import make_metrics
+from bdia_edm.samplers.registry import make_sampler
+from bdia_edm.samplers.sampler import Sampler
+
+__all__ = ["RunConfig", "RunOptions", "import_modules", "read_config"]
+
+# For people and for other options' defaults; a run itself does not need them.
+_NOTES = ("description", "published", "settings")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """The options of a run beside model, sampler, detector and seeds."""
+
+    class_idx: int | None = option(None, words="one class for all images; null draws one for each", low=0)
+    batch_size: int = option(
+        words="images sampled at once",
+        low=1,
+        default_words="the model's card",
+        # In one batch or another an image differs in float32's last bits, as it does on another machine.
+        harmless="changes an image's last bits at most, so that a run goes on where there is less memory",
+    )
+    block_size: int = option(500, words="images of one block, which is what an interruption can cost", low=1)
+    device: str = option(
+        "auto",
+        words="where to sample; auto is a GPU where there is one",
+        one_of=("auto", "cpu", "cuda"),
+        harmless="the kind of device that it stands for is in the identity",
+    )
+    workers: int | str = option(
+        "auto",
+        words="processes of this machine that share the blocks; auto is one for each GPU, else one",
+        harmless="figures are the same bits for any number",
+    )
+    results_dir: str = option(
+        "runs", words="where every run gets a folder, named after its config", harmless="where a figure is kept"
+    )
+    save_images: str = option(
+        "none",
+        words="images to keep: npz is an array for every block, png a file for every image",
+        one_of=("none", "npz", "png"),
+        harmless="the figures are the same, and missing images are made",
+    )
+    keep_features: bool = option(
+        False,
+        words="whether the shards with all features stay when the record is written",
+        harmless="the figures are the same, and missing shards are made",
+    )
+    metric: tuple[str, ...] = option(("frechet",), words="what to measure in the detector's features, a list")
+    modules: tuple[str, ...] = option(
+        (),
+        words="modules of your own with samplers, detectors, metrics or kinds of models, a list",
+        harmless="the source of what a run uses of them is in the identity",
+    )
+
+    def __post_init__(self) -> None:
+        check_ranges(self, "")
+        counted = isinstance(self.workers, int) and self.workers >= 1
+        require(self.workers == "auto" or counted, "workers", self.workers, "auto or a number from 1")
+        make_metrics(self.metric)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfig(RunOptions):
+    """Everything that the user chose.
+
+    Attributes:
+        source: the config as plain values, for the record.
+    """
+
+    seeds: Sequence[int] = option(
+        words="one image each: numbers and ranges such as 0-4999 or '0-99,200-299'", default_words="the model's card"
+    )
+    model: ModelCard
+    sampler: Sampler
+    detector: DetectorCard
+    source: dict[str, Any] = field(compare=False, repr=False)
+
+    @property
+    def remote_files(self) -> list[RemoteFile]:
+        """The files that must be fetched; without a detector no reference statistics are among them."""
+        reference = self.model.reference if self.detector.name == "none" else None
+        return [file for file in self.model.remote_files if file.url != reference] + self.detector.remote_files
+
+    def deciding(self) -> Iterator[tuple[str, Any]]:
+        """Every option that can change a figure, as (name, plain value): all but those that say why they cannot."""
+        yield "model.kind", self.model.kind
+        yield "sampler.name", self.sampler.name
+        for where, section in (("model.", self.model), ("sampler.", self.sampler), ("detector.", self.detector)):
+            harmless = {found.name for found, facts in options_of(section) if facts.harmless}
+            for each in fields(section):
+                if each.name not in harmless:
+                    yield f"{where}{each.name}", getattr(section, each.name)
+        # However they are written.
+        yield "seeds", format_seeds(self.seeds)
+        for found, facts in options_of(RunOptions):
+            if not facts.harmless:
+                yield found.name, getattr(self, found.name)
+
+
+def import_modules(names: Sequence[str]) -> None:
+    """Imports the user's own modules, which make known what they bring.
+
+    Raises:
+        UserError: one is not there, or fails.
+    """
+    for name in names:
+        try:
+            importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            if error.name != name.partition(".")[0] and error.name != name:
+                raise
+            raise UserError(
+                f"modules={name}: no such module; it must lie in this folder or where Python looks (PYTHONPATH)"
+            ) from error
+
+
+def read_config(values: Mapping[str, Any], sampler: Sampler | None = None) -> RunConfig:
+    """Checks a config, every option of it.
+
+    Args:
+        sampler: one of the user's own, instead of the config's.
+
+    Raises:
+        UserError: at the first that is unknown, missing or out of range.
+    """
+    rest = dict(values)
+    source = dict(values)
+    import_modules(read_options(_Modules, {"modules": rest.get("modules", ())}, "").modules)
+    model = _section(rest, "model")
+    kind = model.pop("kind", None)
+    for note in _NOTES:
+        model.pop(note, None)
+    card = read_options(MODEL_KINDS[str(kind)], model, "model")
+    chosen = _section(rest, "sampler")
+    if sampler is None:
+        sampler = make_sampler(str(chosen.pop("name", None)), chosen)
+    else:
+        source["sampler"] = {"name": sampler.name, **sampler.options()}
+    detector = read_options(DetectorCard, _section(rest, "detector"), "detector")
+    seeds = parse_seeds(rest.pop("seeds", ""))
+    if detector.name != "none" and len(seeds) < 2:
+        raise UserError(
+            f"seeds={format_seeds(seeds)}: one image has no statistics; take two seeds or more, or detector=none"
+        )
+    if detector.name != "none" and card.reference is None:
+        raise UserError(
+            "model.reference: missing; distances need the data's statistics (an npz with mu and sigma, as "
+            "python -m bdia_edm.fid ref makes it), and detector=none measures none"
+        )
+    checked = read_options(RunOptions, rest, "")
+    plain = {each.name: getattr(checked, each.name) for each in fields(checked)}
+    return RunConfig(model=card, sampler=sampler, detector=detector, seeds=tuple(seeds), source=source, **plain)
+
+
+@dataclass(frozen=True)
+class _Modules:
+    modules: tuple[str, ...] = ()
+
+
+def _section(values: dict[str, Any], name: str) -> dict[str, Any]:
+    section = values.pop(name, None)
+    if not isinstance(section, Mapping):
+        raise UserError(f"{name}: missing; choose one with {name}=NAME")
+    return dict(section)

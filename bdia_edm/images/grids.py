@@ -1,0 +1,39 @@
+"""Images as PNGs, single and in a grid."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from bdia_edm.base.whole_files import written_whole
+
+__all__ = ["make_grid", "save_png", "write_grid"]
+
+Pixels = NDArray[np.uint8]
+_CELL = 32
+
+
+def make_grid(images: Pixels, columns: int) -> Pixels:
+    """Images (n, H, W, C) as one picture (rows·H, columns·W, C); missing ones are black."""
+    n, height, width, channels = images.shape
+    rows = -(-n // columns)
+    cells = np.zeros((rows * columns, height, width, channels), np.uint8)
+    cells[:n] = images
+    rows_first = cells.reshape(rows, columns, height, width, channels).transpose(0, 2, 1, 3, 4)
+    return rows_first.reshape(rows * height, columns * width, channels)
+
+
+def save_png(path: Path, picture: Pixels) -> None:
+    """A picture (H, W, 1 or 3) as a PNG, whole or not at all; other numbers of channels show the first."""
+    pixels = picture if picture.shape[2] == 3 else picture[:, :, 0]
+    with written_whole(path) as partial:
+        Image.fromarray(pixels).save(partial, format="png")
+
+
+def write_grid(path: Path, images: Pixels, columns: int = 8) -> None:
+    """The images (n, H, W, C) in a grid; small ones are enlarged, every pixel to a square."""
+    scale = max(_CELL // images.shape[1], 1)
+    save_png(path, make_grid(images, columns).repeat(scale, axis=0).repeat(scale, axis=1))

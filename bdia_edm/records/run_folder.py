@@ -1,0 +1,96 @@
+"""A run's folder: the name of every file in it, and its lock."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from bdia_edm.base import file_lock
+from bdia_edm.base.lines import Say
+
+__all__ = ["PLAN", "RECORD", "RunFolder"]
+
+RECORD = "record.json"
+PLAN = "plan.json"
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The paths of a run's files, whether they are there or not.
+
+    Attributes:
+        path: the folder.
+    """
+
+    path: Path
+
+    @property
+    def record(self) -> Path:
+        """The record, written last: where it is, the run is finished."""
+        return self.path / RECORD
+
+    @property
+    def plan(self) -> Path:
+        """What the run was started for, until it is finished."""
+        return self.path / PLAN
+
+    @property
+    def error(self) -> Path:
+        """What ended the last start, where something did."""
+        return self.path / "error.txt"
+
+    @property
+    def lock(self) -> Path:
+        """Held by who works on the run."""
+        return self.path / "lock"
+
+    @property
+    def shards(self) -> Path:
+        """The folder of the finished blocks' features, counts and times."""
+        return self.path / "shards"
+
+    @property
+    def images(self) -> Path:
+        """The folder of all images, where they are asked for."""
+        return self.path / "images"
+
+    @property
+    def grid(self) -> Path:
+        """The first images as a picture."""
+        return self.path / "grid.png"
+
+    @property
+    def preview(self) -> Path:
+        """The first images' pixels, with their labels and seeds."""
+        return self.path / "preview.npz"
+
+    def shard(self, index: int) -> Path:
+        """The shard of the block ``index``."""
+        return self.shards / f"{index:05d}.npz"
+
+    def shard_times(self) -> dict[int, float]:
+        """When each shard that is there was written, by its block's index; the file system's time, in seconds."""
+        found: dict[int, float] = {}
+        # A run that finishes in this moment removes a shard, or all of them.
+        with suppress(OSError):
+            for entry in list(os.scandir(self.shards)):
+                stem, _, suffix = entry.name.partition(".")
+                if stem.isdigit() and suffix == "npz":
+                    with suppress(FileNotFoundError):
+                        found[int(stem)] = entry.stat().st_mtime
+        return found
+
+    @contextmanager
+    def locked(self, say: Say) -> Iterator[None]:
+        """Holds the folder's lock, the folder made where it is missing; waits for it, and says so."""
+        waiting = f"another process works on {self.path}; waiting for it"
+        without = f"{self.path}: this file system has no locks; do not start the same run twice"
+        with file_lock.locked(self.lock, say, waiting, without):
+            yield
+
+    def is_locked(self) -> bool:
+        """Whether a process works on the run; works where nothing can be written."""
+        return file_lock.is_locked(self.lock)

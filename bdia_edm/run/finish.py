@@ -1,0 +1,207 @@
+"""From a run to its record: the one way for one process, for N workers of this machine, and for torchrun's ranks.
+
+Every worker takes its part; the leader among them holds the folder's lock, keeps the plan, and writes the record.
+Where the run is to have workers of its own, this process only has them started, and says what came out.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from bdia_edm.base.errors import UserError
+from bdia_edm.base.lines import Say
+from bdia_edm.engine.block_folder import BlockFolder
+from bdia_edm.engine.block_sampler import BlockSampler
+from bdia_edm.engine.device import share_cores
+from bdia_edm.engine.precision import describe_precision, full_precision
+from bdia_edm.engine.sampling_work import SamplingWork
+from bdia_edm.engine.shards import Shard
+from bdia_edm.metrics.statistics import too_few_images
+from bdia_edm.records.notes import Plan, forget_plan, note_error, plan_kept
+from bdia_edm.records.record import Record, read_record, to_json
+from bdia_edm.records.run_folder import RunFolder
+from bdia_edm.run.run import Run
+from bdia_edm.run.summary import describe_device, summarize
+from bdia_edm.workers.board import Board
+from bdia_edm.workers.launch import launch
+from bdia_edm.workers.meeting import join, launched_ranks
+from bdia_edm.workers.sharing import announce_end, follow, lead, telling
+
+__all__ = ["Ending", "finish", "next_board", "take_part"]
+
+
+class Ending(NamedTuple):
+    """How a run ended.
+
+    Attributes:
+        record: the run's.
+        done_before: whether nothing was left to do.
+    """
+
+    record: Record
+    done_before: bool
+
+
+def finish(run: Run, say: Say) -> Record:
+    """The run's record; what is not done yet is done first, by all workers.
+
+    Args:
+        run: checked and loaded.
+        say: takes lines for the user; those of workers in processes of their own go to stderr.
+
+    Raises:
+        UserError: an image is not finite, the disk does not take the results, or a worker dies again and again.
+    """
+    if launched_ranks() is not None:
+        board = next_board()
+        ending = take_part(run, board, say)
+        if board.rank:
+            return ending.record
+    elif run.num_workers > 1:
+        ending = _by_workers(run)
+    else:
+        ending = take_part(run, Board(), say)
+    say(f"{'done before' if ending.done_before else 'written'}: {run.folder}")
+    return ending.record
+
+
+def next_board() -> Board:
+    """The board of the next run of the processes that were started together, of whose cores this one takes its part.
+
+    PyTorch's number of threads is set, and stays so, where OMP_NUM_THREADS does not say it.
+    """
+    share_cores(int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
+    return join().new_board()
+
+
+def take_part(run: Run, board: Board, say: Say) -> Ending:
+    """One worker's part, until there is a record.
+
+    Args:
+        run: the same in all workers.
+        board: theirs.
+        say: takes the leader's lines for the user.
+
+    Raises:
+        UserError: as ``finish``; every worker raises it.
+    """
+    work = _work_of(run)
+    with telling(board), _disk_errors_said(run.folder), full_precision():
+        if board.rank:
+            return Ending(**json.loads(follow(work, board)))
+        ending = _lead(run, work, board, say)
+        announce_end(board, to_json(ending._asdict(), indent=None))
+    return ending
+
+
+def _by_workers(run: Run) -> Ending:
+    """Has workers of its own do it; this process only looks whether there is anything to do."""
+    record = _record_of(run)
+    if record is not None and not _has_shards_to_remove(run):
+        return Ending(record, True)
+    task = {"config": run.config.source, "command": run.command}
+    try:
+        outcome = launch("bdia_edm.run.worker_process", task, run.num_workers)
+    except UserError as error:
+        # There was nobody left who could have noted it.
+        note_error(run.folder, _plan_of(run, run.num_workers), error)
+        raise
+    if "error" in outcome:
+        raise UserError(outcome["error"])
+    return Ending(**outcome)
+
+
+def _lead(run: Run, work: SamplingWork, board: Board, say: Say) -> Ending:
+    record = _record_of(run)
+    if record is not None and not _has_shards_to_remove(run):
+        return Ending(record, True)
+    with RunFolder(run.folder).locked(say):
+        # Who held the lock before may have finished it, or have been killed before it removed the shards.
+        record = _record_of(run)
+        done_before = record is not None
+        if record is None:
+            if run.detector is not None and (
+                warning := too_few_images(len(run.config.seeds), run.detector.num_features)
+            ):
+                say(warning)
+            with plan_kept(run.folder, _plan_of(run, board.size)):
+                record = _summarize(run, lead(work, board, say), board.size)
+        forget_plan(run.folder)
+        if _has_shards_to_remove(run):
+            shutil.rmtree(RunFolder(run.folder).shards)
+    return Ending(record, done_before)
+
+
+def _summarize(run: Run, shards: Iterator[Shard], workers: int) -> Record:
+    config = run.config
+    return summarize(
+        shards,
+        run.folder,
+        seeds=config.seeds,
+        sampler=config.sampler,
+        detector=run.detector,
+        reference=run.reference,
+        metrics=run.metrics,
+        facts={
+            "model": config.model.name,
+            "class_idx": config.class_idx,
+            "detector": config.detector.name if run.detector is None else run.detector.name,
+            "workers": workers,
+            "command": run.command,
+            "device": describe_device(run.device),
+            "precision": describe_precision(run.denoiser, run.device),
+            "checksums": run.checksums,
+            "config": config.source,
+        },
+    )
+
+
+def _folder_of(run: Run) -> BlockFolder:
+    return BlockFolder(run.folder, run.identity, run.config.save_images)
+
+
+def _work_of(run: Run) -> SamplingWork:
+    config = run.config
+    sampler = BlockSampler(
+        denoiser=run.denoiser,
+        sampler=config.sampler,
+        detector=run.detector,
+        device=run.device,
+        batch_size=config.batch_size,
+        class_idx=config.class_idx,
+        keep_images=config.save_images != "none",
+        keep_logits=any("logits" in metric.needs for metric in run.metrics),
+    )
+    return SamplingWork(f"{config.sampler.name} {config.sampler.num_steps} steps", run.blocks, _folder_of(run), sampler)
+
+
+def _plan_of(run: Run, workers: int) -> Plan:
+    found = _folder_of(run).found(run.blocks)
+    return Plan(len(run.config.seeds), run.config.block_size, found, workers, run.command)
+
+
+def _record_of(run: Run) -> Record | None:
+    """The record, where everything that was asked for is there with it."""
+    record, folder = read_record(run.folder), _folder_of(run)
+    kept = not run.config.keep_features or all(folder.path(block).is_file() for block in run.blocks)
+    images = all(folder.images.holds(block.index, block.seeds) for block in run.blocks)
+    return record if kept and images else None
+
+
+def _has_shards_to_remove(run: Run) -> bool:
+    return not run.config.keep_features and RunFolder(run.folder).shards.exists()
+
+
+@contextmanager
+def _disk_errors_said(folder: Path) -> Iterator[None]:
+    """A disk that does not take the results is the user's to mend."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"{folder}: cannot write there: {error}; what is finished is kept") from error

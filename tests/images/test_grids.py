@@ -1,0 +1,43 @@
+"""PNGs and grids, pixel by pixel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from bdia_edm.images.grids import make_grid, save_png, write_grid
+
+
+def made(n: int, size: int, channels: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (n, size, size, channels), dtype=np.uint8)
+
+
+def test_grid_puts_images_in_reading_order() -> None:
+    images = made(5, 4, 3)
+    grid = make_grid(images, 3)
+    assert grid.shape == (8, 12, 3)
+    for k, image in enumerate(images):
+        row, column = divmod(k, 3)
+        assert np.array_equal(grid[4 * row : 4 * row + 4, 4 * column : 4 * column + 4], image)
+    assert not grid[4:, 8:].any()
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_pngs_hold_the_pixels(channels: int, tmp_path: Path) -> None:
+    image = made(1, 6, channels)[0]
+    save_png(tmp_path / "a.png", image)
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "a.png")).reshape(image.shape), image)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
+
+
+def test_small_images_are_enlarged(tmp_path: Path) -> None:
+    images = made(2, 8, 1)
+    write_grid(tmp_path / "grid.png", images)
+    picture = np.asarray(Image.open(tmp_path / "grid.png"))
+    assert picture.shape == (32, 256)
+    assert np.array_equal(picture[::4, :32:4], images[0, :, :, 0])
+    write_grid(tmp_path / "large.png", made(2, 64, 3))
+    assert Image.open(tmp_path / "large.png").size == (512, 64)

@@ -1,0 +1,45 @@
+"""What a sampler says of itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bdia_edm.samplers.registry import make_sampler
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "label"),
+    [
+        ("edm", {}, "edm"),
+        ("edm", {"S_churn": 10}, "edm S_churn=10.0"),
+        ("edm", {"S_churn": 10, "S_max": 50, "S_noise": 1.003}, "edm S_churn=10.0 S_max=50.0 S_noise=1.003"),
+        ("edm", {"S_max": 50}, "edm"),
+        ("edm", {"sigma_max": 40, "rho": 5}, "edm sigma_max=40.0 rho=5.0"),
+        ("euler", {}, "euler"),
+        ("bdia", {"gamma": 0.3, "backward": "heun"}, "bdia"),
+        ("bdia", {"gamma": 0.3, "integrator": "euler", "scaling": "vp"}, "bdia integrator=euler scaling=vp"),
+        ("ablation", {"solver": "euler", "schedule": "vp"}, "ablation solver=euler schedule=vp"),
+    ],
+)
+def test_the_label_tells_what_is_not_the_default(name: str, options: dict[str, Any], label: str) -> None:
+    sampler = make_sampler(name, {"num_steps": 9, **options})
+    assert sampler.label == label
+    assert sampler.is_baseline == (label == "edm")
+
+
+def test_columns_and_options_are_plain_values() -> None:
+    sampler = make_sampler("bdia", {"num_steps": 9, "gamma": 0.3})
+    assert sampler.columns == {"backward": "euler", "gamma": 0.3}
+    assert sampler.options() == {
+        "num_steps": 9,
+        "sigma_min": None,
+        "sigma_max": None,
+        "rho": 7.0,
+        "gamma": 0.3,
+        "integrator": "heun",
+        "backward": "euler",
+        "scaling": "none",
+    }
+    assert make_sampler("edm", {"num_steps": 9}).columns == {}
