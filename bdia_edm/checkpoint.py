@@ -18,11 +18,13 @@ from bdia_edm.base.errors import UserError, one_line_errors
 from bdia_edm.base.lines import printable
 from bdia_edm.checkpoints.description import describe_file, read_stored
 from bdia_edm.checkpoints.downloads import cached_path, fetch, file_sha256
+from bdia_edm.checkpoints.locating import RemoteFile, locate
 from bdia_edm.checkpoints.safetensors_file import load_weights, read_network, write_network
-from bdia_edm.config.cards import DETECTORS, RemoteFile, detector_card, model_list, read_config
-from bdia_edm.config.hydra_command import compose_values
+from bdia_edm.config.composing import compose_values
+from bdia_edm.config.conf_folder import model_list
+from bdia_edm.config.detector_card import detector_card, detector_names
+from bdia_edm.config.run_config import read_config
 from bdia_edm.models.preconditioning import PRECONDITIONINGS
-from bdia_edm.run.loading import locate
 
 __all__ = ["main"]
 
@@ -121,11 +123,11 @@ def _wanted(name: str) -> list[RemoteFile]:
     if "://" in name:
         return [RemoteFile(name, None)]
     models = model_list()
-    if name != "all" and name not in (*models, *DETECTORS):
-        others = [detector for detector in DETECTORS if detector not in models]
+    if name != "all" and name not in (*models, *detector_names()):
+        others = [detector for detector in detector_names() if detector not in models]
         raise UserError(f"{name}: unknown; there are all, a URL, {', '.join([*models, *others])}")
     found: list[RemoteFile] = []
-    for each in (*models, *DETECTORS) if name == "all" else (name,):
+    for each in (*models, *detector_names()) if name == "all" else (name,):
         found += _files_of_model(each) if each in models else detector_card(each).remote_files
     return list(dict.fromkeys(found))
 

@@ -14,8 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from bdia_edm.checkpoints.downloads import cached_path
-from bdia_edm.config.cards import NetworkCard, detector_card, read_config
-from bdia_edm.config.hydra_command import compose_values
+from bdia_edm.config.composing import compose_values
+from bdia_edm.config.detector_card import detector_card
+from bdia_edm.config.model_kinds.network import NetworkCard
+from bdia_edm.config.run_config import read_config
 from tests.detector_files import write_inception
 from tests.pickle_writer import checkpoint, dumps, tree
 from tests.references import build, describe

@@ -20,8 +20,10 @@ from bdia_edm.checkpoint import main
 from bdia_edm.checkpoints import downloads
 from bdia_edm.checkpoints.description import read_stored
 from bdia_edm.checkpoints.downloads import cached_path
+from bdia_edm.checkpoints.locating import RemoteFile
 from bdia_edm.checkpoints.safetensors_file import write_network
-from bdia_edm.config.cards import DETECTORS, RemoteFile, model_list
+from bdia_edm.config.conf_folder import model_list
+from bdia_edm.config.detector_card import detector_names
 from bdia_edm.models.preconditioning import EDMPrecond
 from tests.references import REFERENCE
 
@@ -171,7 +173,7 @@ def test_fetch_takes_the_files_of_a_card(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_mistakes_in_fetch() -> None:
-    one_line(run("fetch", "cifar"), "cifar: unknown; there are all, a URL, ", *model_list(), *DETECTORS)
+    one_line(run("fetch", "cifar"), "cifar: unknown; there are all, a URL, ", *model_list(), *detector_names())
     one_line(run("fetch", "http://example.org/a.pkl"), "must be an https:// URL")
 
 

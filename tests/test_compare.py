@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 from PIL import Image
 
 from bdia_edm.compare import grid_overrides
-from bdia_edm.config.cards import conf_folder
+from bdia_edm.config.conf_folder import conf_folder
 from tests.commands import run_here
 
 GRID = "grid=[{sampler: edm, num_steps: [3,4]},{sampler: bdia, backward: [euler,heun], gamma: 0.1, num_steps: [3]}]"

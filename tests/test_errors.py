@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from bdia_edm.config.cards import PACKAGE
+from bdia_edm.config.conf_folder import PACKAGE
 from tests.commands import run_apart, run_here
 
 ASSETS = PACKAGE / "assets"

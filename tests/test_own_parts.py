@@ -57,7 +57,9 @@ def test_edited_source_is_another_run(toys: Path, tmp_path: Path, monkeypatch: p
     monkeypatch.syspath_prepend(str(tmp_path))
     folders = set()
     for name, source in (("one", text), ("two", text.replace("self.share *", "self.share**2 *"))):
-        (tmp_path / f"{name}.py").write_text(source.replace('add("toy")', f'add("{name}")').replace('"toy"', f'"{name}"'))
+        (tmp_path / f"{name}.py").write_text(
+            source.replace('add("toy")', f'add("{name}")').replace('"toy"', f'"{name}"')
+        )
         (tmp_path / "conf" / "sampler").mkdir(parents=True, exist_ok=True)
         card = (toys / "sampler" / "toy.yaml").read_text().replace("toy", name)
         (tmp_path / "conf" / "sampler" / f"{name}.yaml").write_text(card)
@@ -74,6 +76,6 @@ def test_objects(toys: Path, tmp_path: Path) -> None:
     sampler: Sampler = ToySampler(num_steps=3, share=0.5)
     metrics = [toy_metric.ToyMetric()]
     options = (*MIXTURE, f"results_dir={tmp_path}")
-    run = prepare(*options, sampler=sampler, detector=ToyDetector((1, 4, 4)), metrics=metrics)
+    run = prepare(*options, sampler=sampler, detector=ToyDetector(), metrics=metrics)
     record = finish(run, lambda line: None)
     assert (record["sampler"]["share"], list(record["metrics"])) == (0.5, ["toy_largest"])

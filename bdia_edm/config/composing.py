@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_dir
-from hydra.core.hydra_config import HydraConfig
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.version import VersionBase
 from omegaconf import DictConfig, OmegaConf
@@ -63,7 +63,7 @@ def _hydra_of_ones_own() -> Iterator[None]:
             yield
         finally:
             GlobalHydra.instance().hydra = hydra_before
-            VersionBase.instance().setbase(base_before)
+            VersionBase.instance().setbase(base_before)  # type: ignore[arg-type]
 
 
 def plain_values(config: DictConfig) -> dict[str, Any]:

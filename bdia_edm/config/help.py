@@ -33,7 +33,9 @@ def help_text(what: str, examples: Sequence[str], own: Sequence[Path] = (), more
         own: the user's own folders (--config-dir).
         more: lines about the command's own options.
     """
-    experiments = sorted(path.stem for folder in (conf_folder(), *own) for path in (folder / "experiment").glob("*.yaml"))
+    experiments = sorted(
+        path.stem for folder in (conf_folder(), *own) for path in (folder / "experiment").glob("*.yaml")
+    )
     parts = [what, "", *(f"  {line}" for line in examples), ""]
     parts += ["+model=NAME, one of", *_list(model_list(*own)), ""]
     for name in MODEL_KINDS.names():
@@ -54,7 +56,11 @@ def describe_options(kind: Any, where: str) -> Iterator[str]:
     for found, facts in options_of(kind):
         text = "; ".join(part for part in (facts.words, facts.allowed, facts.unit, _default(found, facts)) if part)
         yield from textwrap.wrap(
-            f"{where}{found.name}=  {text}", _WIDTH, initial_indent="  ", subsequent_indent=" " * 8, break_on_hyphens=False
+            f"{where}{found.name}=  {text}",
+            _WIDTH,
+            initial_indent="  ",
+            subsequent_indent=" " * 8,
+            break_on_hyphens=False,
         )
 
 

@@ -8,11 +8,11 @@ import torch
 
 from bdia_edm.base.errors import UserError
 from bdia_edm.base.option_names import named
-from bdia_edm.checkpoints.downloads import file_sha256
 from bdia_edm.detectors.detector import Detector
 from bdia_edm.detectors.registry import DETECTORS
 
 __all__ = ["load"]
+
 
 def load(
     name: str, path: Path | None, sha256: str | None, shape: tuple[int, int, int], device: torch.device
@@ -20,12 +20,12 @@ def load(
     """The detector of the kind ``name`` for images of ``shape`` (C, H, W), on ``device``.
 
     Args:
-        path: its file; None for a kind that has none.
+        path: its file, held to its checksum already (``checkpoints.locating``); None for a kind that has none.
         sha256: the checksum that the user gave for the file.
 
     Raises:
-        UserError: there is no such kind, the file is missing or not fit, its checksum is another, or missing where it
-            must be given, or the detector does not take such images.
+        UserError: there is no such kind, the file is missing or not fit, its checksum is missing where it must be
+            given, or the detector does not take such images.
     """
     kind = DETECTORS[name]
     kind.check_shape(shape)
@@ -34,7 +34,4 @@ def load(
             f"{named('detector.sha256')}: missing; a TorchScript file is a program, and only one whose checksum is "
             "given is run"
         )
-    if path is not None and path.is_file() and sha256 is not None and (content := file_sha256(path)) != sha256.lower():
-        pin = named("detector.sha256")
-        raise UserError(f"{path}: its sha256 is {content}, {pin} is {sha256}; give its own to take this file")
     return kind.load(path, sha256, shape, device)

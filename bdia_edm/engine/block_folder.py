@@ -55,9 +55,7 @@ class BlockFolder:
     def found(self, blocks: Sequence[Block]) -> int:
         """How many images are there, by their files' names."""
         return sum(
-            block.num
-            for block in blocks
-            if self.path(block).is_file() and self.images.holds(block.index, block.seeds)
+            block.num for block in blocks if self.path(block).is_file() and self.images.holds(block.index, block.seeds)
         )
 
     def is_good(self, block: Block, say: Say) -> bool:

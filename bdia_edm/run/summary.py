@@ -7,7 +7,7 @@ import platform
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -17,8 +17,8 @@ from bdia_edm.base.whole_files import written_whole
 from bdia_edm.detectors.detector import Detector
 from bdia_edm.engine.plan import format_seeds
 from bdia_edm.engine.shards import Shard
-from bdia_edm.metrics.findings import Findings
 from bdia_edm.images.grids import write_grid
+from bdia_edm.metrics.findings import Findings
 from bdia_edm.metrics.metric import FeatureSpace, Metric, compute_all, needs_of
 from bdia_edm.metrics.reference import Reference
 from bdia_edm.records.record import Record, write_record
@@ -74,8 +74,7 @@ def summarize(
     shown = np.concatenate(preview)
     write_grid(RunFolder(folder).grid, shown)
     _write_preview(RunFolder(folder).preview, shown, np.concatenate(labels), np.array(seeds[: len(shown)]))
-    record: Record = {
-        "model": facts["model"],
+    record = {
         "sampler": {"name": sampler.name, **sampler.options()},
         "labels": {
             "sampler": sampler.label,
@@ -93,8 +92,9 @@ def summarize(
         "versions": installed_versions("torch", "numpy", "scipy", "hydra-core", "torch-fidelity"),
         **facts,
     }
-    write_record(folder, record)
-    return record
+    written = cast(Record, record)
+    write_record(folder, written)
+    return written
 
 
 def describe_device(device: torch.device) -> dict[str, Any]:

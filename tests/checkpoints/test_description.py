@@ -10,7 +10,7 @@ import pytest
 from bdia_edm.base.errors import UserError
 from bdia_edm.checkpoints.description import describe_file, read_stored
 from bdia_edm.checkpoints.downloads import file_sha256
-from bdia_edm.config.cards import PACKAGE
+from bdia_edm.config.conf_folder import PACKAGE
 from tests.references import REFERENCE
 
 PICKLE = REFERENCE / "pickles" / "tiny-song-vp-cond.pkl"

@@ -50,6 +50,12 @@ def test_every_option_has_words() -> None:
 def test_ones_own_are_listed(capsys: pytest.CaptureFixture, toys: Path) -> None:
     modules = "modules=[tests.toys.toy_sampler,tests.toys.toy_metric,tests.toys.toy_detector,tests.toys.toy_model]"
     out = run_here(capsys, "sample", "--help", f"--config-dir={toys}", modules).out
-    for text in ("images of one grey", "sampler=toy: Euler's method", "sampler.share=", "model.level=", "detector=NAME"):
+    for text in (
+        "images of one grey",
+        "sampler=toy: Euler's method",
+        "sampler.share=",
+        "model.level=",
+        "detector=NAME",
+    ):
         assert text in out
     assert "toy" in next(line for line in out.splitlines() if line.startswith("detector=NAME, one of"))

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import fields
-from pathlib import Path
 from typing import Any
 
 import pytest
 from omegaconf import OmegaConf
 
-from bdia_edm.api import prepare
 from bdia_edm.base.errors import UserError
 from bdia_edm.base.options import options_of
 from bdia_edm.config.composing import compose_values
@@ -47,7 +44,9 @@ def test_a_config_is_read() -> None:
     assert config.source == CONFIG
     mixture = {"name": "g", "kind": "gaussian_mixture", "img_resolution": 2, "img_channels": 1}
     mixture |= {"components": 3, "seed": 4}
-    assert read_config({**CONFIG, "model": mixture}).model == MixtureCard(name="g", img_resolution=2, img_channels=1, components=3, seed=4)
+    assert read_config({**CONFIG, "model": mixture}).model == MixtureCard(
+        name="g", img_resolution=2, img_channels=1, components=3, seed=4
+    )
 
 
 @pytest.mark.parametrize(
@@ -57,7 +56,10 @@ def test_a_config_is_read() -> None:
         ({"sampler": "edm"}, "sampler: missing; choose one with sampler=NAME"),
         ({"model": {"kind": "gan"}}, "model.kind=gan: must be one of gaussian_mixture, network"),
         ({"model": {"kind": "network", "name": "m"}}, "model.path: missing"),
-        ({"detector": {"name": "clip"}}, "detector=clip: must be one of digits, dinov2, inception, inception_nvidia, pixels, none"),
+        (
+            {"detector": {"name": "clip"}},
+            "detector=clip: must be one of digits, dinov2, inception, inception_nvidia, pixels, none",
+        ),
         ({"detector": {"name": "pixels", "path": "x"}}, "detector.path=x: must be left out: pixels has no weights"),
         ({"detector": {"name": "dinov2"}}, "detector.path=null: must be a path or a URL"),
         ({"detector": {"name": "pixels"}}, "model.reference: missing; distances need the data's statistics"),

@@ -10,7 +10,8 @@ import torch
 from sklearn.datasets import load_digits
 
 from bdia_edm.api import prepare
-from bdia_edm.config.cards import NetworkCard, detector_card
+from bdia_edm.config.detector_card import detector_card
+from bdia_edm.config.model_kinds.network import NetworkCard
 from bdia_edm.detectors.digits import DigitsDetector
 from bdia_edm.engine.batch import to_uint8
 from bdia_edm.metrics.frechet import frechet_distance

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from bdia_edm.base.errors import UserError
-from bdia_edm.config.cards import DetectorCard
+from bdia_edm.config.detector_card import DetectorCard
 from bdia_edm.run.loading import load_detector
 from tests.detector_files import random_inception, write_dinov2, write_inception
 

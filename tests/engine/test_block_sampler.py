@@ -135,7 +135,9 @@ def test_logits_only_where_they_are_asked_for() -> None:
     block, detector = Block(0, 0, tuple(range(10))), Halves((1, 4, 4))
     plain, _ = BlockSampler(GaussianMixture(), EDM, detector, torch.device("cpu"), 4).run(block, str, say_nothing)
     assert plain.logits.shape == (10, 0)
-    kept, _ = BlockSampler(GaussianMixture(), EDM, detector, torch.device("cpu"), 4, keep_logits=True).run(block, str, say_nothing)
+    kept, _ = BlockSampler(GaussianMixture(), EDM, detector, torch.device("cpu"), 4, keep_logits=True).run(
+        block, str, say_nothing
+    )
     assert (kept.features == plain.features).all()
     assert kept.logits.dtype == np.float32
     np.testing.assert_allclose(kept.logits, kept.features.reshape(10, 2, 8).mean(2), rtol=1e-6)

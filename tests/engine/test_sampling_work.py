@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from bdia_edm.base.errors import DamagedError
-from bdia_edm.detectors.detector import PixelDetector
+from bdia_edm.detectors.pixels import PixelDetector
 from bdia_edm.engine.block_folder import BlockFolder
-from bdia_edm.engine.block_sampler import Worker
+from bdia_edm.engine.block_sampler import BlockSampler
 from bdia_edm.engine.plan import cut_into_blocks
 from bdia_edm.engine.sampling_work import SamplingWork
 from bdia_edm.models.gaussian_mixture import GaussianMixture
@@ -22,7 +22,7 @@ from bdia_edm.workers.sharing import lead
 
 def work(folder: Path, save_images: str = "none") -> SamplingWork:
     sampler = make_sampler("euler", {"num_steps": 2})
-    worker = Worker(GaussianMixture(), sampler, PixelDetector((1, 4, 4)), torch.device("cpu"), 5)
+    worker = BlockSampler(GaussianMixture(), sampler, PixelDetector((1, 4, 4)), torch.device("cpu"), 5)
     worker.keep_images = save_images != "none"
     folder_of_blocks = BlockFolder(folder, "this run", save_images)
     return SamplingWork("euler 2 steps", cut_into_blocks(range(25), 10), folder_of_blocks, worker)

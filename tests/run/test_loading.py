@@ -191,7 +191,9 @@ def test_parts_of_ones_own_are_an_identity_of_their_own(tmp_path: Path) -> None:
 
 def test_objects_stay_in_their_process(tmp_path: Path) -> None:
     options = ("+model=gaussian_mixture", "seeds=0-9", f"results_dir={tmp_path}", "workers=2")
-    with pytest.raises(UserError, match=r"^workers=2: objects of your own stay in this process; take workers=1, torchr"):
+    with pytest.raises(
+        UserError, match=r"^workers=2: objects of your own stay in this process; take workers=1, torchr"
+    ):
         prepare(*options, denoiser=Shifted(0.1))
 
 
