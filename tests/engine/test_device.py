@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from bdia_edm.engine.device import says_out_of_memory
+from bdia_edm.base.errors import UserError
+from bdia_edm.engine.device import choose_device, says_out_of_memory, share_cores
 
 
 @pytest.mark.parametrize(
@@ -20,3 +21,41 @@ from bdia_edm.engine.device import says_out_of_memory
 )
 def test_out_of_memory(error: Exception, expected: bool) -> None:
     assert says_out_of_memory(error) is expected
+
+
+def test_devices() -> None:
+    assert choose_device("cpu") == torch.device("cpu")
+    assert choose_device("auto").type == ("cuda" if torch.cuda.is_available() else "cpu")
+    with pytest.raises(UserError, match="device=gpu: must be one of auto, cpu, cuda"):
+        choose_device("gpu")
+
+
+def test_each_worker_of_a_machine_has_its_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
+    monkeypatch.setenv("LOCAL_RANK", "3")
+    assert choose_device("auto") == torch.device("cuda", 3)
+    assert choose_device("cpu") == torch.device("cpu")
+    monkeypatch.setenv("RANK", "3")
+    monkeypatch.delenv("LOCAL_RANK")
+    with pytest.raises(UserError, match="device=auto: LOCAL_RANK must say which GPU a worker has"):
+        choose_device("auto")
+    monkeypatch.setenv("LOCAL_RANK", "4")
+    with pytest.raises(UserError, match="device=cuda: worker 5 of this machine has no GPU; PyTorch finds 4"):
+        choose_device("cuda")
+
+
+def test_cores_are_shared(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = torch.get_num_threads()
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(8)))
+    for processes, threads in ((1, 8), (3, 2), (20, 1)):
+        share_cores(processes)
+        assert torch.get_num_threads() == threads
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    share_cores(2)
+    assert torch.get_num_threads() == 1
+    torch.set_num_threads(5)
+    share_cores(2)
+    assert torch.get_num_threads() == 5
+    torch.set_num_threads(before)
