@@ -15,6 +15,7 @@ from bdia_edm.base.errors import one_line_errors
 from bdia_edm.base.option_names import options_named
 from bdia_edm.base.options import Option, options_of
 from bdia_edm.base.registry import Registry
+from bdia_edm.config.run_config import import_modules
 from bdia_edm.detectors.registry import DETECTORS
 from bdia_edm.metrics.metric import METRICS
 from bdia_edm.run.measurement import Measuring, make_reference, measure
@@ -67,12 +68,22 @@ def _measuring_options(
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         command = click.option("--json", "as_json", is_flag=True, help="print a JSON object instead of a line")(command)
+        own = "a module of your own with detectors or metrics; give it again for several"
+        command = click.option(
+            "--modules", multiple=True, is_eager=True, expose_value=False, callback=_import, metavar="NAME", help=own
+        )(command)
         for found, facts in reversed(list(options_of(Measuring))):
             if found.name not in left_out:
                 command = _click_option(found, facts, found.name in required)(command)
         return command
 
     return decorate
+
+
+def _import(context: click.Context, parameter: click.Parameter, names: tuple[str, ...]) -> None:
+    """Before the other options, and the help, ask what detectors and metrics there are."""
+    with one_line_errors(), options_named(_flag):
+        import_modules(names)
 
 
 @contextmanager

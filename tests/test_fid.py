@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
+from bdia_edm.base.options import options_of
+from bdia_edm.checkpoints.locating import locate
 from bdia_edm.fid import main
 from bdia_edm.metrics.metric import METRICS
-from bdia_edm.run.loading import locate
+from bdia_edm.run.measuring import Measuring
 from tests.commands import run_apart
 from tests.foreign_images import (
     encrypt_entries,
@@ -191,13 +193,28 @@ def test_options_are_called_as_they_are_typed(given: tuple[object, ...], message
 def test_every_metric_is_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(METRICS._found, "widest", Widest)
     images = write_npz(tmp_path / "a.npz", PIXELS)
-    assert "[frechet|widest]" in fid("calc", "--help").stdout
+    assert "|widest]" in fid("calc", "--help").stdout
     line = ("calc", "--images", images, "--ref", DIGITS, "--metric", "widest", "--metric", "frechet")
     result = json.loads(fid(*line, "--json").stdout)
     assert list(result["metrics"]) == ["widest_digits", "fd_digits"]
     assert "--metric widest --metric frechet" in result["command"]
     shown = ", ".join(f"{name} {value:.10g}" for name, value in result["metrics"].items())
     assert fid(*line).stdout.startswith(f"{shown}: 100 images, detector digits")
+
+
+def test_the_help_says_every_option_its_default_and_its_range() -> None:
+    for command, left_out in (("calc", ()), ("ref", ("metric",))):
+        shown = " ".join(fid(command, "--help").stdout.split())
+        for found, facts in options_of(Measuring):
+            flag = f"--{found.name.replace('_', '-')} "
+            assert (flag in shown) == (found.name not in left_out)
+            if flag not in shown:
+                continue
+            told = shown.partition(flag)[2].partition(" --")[0]
+            assert facts.words in told
+            assert facts.one_of or facts.allowed in told
+            if isinstance(found.default, int | str):
+                assert f"[default: {found.default}]" in told
 
 
 def test_usage() -> None:

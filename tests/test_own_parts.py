@@ -10,7 +10,6 @@ import pytest
 
 from bdia_edm.api import Sampler, finish, prepare
 from tests.commands import run_apart, run_here
-from tests.toys import toy_metric
 
 ROOT = Path(__file__).parents[1]
 MODULES = "modules=[tests.toys.toy_sampler,tests.toys.toy_metric,tests.toys.toy_detector,tests.toys.toy_model]"
@@ -71,10 +70,11 @@ def test_edited_source_is_another_run(toys: Path, tmp_path: Path, monkeypatch: p
 
 def test_objects(toys: Path, tmp_path: Path) -> None:
     from tests.toys.toy_detector import ToyDetector
+    from tests.toys.toy_metric import ToyMetric
     from tests.toys.toy_sampler import ToySampler
 
     sampler: Sampler = ToySampler(num_steps=3, share=0.5)
-    metrics = [toy_metric.ToyMetric()]
+    metrics = [ToyMetric()]
     options = (*MIXTURE, f"results_dir={tmp_path}")
     run = prepare(*options, sampler=sampler, detector=ToyDetector(), metrics=metrics)
     record = finish(run, lambda line: None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import MISSING, Field
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from bdia_edm.config.model_card import MODEL_KINDS
 from bdia_edm.config.run_config import RunConfig
 from bdia_edm.metrics.metric import METRICS
 from bdia_edm.samplers.registry import SAMPLERS
+from bdia_edm.samplers.sampler import Sampler
 
 __all__ = ["describe_options", "help_text"]
 
@@ -24,36 +25,46 @@ Options are Hydra's: name=value; -m runs every combination of comma-separated va
 --config-dir=FOLDER adds cards and experiments of your own (FOLDER/model, FOLDER/sampler, FOLDER/experiment, ...)."""
 
 
-def help_text(what: str, examples: Sequence[str], own: Sequence[Path] = (), more: Sequence[str] = ()) -> str:
+def help_text(what: str, examples: Sequence[str], folders: Sequence[Path] = (), more: Sequence[str] = ()) -> str:
     """The help of one command.
 
     Args:
         what: what the command does.
         examples: lines to paste.
-        own: the user's own folders (--config-dir).
+        folders: the user's own (--config-dir).
         more: lines about the command's own options.
     """
     experiments = sorted(
-        path.stem for folder in (conf_folder(), *own) for path in (folder / "experiment").glob("*.yaml")
+        path.stem for folder in (conf_folder(), *folders) for path in (folder / "experiment").glob("*.yaml")
     )
-    parts = [what, "", *(f"  {line}" for line in examples), ""]
-    parts += ["+model=NAME, one of", *_list(model_list(*own)), ""]
+    parts = [what, "", *(f"  {line}" for line in examples), "", *describe_options(RunConfig, ""), ""]
+    parts += ["+model=NAME, one of", *_list(model_list(*folders)), ""]
     for name in MODEL_KINDS.names():
         parts += [f"model.OPTION= of a card of kind {name}:", *describe_options(MODEL_KINDS[name], "model."), ""]
-    parts += ["sampler=NAME, one of", ""]
+    parts += [
+        f"sampler=NAME, one of {', '.join(SAMPLERS.names())}; all take",
+        *describe_options(Sampler, "sampler."),
+        "",
+    ]
     for name in SAMPLERS.names():
-        parts += [f"sampler={name}: {_first_line(SAMPLERS[name])}", *describe_options(SAMPLERS[name], "sampler."), ""]
+        own = describe_options(SAMPLERS[name], "sampler.", {each.name for each, _ in options_of(Sampler)})
+        parts += [f"sampler={name}: {_first_line(SAMPLERS[name])}", *own, ""]
     parts += [f"detector=NAME, one of {', '.join(detector_names())}", *describe_options(DetectorCard, "detector."), ""]
     parts += ["metric=[NAME,...]", *_list({name: _first_line(METRICS[name]) for name in METRICS.names()}), ""]
-    parts += ["The run:", *describe_options(RunConfig, ""), ""]
     if more:
         parts += [*more, f"experiment=NAME, one of {', '.join(experiments)}", ""]
     return "\n".join([*parts, _FOOT])
 
 
-def describe_options(kind: Any, where: str) -> Iterator[str]:
-    """One line, or a few, for each option of a dataclass: its name, default, range, unit and words."""
+def describe_options(kind: Any, where: str, said: Collection[str] = ()) -> Iterator[str]:
+    """One line, or a few, for each option of a dataclass: its name, default, range, unit and words.
+
+    Args:
+        said: options that are left out.
+    """
     for found, facts in options_of(kind):
+        if found.name in said:
+            continue
         text = "; ".join(part for part in (facts.words, facts.allowed, facts.unit, _default(found, facts)) if part)
         yield from textwrap.wrap(
             f"{where}{found.name}=  {text}",
@@ -67,12 +78,14 @@ def describe_options(kind: Any, where: str) -> Iterator[str]:
 def _default(found: Field[Any], facts: Option) -> str:
     if facts.default_words:
         return f"default: {facts.default_words}"
-    if found.default is MISSING:
-        return ""
     default = found.default
+    if default is MISSING:
+        return ""
     if isinstance(default, tuple):
         return f"default [{','.join(map(str, default))}]"
-    return f"default {'null' if default is None else str(default).lower() if isinstance(default, bool) else default}"
+    if default is None or isinstance(default, bool):
+        return f"default {'null' if default is None else str(default).lower()}"
+    return f"default {default:g}" if isinstance(default, float) else f"default {default}"
 
 
 def _list(known: dict[str, str]) -> list[str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from bdia_edm.base.errors import UserError
+from bdia_edm.base.option_names import named
 from bdia_edm.base.options import check_ranges, option, options_of, read_options, require
 from bdia_edm.checkpoints.locating import RemoteFile
 from bdia_edm.config.detector_card import DetectorCard
@@ -126,7 +127,7 @@ def import_modules(names: Sequence[str]) -> None:
             if error.name != name.partition(".")[0] and error.name != name:
                 raise
             raise UserError(
-                f"modules={name}: no such module; it must lie in this folder or where Python looks (PYTHONPATH)"
+                f"{named('modules')}={name}: no such module; it must lie in this folder or where Python looks (PYTHONPATH)"
             ) from error
 
 

@@ -24,8 +24,8 @@ def load(
         sha256: the checksum that the user gave for the file.
 
     Raises:
-        UserError: there is no such kind, the file is missing or not fit, its checksum is missing where it must be,
-            or the detector does not take such images.
+        UserError: there is no such kind, the file is missing or not fit, its checksum is missing where it must be
+            given, or the detector does not take such images.
     """
     kind = DETECTORS[name]
     kind.check_shape(shape)

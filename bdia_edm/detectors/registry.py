@@ -6,6 +6,7 @@ it takes where the user gives none.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import ClassVar
 
@@ -24,7 +25,7 @@ __all__ = ["DETECTORS", "DetectorKind", "NetworkKind", "detector_option"]
 Shape = tuple[int, int, int]
 
 
-class DetectorKind:
+class DetectorKind(ABC):
     """A kind of detector.
 
     Attributes:
@@ -47,6 +48,7 @@ class DetectorKind:
         return detector == cls.name
 
     @classmethod
+    @abstractmethod
     def load(cls, path: Path | None, sha256: str | None, shape: Shape, device: torch.device) -> Detector:
         """The detector for images of ``shape`` (C, H, W) on ``device``.
 
@@ -57,7 +59,6 @@ class DetectorKind:
         Raises:
             UserError: the file is not fit.
         """
-        raise NotImplementedError
 
 
 class NetworkKind(DetectorKind):
@@ -77,13 +78,13 @@ class NetworkKind(DetectorKind):
             raise UserError(f"{given}: takes grey and RGB images, and these have {shape[0]} channels")
 
     @classmethod
+    @abstractmethod
     def network(cls, path: Path, sha256: str | None, device: torch.device) -> nn.Module:
         """The network on ``device``, without gradients, in evaluation mode: uint8 images to features.
 
         Raises:
             UserError: the file is not fit.
         """
-        raise NotImplementedError
 
     @classmethod
     def detector_name(cls, num_features: int) -> str:
@@ -100,7 +101,7 @@ class NetworkKind(DetectorKind):
                 features = network(torch.zeros(2, *shape, dtype=torch.uint8, device=device))
         except (RuntimeError, TypeError) as error:
             # The reason is at the end of what TorchScript says.
-            reason = one_line(" ".join(str(error).split())[-200:])
+            reason = one_line(error, 200, keep_end=True)
             raise UserError(f"{works} on images of shape {shape}: {reason}") from error
         found = tuple(features.shape)
         if len(found) != 2 or found[0] != 2 or not found[1] or not features.isfinite().all():

@@ -26,6 +26,7 @@ from bdia_edm.config.model_card import ModelCard
 from bdia_edm.config.run_config import RunConfig
 from bdia_edm.detectors.detector import Detector
 from bdia_edm.detectors.loading import load as load_kind
+from bdia_edm.detectors.registry import DETECTORS
 from bdia_edm.engine.device import choose_device
 from bdia_edm.metrics.metric import Metric, make_metrics, needs_of
 from bdia_edm.metrics.reference import Reference
@@ -134,6 +135,8 @@ def load_detector(card: DetectorCard, shape: tuple[int, int, int], device: torch
     """
     if card.name == NONE:
         return None
+    # Before anything is fetched.
+    DETECTORS[card.name].check_shape(shape)
     path = None if card.path is None else locate(card.path, card.sha256, "detector")
     key = ("detector", card, _file_checksum(path), shape, device)
     return _shared(key, lambda: load_kind(card.name, path, card.sha256, shape, device))

@@ -11,8 +11,8 @@ from torch import nn
 from bdia_edm.base.errors import UserError
 from bdia_edm.checkpoints.description import describe_file, read_stored
 from bdia_edm.checkpoints.downloads import file_sha256
-from bdia_edm.config.conf_folder import PACKAGE
 from bdia_edm.checkpoints.safetensors_file import read_network, write_network
+from bdia_edm.config.conf_folder import PACKAGE
 from tests.references import REFERENCE
 
 PICKLE = REFERENCE / "pickles" / "tiny-song-vp-cond.pkl"

@@ -57,7 +57,7 @@ def test_features_do_not_depend_on_the_batch(digits: tuple[torch.Tensor, torch.T
 def test_the_reference_is_that_of_the_data(features: np.ndarray) -> None:
     detector = load_detector(detector_card("digits"), DigitsDetector.shape, CPU)
     assert detector is not None
-    card = NetworkCard("digits", "embedded:digits.safetensors", reference="embedded:digits_reference.npz")
+    card = NetworkCard(name="digits", path="embedded:digits.safetensors", reference="embedded:digits_reference.npz")
     reference = load_reference(card, detector)
     assert abs(distance_from(reference, statistics_of(features))) < 1e-4
     # Two halves of the data are apart by what any good model is measured against.

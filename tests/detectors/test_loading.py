@@ -1,9 +1,9 @@
-"""One detector in memory for the same file, and none for another."""
+"""A detector is what its file holds now, and goes with its last user."""
 
 from __future__ import annotations
 
 import gc
-import shutil
+import hashlib
 import weakref
 from pathlib import Path
 
@@ -28,8 +28,7 @@ def write(path: Path, seed: int) -> Path:
 def test_a_file_that_was_replaced_is_read_anew(tmp_path: Path) -> None:
     path = write(tmp_path / "a.safetensors", 0)
     first = load("digits", path, None, (1, 8, 8), CPU)
-    assert load("digits", path, None, (1, 8, 8), CPU) is first
-    assert load("digits", Path(shutil.copy(path, tmp_path / "b.safetensors")), None, (1, 8, 8), CPU) is first
+    assert first.checksum == hashlib.sha256(path.read_bytes()).hexdigest()
     second = load("digits", write(path, 1), None, (1, 8, 8), CPU)
     assert second.checksum != first.checksum
     images = torch.arange(64, dtype=torch.uint8).reshape(1, 1, 8, 8)
@@ -42,14 +41,6 @@ def test_it_is_forgotten_with_its_last_user(tmp_path: Path) -> None:
     del detector
     gc.collect()
     assert seen() is None
-
-
-def test_the_checksum_that_was_given_holds(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.safetensors", 0)
-    checksum = load("digits", path, None, (1, 8, 8), CPU).checksum
-    assert load("digits", path, checksum.upper(), (1, 8, 8), CPU).checksum == checksum
-    with pytest.raises(UserError, match=rf"its sha256 is {checksum}, detector.sha256 is 0{{64}}; give its own"):
-        load("digits", path, "0" * 64, (1, 8, 8), CPU)
 
 
 def test_a_program_without_a_checksum_is_not_run(tmp_path: Path) -> None:

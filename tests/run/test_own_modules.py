@@ -131,8 +131,8 @@ def test_other_programs_images_are_measured_by_them(tmp_path: Path) -> None:
     assert list(result["metrics"]) == ["share_toy_brightness", "fd_toy_brightness"]
     assert result["metrics"]["share_toy_brightness"] == SHARE
     shown = CliRunner().invoke(main, ["calc", "--help"]).stdout
-    assert "toy_brightness" in shown
-    assert "[frechet|toy_share]" in shown
+    for name in ("toy_brightness", "toy_share"):
+        assert name in shown
 
 
 def test_without_their_modules_they_are_unknown() -> None:
