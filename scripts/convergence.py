@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from bdia_edm.models.gaussian_mixture import GaussianMixture
-from bdia_edm.samplers.bdia import BACKWARDS
+from bdia_edm.samplers.bdia import BACKWARDS, SCALINGS
 from bdia_edm.samplers.denoising import BatchDenoiser
 from bdia_edm.samplers.registry import make_sampler
 
@@ -38,9 +38,11 @@ def main(images: int) -> None:
     latents = torch.randn(images, 1, 4, 4, generator=torch.Generator().manual_seed(0))
     exact, _ = sample("edm", 16_000, latents)
     variants: list[tuple[str, str, dict[str, Any]]] = [("EDM (Heun)", "edm", {}), ("Euler (DDIM)", "euler", {})]
-    for integrator, backward, gamma in itertools.product(("heun", "euler"), BACKWARDS, (0.1, 0.3, 0.5, 0.8, 1.0)):
+    gammas = (0.1, 0.3, 0.5, 0.8, 1.0)
+    for scaling, integrator, backward, gamma in itertools.product(SCALINGS, ("heun", "euler"), BACKWARDS, gammas):
         label = f"BDIA, {integrator}, backward {backward}, gamma {gamma}"
-        variants.append((label, "bdia", {"integrator": integrator, "backward": backward, "gamma": gamma}))
+        options = {"integrator": integrator, "backward": backward, "gamma": gamma, "scaling": scaling}
+        variants.append((label if scaling == "none" else f"{label}, scaling {scaling}", "bdia", options))
     click.echo("Made by `python scripts/convergence.py > results/convergence.md`.\n")
     click.echo(f"| sampler | {' | '.join(f'{steps} steps' for steps in STEPS)} | order |")
     click.echo(f"| --- |{' ---: |' * (len(STEPS) + 1)}")

@@ -14,6 +14,6 @@ def test_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
     assert done.exit_code == 0, done.output
     rows = [line.strip("| ").split(" | ") for line in done.stdout.splitlines() if line.startswith("| ")][2:]
     orders = {row[0]: float(row[-1]) for row in rows}
-    assert len(rows) == 2 + 2 * 3 * 5
+    assert len(rows) == 2 + 2 * 2 * 3 * 5
     assert orders["EDM (Heun)"] == pytest.approx(2, abs=0.3)
     assert orders["Euler (DDIM)"] == pytest.approx(1, abs=0.3)

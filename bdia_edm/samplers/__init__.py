@@ -1,1 +1,1 @@
-"""Time steps, integrators and samplers: functions of a denoiser."""
+"""Samplers: a module each, found by name, with the time steps and integrators that they are made of."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 from bdia_edm.base.errors import UserError
 from bdia_edm.base.lines import printable
-from bdia_edm.base.options import options_of, read_options
+from bdia_edm.base.options import read_options
 from bdia_edm.base.registry import Registry
 from bdia_edm.samplers.sampler import Sampler
 
@@ -24,10 +25,9 @@ def make_sampler(name: str, options: Mapping[str, Any]) -> Sampler:
         UserError: the sampler or an option is unknown, missing or out of range, or the options do not go together.
     """
     kind = SAMPLERS[name]
-    own = _option_names(kind)
     for option, value in options.items():
         owners = [f"sampler={other}" for other in SAMPLERS.names() if option in _option_names(SAMPLERS[other])]
-        if option not in own and owners:
+        if owners and option not in _option_names(kind):
             have = "has it" if len(owners) == 1 else "have it"
             raise UserError(
                 f"sampler.{option}={printable(str(value))}: {name} has no such option; {' and '.join(owners)} {have}"
@@ -36,4 +36,4 @@ def make_sampler(name: str, options: Mapping[str, Any]) -> Sampler:
 
 
 def _option_names(kind: type[Sampler]) -> set[str]:
-    return {field.name for field, _ in options_of(kind)}
+    return {field.name for field in fields(kind)}

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from bdia_edm.base.options import check_ranges, option, options_of, require
+from bdia_edm.base.options import check_ranges, option, require
 from bdia_edm.samplers.denoising import BatchDenoiser
 from bdia_edm.samplers.time_steps import edm_time_steps
 
@@ -71,7 +71,7 @@ class Sampler(ABC):
         """The name and every option that is not its default, less the steps, ``columns`` and ``idle``."""
         told = {"num_steps", *self.columns, *self.idle}
         parts = [self.name]
-        for each, _ in options_of(self):
+        for each in fields(self):
             value = getattr(self, each.name)
             if each.name not in told and value != each.default:
                 parts.append(f"{each.name}={value}")

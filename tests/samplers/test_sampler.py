@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
+from bdia_edm.samplers.euler import EulerSampler
 from bdia_edm.samplers.registry import make_sampler
 
 
@@ -43,3 +45,17 @@ def test_columns_and_options_are_plain_values() -> None:
         "scaling": "none",
     }
     assert make_sampler("edm", {"num_steps": 9}).columns == {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Own(EulerSampler):
+    """A user's, whose options are plain fields."""
+
+    name = "own"
+    strength: float
+    order: int = 2
+
+
+def test_options_of_a_users_own_are_told_too() -> None:
+    assert Own(num_steps=9, strength=0.5).label == "own strength=0.5"
+    assert Own(num_steps=9, strength=0.5, order=3).label == "own strength=0.5 order=3"
