@@ -30,7 +30,7 @@ from bdia_edm.run.measurement import Measuring, make_reference, measure
 from bdia_edm.run.run import Run
 from bdia_edm.sample import sample_command
 from bdia_edm.samplers.registry import SAMPLERS, make_sampler
-from bdia_edm.samplers.sampler import Sampler
+from bdia_edm.samplers.sampler import EDMStepsSampler, Sampler
 from bdia_edm.samplers.trajectory import Trajectory, trajectory
 
 __all__ = [
@@ -40,6 +40,7 @@ __all__ = [
     "Denoiser",
     "Detector",
     "EDMPrecond",
+    "EDMStepsSampler",
     "FeatureStatistics",
     "GaussianMixture",
     "Measuring",

@@ -44,8 +44,8 @@ def test_a_kind_of_model(toys: Path, tmp_path: Path, capsys: pytest.CaptureFixtu
 
 
 def test_an_experiment_of_ones_own(toys: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
-    options = (f"--config-dir={toys}", "experiment=toy", "detector=none", f"results_dir={tmp_path}")
-    done = run_here(capsys, "compare", "+model=gaussian_mixture", *options)
+    options = ("+model=gaussian_mixture", "experiment=toy", "detector=none", f"results_dir={tmp_path}")
+    done = run_here(capsys, "compare", f"--config-dir={toys}", *options)
     assert done.status == 0, done.err
     assert "30 images (seeds 0-29)" in done.out
     assert len(list(tmp_path.glob("*/record.json"))) == 2

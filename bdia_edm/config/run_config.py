@@ -127,7 +127,8 @@ def import_modules(names: Sequence[str]) -> None:
             if error.name != name.partition(".")[0] and error.name != name:
                 raise
             raise UserError(
-                f"{named('modules')}={name}: no such module; it must lie in this folder or where Python looks (PYTHONPATH)"
+                f"{named('modules')}={name}: no such module; it must lie in this folder or where Python looks "
+                "(PYTHONPATH)"
             ) from error
 
 

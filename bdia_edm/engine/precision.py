@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,26 +14,59 @@ from torch import nn
 __all__ = ["describe_precision", "full_precision"]
 
 
-@contextmanager
-def full_precision() -> Iterator[None]:
-    """Full float32 and repeatable kernels within: no TF32, no autotuning that could pick another kernel next time.
+_Flag = tuple[Any, str, bool]
 
-    These are flags of the whole process; they are put back.
-    """
-    flags = [
+
+def _flags() -> list[_Flag]:
+    return [
         (torch.backends.cuda.matmul, "allow_tf32", False),
         (torch.backends.cudnn, "allow_tf32", False),
         (torch.backends.cudnn, "benchmark", False),
         (torch.backends.cudnn, "deterministic", True),
     ]
-    before = [getattr(owner, name) for owner, name, _ in flags]
+
+
+class _FullPrecision:
+    """Counts who is within, so that of threads that overlap only the last one out puts the flags back."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._within = 0
+        self._before: list[_Flag] = []
+
+    def enter(self) -> None:
+        with self._lock:
+            if not self._within:
+                self._before = [(owner, name, getattr(owner, name)) for owner, name, _ in _flags()]
+                _set(_flags())
+            self._within += 1
+
+    def leave(self) -> None:
+        with self._lock:
+            self._within -= 1
+            if not self._within:
+                _set(self._before)
+
+
+def _set(flags: list[_Flag]) -> None:
     for owner, name, value in flags:
         setattr(owner, name, value)
+
+
+_FULL = _FullPrecision()
+
+
+@contextmanager
+def full_precision() -> Iterator[None]:
+    """Full float32 and repeatable kernels within: no TF32, no autotuning that could pick another kernel next time.
+
+    These are flags of the whole process; they are put back when nobody is within any more.
+    """
+    _FULL.enter()
     try:
         yield
     finally:
-        for (owner, name, _), value in zip(flags, before, strict=True):
-            setattr(owner, name, value)
+        _FULL.leave()
 
 
 def describe_precision(denoiser: object, device: torch.device) -> dict[str, Any]:

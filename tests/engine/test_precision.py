@@ -40,3 +40,17 @@ def test_activations() -> None:
 
 def test_a_denoiser_without_tensors_says_nothing_of_its_precision() -> None:
     assert describe_precision(lambda x: x, torch.device("cpu"))["activations"] == "unknown"
+
+
+def test_of_those_that_overlap_the_last_one_puts_the_flags_back() -> None:
+    torch.backends.cudnn.benchmark = True
+    try:
+        first, second = full_precision(), full_precision()
+        first.__enter__()
+        second.__enter__()
+        first.__exit__(None, None, None)
+        assert not torch.backends.cudnn.benchmark
+        second.__exit__(None, None, None)
+        assert torch.backends.cudnn.benchmark
+    finally:
+        torch.backends.cudnn.benchmark = False

@@ -258,7 +258,7 @@ def test_a_comparison(torchrun: int, tmp_path: Path) -> None:
 
 def test_from_a_program_without_a_file_of_its_own(tmp_path: Path) -> None:
     """As in a notebook: there is no main module that workers could import."""
-    code = "from bdia_edm.api import prepare\n"
+    code = "from bdia_edm.api import finish, prepare\n"
     code += f"run = prepare('+model=digits', 'seeds=0-79', 'block_size=20', 'workers=2', r'results_dir={tmp_path}')\n"
     code += "print(finish(run, lambda line: print('said:', line))['workers'])"
     with started([sys.executable, "-c", code]) as process:
