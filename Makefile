@@ -10,7 +10,7 @@ demo: $(READY)
 	$(BIN)/python -m bdia_edm.compare +model=digits results_dir=runs/demo
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4
 
 lint: $(READY)
 	$(BIN)/ruff check .

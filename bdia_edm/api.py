@@ -18,6 +18,7 @@ from bdia_edm.config.run_config import read_config
 from bdia_edm.detectors.detector import Detector
 from bdia_edm.detectors.registry import DETECTORS
 from bdia_edm.engine.batch import sample_images, to_uint8
+from bdia_edm.engine.trajectory import Trajectory, trajectory
 from bdia_edm.metrics.frechet import frechet_distance
 from bdia_edm.metrics.metric import METRICS, Metric
 from bdia_edm.metrics.statistics import FeatureStatistics
@@ -31,7 +32,6 @@ from bdia_edm.run.run import Run
 from bdia_edm.sample import sample_command
 from bdia_edm.samplers.registry import SAMPLERS, make_sampler
 from bdia_edm.samplers.sampler import EDMStepsSampler, Sampler
-from bdia_edm.samplers.trajectory import Trajectory, trajectory
 
 __all__ = [
     "DETECTORS",

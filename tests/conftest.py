@@ -1,12 +1,14 @@
-"""What tests of several rooms share."""
+"""What tests of several rooms share, and how they run side by side."""
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 from bdia_edm.config.model_card import MODEL_KINDS
 from bdia_edm.detectors.registry import DETECTORS
@@ -25,3 +27,26 @@ def toys() -> Iterator[Path]:
             registry.forget(name)
     for module in [name for name in sys.modules if name.startswith("tests.toys.")]:
         del sys.modules[module]
+
+
+# Those that start processes and watch them: one after the other, however many share the rest.
+_PROCESSES = ("test_faults", "test_launch", "test_meeting", "test_sharing", "test_finish", "test_runs", "test_memory")
+_PROCESSES += ("test_slurm", "test_worker_process", "test_own_parts")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One file is one piece of work for a worker, so that it loads once what its tests share; the processes begin."""
+
+    def group(item: pytest.Item) -> str:
+        return "processes" if item.path.stem in _PROCESSES else str(item.path)
+
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(group(item)))
+    items.sort(key=lambda item: group(item) != "processes")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Tests that share the machine's cores take one each, and so do the commands that they start."""
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
+        torch.set_num_threads(1)

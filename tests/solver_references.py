@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bdia_edm.engine.trajectory import trajectory
 from bdia_edm.samplers.registry import make_sampler
-from bdia_edm.samplers.trajectory import trajectory
 from tests.references import REFERENCE
 
 CASES: dict[str, dict[str, Any]] = json.loads((REFERENCE / "solvers" / "cases.json").read_text())

@@ -40,7 +40,8 @@ class DetectorKind(ABC):
 
     @classmethod
     def check_shape(cls, shape: Shape) -> None:
-        """Raises UserError where it does not take images of ``shape`` (C, H, W)."""
+        """Raises UserError where it does not take images of ``shape`` (C, H, W); by default it takes any."""
+        return
 
     @classmethod
     def made(cls, detector: str) -> bool:

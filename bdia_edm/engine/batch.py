@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from bdia_edm.engine.precision import full_precision
 from bdia_edm.engine.random_streams import RandomStreams
 from bdia_edm.models.denoiser import Denoiser
 from bdia_edm.samplers.denoising import BatchDenoiser
@@ -83,8 +84,9 @@ def sample_images(
         The images (N, C, H, W) float64 in about [-1, 1], their class indices (N,) (-1: unconditional), and the
         number of evaluations of the denoiser per image, counted.
     """
-    batch = draw_batch(denoiser, seeds, class_idx, device)
-    images = sampler.sample(batch.denoiser, batch.latents, batch.noise)
+    with full_precision():
+        batch = draw_batch(denoiser, seeds, class_idx, device)
+        images = sampler.sample(batch.denoiser, batch.latents, batch.noise)
     return images, batch.labels, batch.denoiser.nfe
 
 

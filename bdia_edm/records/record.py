@@ -37,6 +37,7 @@ class _Read(TypedDict):
 
     model: str
     sampler: dict[str, Any]
+    labels: Labels
     seeds: str
     class_idx: int | None
     num_images: int
@@ -73,7 +74,6 @@ class Record(_Read, total=False):
         config: the whole config, as plain values.
     """
 
-    labels: Labels
     detector: str
     workers: int
     seconds: float

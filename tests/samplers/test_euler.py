@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
+from bdia_edm.engine.trajectory import trajectory
 from bdia_edm.models.gaussian_mixture import GaussianMixture
 from bdia_edm.samplers.registry import make_sampler
-from bdia_edm.samplers.trajectory import trajectory
 from tests.sampling import order
 
 

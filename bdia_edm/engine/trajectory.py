@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from bdia_edm.base.errors import UserError
+from bdia_edm.engine.precision import full_precision
 from bdia_edm.models.denoiser import Denoiser
 from bdia_edm.samplers.denoising import BatchDenoiser
 from bdia_edm.samplers.sampler import Noise, Sampler
@@ -55,9 +56,10 @@ def trajectory(
     bound = BatchDenoiser(denoiser, class_labels)
     times: list[float] = []
     states: list[Tensor] = []
-    for level, state in sampler.trajectory(bound, latents, noise or _no_noise):
-        times.append(level)
-        states.append(state)
+    with full_precision():
+        for level, state in sampler.trajectory(bound, latents, noise or _no_noise):
+            times.append(level)
+            states.append(state)
     return Trajectory(times, states, bound.nfe)
 
 

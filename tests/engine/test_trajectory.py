@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from bdia_edm.base.errors import UserError
+from bdia_edm.engine.trajectory import trajectory
 from bdia_edm.models.gaussian_mixture import GaussianMixture
 from bdia_edm.samplers.denoising import BatchDenoiser
 from bdia_edm.samplers.registry import make_sampler
-from bdia_edm.samplers.trajectory import trajectory
 from tests.references import build
 
 LATENTS = torch.randn(3, 1, 4, 4, generator=torch.Generator().manual_seed(0))
