@@ -25,16 +25,22 @@ UNDEFINED = (
         (["+model=nope"], "error: model=nope: unknown; there are afhqv2, afhqv2_ve, cifar10, "),
         ([DIGITS, "sampler=nope"], "error: sampler=nope: unknown; there are ablation, bdia, edm, euler"),
         ([DIGITS, "detector=nope"], "error: detector=nope: unknown; there are digits, "),
-        ([DIGITS, "sampler.gama=0.1"], "error: sampler.gama=0.1: unknown option; README.md and --cfg job list"),
+        ([DIGITS, "sampler.gama=0.1"], "error: sampler.gama=0.1: unknown option; --help lists those there are"),
         ([DIGITS, "+sampler.gama=0.1"], "error: sampler.gama=0.1: unknown option; sampler takes num_steps, "),
         ([DIGITS, "+foo=1"], "error: foo=1: unknown option; there are class_idx, batch_size, "),
-        ([DIGITS, "+model.foo=1"], "error: model.foo=1: unknown option; model takes name, path, sha256, reference"),
+        (
+            [DIGITS, "+model.foo=1"],
+            "error: model.foo=1: unknown option; model takes name, reference, reference_sha256, path, sha256",
+        ),
         ([DIGITS, "foo=1"], "error: foo=1: unknown option; "),
         ([DIGITS, "sampler.num_steps=1"], "error: sampler.num_steps=1: must be at least 2"),
         ([DIGITS, "sampler.gamma=1.01"], "error: sampler.gamma=1.01: must be from 0 to 1"),
         ([DIGITS, "sampler.gamma=-0.1"], "error: sampler.gamma=-0.1: must be from 0 to 1"),
         ([DIGITS, "+sampler.S_churn=1"], "error: sampler.S_churn=1: bdia has no such option; "),
-        ([DIGITS, "sampler.S_churn=1"], "error: sampler.S_churn=1: undefined for a deterministic"),
+        (
+            [DIGITS, "sampler.S_churn=1"],
+            "error: sampler.S_churn=1: the sampler in use has no such option; sampler=ablation or sampler=edm takes it",
+        ),
         ([DIGITS, "seeds="], "error: seeds=: an empty entry is no seed"),
         ([DIGITS, "seeds=9-3"], "error: seeds=9-3: the range 9-3 is reversed"),
         ([DIGITS, "seeds='0-9,5'"], "error: seeds=0-9,5: the entries overlap"),
@@ -91,7 +97,10 @@ def test_mistakes(
         ("[{sampler: edm, num_steps: []}]", "error: grid: the entry {'sampler': 'edm', 'num_steps': []} must hold"),
         ("[{sampler: edm},{sampler: bdia, gamma: 2}]", "error: sampler.gamma=2.0: must be from 0 to 1"),
         ("[{sampler: edm},{sampler: ode}]", "error: sampler=ode: unknown; there are"),
-        ("[{sampler: edm, gamma: 1}]", "error: sampler.gamma=1: unknown option"),
+        (
+            "[{sampler: edm, gamma: 1}]",
+            "error: sampler.gamma=1: the sampler in use has no such option; sampler=bdia takes it",
+        ),
     ],
 )
 def test_mistakes_in_a_grid(

@@ -14,7 +14,9 @@ from bdia_edm.records.record import read_record, read_records, to_json, write_re
 from bdia_edm.records.run_folder import RECORD
 
 MINIMAL: dict[str, Any] = {"sampler": {"S_max": math.inf}, "metrics": {"fid": 1.5}, "nfe": 35, "seeds": "0-9"}
-MINIMAL |= dict.fromkeys(["model", "class_idx", "num_images", "images_per_second", "checksums", "device", "command"])
+MINIMAL |= dict.fromkeys(
+    ["model", "labels", "class_idx", "num_images", "images_per_second", "checksums", "device", "command"]
+)
 
 
 def test_json_is_strict() -> None:

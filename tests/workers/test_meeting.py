@@ -268,7 +268,7 @@ def test_an_early_error_ends_all_and_is_said_once(bad_ranks: tuple[int, ...], tm
     assert (leader.returncode, other.returncode) == (2, 2), outputs
     assert [out for out, _ in outputs] == ["", ""]
     errors = [line for _, err in outputs for line in err.splitlines() if "error" in line]
-    assert errors == [f"error: {'' if 0 in bad_ranks else 'rank 1: '}sampler.gamma=2.0: must be in [0, 1]"], outputs
+    assert errors == [f"error: {'' if 0 in bad_ranks else 'rank 1: '}sampler.gamma=2.0: must be from 0 to 1"], outputs
     assert not any("Traceback" in err for _, err in outputs)
 
 

@@ -141,12 +141,14 @@ def test_an_error_of_one_ends_all(failing: int, together: Together) -> None:
 
 def test_a_followers_error_waits_for_the_leader(together: Together) -> None:
     """Whoever started both ends the leader as soon as the follower ends, and it has the word."""
-    leader_knows = threading.Event()
+    leader_works, leader_knows = threading.Event(), threading.Event()
 
     def fails(block: Numbers) -> None:
+        assert leader_works.wait(10)
         raise UserError("here")
 
     def goes_on(block: Numbers) -> None:
+        leader_works.set()
         time.sleep(0.5)
         assert together.outcome is None
         leader_knows.set()
