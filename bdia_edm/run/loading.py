@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import sys
 import tempfile
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import CodeType
 from typing import Any, TypeVar, cast
 from weakref import WeakValueDictionary
 
@@ -192,22 +194,33 @@ def _own_checksum(what: str, part: object) -> str:
 
 
 def _own_sources(parts: dict[str, object]) -> dict[str, str]:
-    """Checksums of the source text of those parts that are not this program's: edited code gives other figures."""
+    """Checksums of the source of those parts that are not this program's: edited code gives other figures."""
     found: dict[str, str] = {}
     for what, part in parts.items():
-        module = inspect.getmodule(type(part))
-        if part is None or type(part).__module__.partition(".")[0] == _PACKAGE:
-            continue
-        try:
-            # The whole module: what a class does also lies in the functions around it.
-            source = inspect.getsource(module if module and module.__name__ != "__main__" else type(part))
-        except (OSError, TypeError) as error:
-            raise UserError(
-                f"{what}: the source of {type(part).__name__} cannot be read, and a run is known by it; define it in a "
-                "file"
-            ) from error
-        found[f"source of {what}"] = hashlib.sha256(source.encode()).hexdigest()
+        if part is not None and type(part).__module__.partition(".")[0] != _PACKAGE:
+            found[f"source of {what}"] = hashlib.sha256(_source(type(part)).encode()).hexdigest()
     return found
+
+
+def _source(kind: type) -> str:
+    """The text of the module that the class is defined in: what it does also lies in the functions around it.
+
+    Of a class of an interactive session, which has no file, the compiled methods alone.
+    """
+    module = sys.modules.get(kind.__module__)
+    try:
+        if module is not None:
+            return inspect.getsource(module)
+    except (OSError, TypeError):
+        pass
+    methods = [method for base in kind.__mro__ for method in vars(base).values() if inspect.isfunction(method)]
+    return "".join(f"{method.__qualname__} {_compiled(method.__code__)}" for method in methods)
+
+
+def _compiled(code: CodeType) -> str:
+    """What a function does, without where it was written."""
+    inner = [_compiled(each) if isinstance(each, CodeType) else repr(each) for each in code.co_consts]
+    return f"{code.co_code.hex()} {code.co_names} {inner}"
 
 
 def _check_workers(run: Run) -> None:

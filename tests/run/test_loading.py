@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import hashlib
+import subprocess
+import sys
 import weakref
 from dataclasses import replace
 from functools import partial
@@ -211,3 +213,25 @@ def test_an_object_must_say_what_it_computes(tmp_path: Path) -> None:
     options = ("+model=gaussian_mixture", "seeds=0-9", f"results_dir={tmp_path}")
     with pytest.raises(UserError, match=r"^denoiser: Nameless needs an attribute 'checksum', a text that changes with"):
         prepare(*options, denoiser=Nameless())
+
+
+SESSION = """
+from bdia_edm.api import GaussianMixture, prepare
+
+class Mine(GaussianMixture):
+    def forward(self, x, sigma, class_labels=None):
+        return super().forward(x, sigma, class_labels) + SHIFT
+
+options = ("+model=gaussian_mixture", "model.reference_samples=100", "seeds=0-9")
+print(prepare(*options, denoiser=Mine()).checksums["source of denoiser"])
+"""
+
+
+def test_a_class_of_an_interactive_session_is_known_by_what_it_does(tmp_path: Path) -> None:
+    """It has no file; edited, it is another."""
+    found = []
+    for shift in ("0.1", "0.1", "0.2"):
+        code = SESSION.replace("SHIFT", shift)
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
+        found.append(done.stdout)
+    assert found[0] == found[1] != found[2]

@@ -15,7 +15,8 @@ PROGRAM = """
 import json, os, pathlib, signal, sys
 
 def main(task):
-    print("worker", os.environ["RANK"], "of", os.environ["WORLD_SIZE"], file=sys.stderr)
+    # In one piece, so that lines of several processes do not mix.
+    os.write(2, f"worker {os.environ['RANK']} of {os.environ['WORLD_SIZE']}\\n".encode())
     assert os.getppid() == task["launcher"]
     start = int(os.environ["TORCHELASTIC_RESTART_COUNT"])
     if os.environ["RANK"] == "1" and start < task["dies"]:
