@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bdia_edm.base.errors import UserError
-from bdia_edm.config.composing import compose_values
+from bdia_edm.config.composing import compose_values, sample_command
 from bdia_edm.config.run_config import read_config
 from bdia_edm.detectors.detector import Detector
 from bdia_edm.detectors.registry import DETECTORS
@@ -29,7 +29,6 @@ from bdia_edm.run.finish import finish
 from bdia_edm.run.loading import OwnParts, prepare_run
 from bdia_edm.run.measurement import Measuring, make_reference, measure
 from bdia_edm.run.run import Run
-from bdia_edm.sample import sample_command
 from bdia_edm.samplers.registry import SAMPLERS, make_sampler
 from bdia_edm.samplers.sampler import EDMStepsSampler, Sampler
 

@@ -15,14 +15,13 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from bdia_edm.base.errors import UserError
-from bdia_edm.config.composing import own_folder, plain_values
+from bdia_edm.config.composing import own_folder, plain_values, sample_command
 from bdia_edm.config.hydra_command import run_command, say
 from bdia_edm.config.run_config import read_config
 from bdia_edm.report.comparison import side_by_side, write_comparison
 from bdia_edm.run.finish import finish
 from bdia_edm.run.loading import prepare_run
 from bdia_edm.run.run import Run
-from bdia_edm.sample import sample_command
 from bdia_edm.workers.meeting import is_leader
 
 __all__ = ["grid_overrides", "main"]

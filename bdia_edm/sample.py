@@ -5,15 +5,11 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Sequence
-from pathlib import Path
-
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from bdia_edm.config.composing import own_folder, plain_values
+from bdia_edm.config.composing import own_folder, plain_values, sample_command
 from bdia_edm.config.hydra_command import run_command, say
 from bdia_edm.config.run_config import read_config
 from bdia_edm.records.record import to_json
@@ -21,7 +17,7 @@ from bdia_edm.run.finish import finish
 from bdia_edm.run.loading import prepare_run
 from bdia_edm.workers.meeting import is_leader
 
-__all__ = ["main", "sample_command"]
+__all__ = ["main"]
 
 _WHAT = """\
 Makes images with a pre-trained EDM network and a sampler, measures how far they are from the data, and prints a record
@@ -32,12 +28,6 @@ _EXAMPLES = (
     "python -m bdia_edm.sample +model=cifar10 sampler=edm",
     "python -m bdia_edm.sample -m +model=digits sampler.num_steps=6,9 sampler.gamma=0.05,0.1 results_dir=runs/sweep",
 )
-
-
-def sample_command(overrides: Sequence[str], config_dir: str | Path | None = None) -> str:
-    """The shell line that runs ``sample`` with these overrides, and cards of the user's own in ``config_dir``."""
-    own = [] if config_dir is None else [f"--config-dir={config_dir}"]
-    return shlex.join(["python", "-m", "bdia_edm.sample", *own, *overrides])
 
 
 def _sample(config: DictConfig) -> None:

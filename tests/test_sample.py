@@ -9,7 +9,6 @@ import pytest
 
 from bdia_edm.checkpoints.safetensors_file import write_network
 from bdia_edm.models.preconditioning import EDMPrecond
-from bdia_edm.sample import sample_command
 from tests.commands import run_apart, run_here
 
 SMALL = ("seeds=0-49", "batch_size=50", "sampler.num_steps=3")
@@ -85,8 +84,3 @@ def test_a_network_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture) ->
     assert done.status == 0, done.err
     record = json.loads(done.out)
     assert (record["model"], record["metrics"], record["nfe"]) == ("mine", {}, 5)
-
-
-def test_the_command_can_be_pasted() -> None:
-    line = sample_command(["+model=digits", "seeds='0-9,20'", "model.path=a b"])
-    assert line == """python -m bdia_edm.sample +model=digits 'seeds='"'"'0-9,20'"'"'' 'model.path=a b'"""

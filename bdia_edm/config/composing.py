@@ -1,8 +1,9 @@
-"""Composing a config of conf/ and options, outside of a Hydra command too, with errors in one line."""
+"""From options to a config, outside of a Hydra command too, and back to the command; errors in one line."""
 
 from __future__ import annotations
 
 import re
+import shlex
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -23,7 +24,7 @@ from bdia_edm.base.lines import one_line
 from bdia_edm.config.conf_folder import conf_folder, model_list
 from bdia_edm.samplers.registry import SAMPLERS
 
-__all__ = ["compose_values", "explain", "own_folder", "plain_values"]
+__all__ = ["compose_values", "explain", "own_folder", "plain_values", "sample_command"]
 
 _ONE_AT_A_TIME = threading.RLock()
 
@@ -46,6 +47,12 @@ def compose_values(overrides: Sequence[str], config_dir: str | Path | None = Non
             return plain_values(compose(config_name="sample", overrides=[*own, *overrides]))
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(explain(error)) from error
+
+
+def sample_command(overrides: Sequence[str], config_dir: str | Path | None = None) -> str:
+    """The shell line that runs ``sample`` with these overrides, and cards of the user's own in ``config_dir``."""
+    own = [] if config_dir is None else [f"--config-dir={config_dir}"]
+    return shlex.join(["python", "-m", "bdia_edm.sample", *own, *overrides])
 
 
 def own_folder() -> str | None:

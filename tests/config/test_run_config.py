@@ -12,8 +12,8 @@ from omegaconf import OmegaConf
 from bdia_edm.base.errors import UserError
 from bdia_edm.base.options import options_of
 from bdia_edm.config.composing import compose_values
-from bdia_edm.config.conf_folder import PACKAGE, conf_folder, model_list
-from bdia_edm.config.detector_card import DetectorCard, detector_card, detector_names
+from bdia_edm.config.conf_folder import conf_folder, model_list
+from bdia_edm.config.detector_card import detector_card
 from bdia_edm.config.model_kinds.gaussian_mixture import MixtureCard
 from bdia_edm.config.model_kinds.network import NetworkCard
 from bdia_edm.config.run_config import RunOptions, read_config
@@ -141,15 +141,6 @@ def test_every_released_network_has_a_test() -> None:
     assert set(PUBLISHED) == set(model_list()) - {"digits", "file", "gaussian_mixture"}
 
 
-@pytest.mark.parametrize("name", detector_names())
-def test_every_detector_has_a_card(name: str) -> None:
-    card = detector_card(name)
-    assert card.name == name
-    assert (conf_folder() / "detector" / f"{name}.yaml").is_file()
-    if card.path:
-        assert detector_card(name, "other.pth") == DetectorCard(name, "other.pth")
-
-
 def test_a_module_that_is_not_there() -> None:
     with pytest.raises(UserError, match=r"^modules=no_such_thing: no such module; it must lie in this folder or where"):
         read_config({**CONFIG, "modules": ["no_such_thing"]})
@@ -162,7 +153,3 @@ def test_metrics_are_known_and_different() -> None:
         read_config({**CONFIG, "metric": ["frechet", "frechet"]})
     # One alone needs no brackets.
     assert read_config({**CONFIG, "metric": "frechet"}).metric == ("frechet",)
-
-
-def test_conf_is_beside_the_package_here() -> None:
-    assert conf_folder() == PACKAGE.parent / "conf"

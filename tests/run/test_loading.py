@@ -7,11 +7,7 @@ import hashlib
 import subprocess
 import sys
 import weakref
-from dataclasses import replace
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 import numpy as np
 import pytest
@@ -25,13 +21,9 @@ from bdia_edm.config.detector_card import DetectorCard, detector_card
 from bdia_edm.config.model_kinds.gaussian_mixture import MixtureCard
 from bdia_edm.config.model_kinds.network import NetworkCard
 from bdia_edm.detectors.pixels import PixelDetector
-from bdia_edm.engine.batch import to_uint8
 from bdia_edm.models.gaussian_mixture import GaussianMixture
 from bdia_edm.models.preconditioning import EDMPrecond
-from bdia_edm.run.loading import load_denoiser, load_detector, load_reference
-from tests.metrics.test_frechet import distance_from
-from tests.metrics.test_statistics import statistics_of
-from tests.references import REFERENCE, build
+from bdia_edm.run.loading import load_denoiser, load_detector
 
 CPU = torch.device("cpu")
 DIGITS = NetworkCard(name="digits", path="embedded:digits.safetensors", reference="embedded:digits_reference.npz")
@@ -49,23 +41,6 @@ def test_the_digits_network() -> None:
     assert reference["num"] == 1797
 
 
-def test_a_mixtures_checksum_tells_mixtures_apart() -> None:
-    other = replace(MIXTURE, seed=6)
-    assert load_denoiser(MIXTURE, CPU)[1] != load_denoiser(other, CPU)[1]
-    again = replace(MIXTURE, name="another name")
-    assert load_denoiser(MIXTURE, CPU)[1] == load_denoiser(again, CPU)[1]
-
-
-def test_the_exact_reference_is_that_of_exact_samples() -> None:
-    detector = load_detector(DetectorCard("pixels"), (1, 3, 3), CPU)
-    assert detector is not None
-    reference = load_reference(MIXTURE, detector)
-    samples = GaussianMixture(3, 1, 4, 5).exact_samples(2000)
-    assert distance_from(reference, statistics_of(detector(to_uint8(samples)).numpy())) == pytest.approx(0, abs=1e-9)
-    others = GaussianMixture(3, 1, 4, 5).exact_samples(2000, seed=9)
-    assert distance_from(reference, statistics_of(detector(to_uint8(others)).numpy())) < 0.01
-
-
 def test_detectors_are_for_their_images(tmp_path: Path) -> None:
     assert load_detector(DetectorCard("none"), (3, 5, 5), CPU) is None
     with pytest.raises(UserError, match=r"detector=digits: takes images of shape \(1, 8, 8\), and these are"):
@@ -75,46 +50,6 @@ def test_detectors_are_for_their_images(tmp_path: Path) -> None:
     # A denoiser is no detector.
     with pytest.raises(UserError, match="must say format 'bdia_edm detector'"):
         load_detector(DetectorCard("digits", DIGITS.path), (1, 8, 8), CPU)
-
-
-def test_an_edm_pickle_is_a_network() -> None:
-    path = REFERENCE / "pickles" / "tiny-song-vp-cond.pkl"
-    network = load_denoiser(NetworkCard(name="p", path=str(path)), CPU)[0]
-    expected = build("tiny-song-vp-cond")
-    x = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
-    assert torch.equal(network(x, torch.tensor(0.5)), expected(x, torch.tensor(0.5)))
-
-
-def test_a_url_is_fetched_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("BDIA_EDM_CACHE", str(tmp_path / "cache"))
-    handler = partial(SimpleHTTPRequestHandler, directory=str(REFERENCE / "pickles"))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        url = f"http://127.0.0.1:{server.server_port}/tiny-song-vp-cond.pkl"
-        checksum = load_denoiser(NetworkCard(name="u", path=url), CPU)[1]
-        server.shutdown()
-    content = (REFERENCE / "pickles" / "tiny-song-vp-cond.pkl").read_bytes()
-    assert checksum == hashlib.sha256(content).hexdigest()
-    # The server is gone; the file is in the cache.
-    gc.collect()
-    assert load_denoiser(NetworkCard(name="u", path=url), CPU)[1] == checksum
-
-
-def test_a_pinned_reference() -> None:
-    detector = load_detector(detector_card("digits"), (1, 8, 8), CPU)
-    assert detector is not None
-    found = hashlib.sha256((ASSETS / "digits_reference.npz").read_bytes()).hexdigest()
-    pinned = replace(DIGITS, reference_sha256=found)
-    assert load_reference(pinned, detector).checksum == found
-    wrong = replace(DIGITS, reference_sha256="0" * 64)
-    with pytest.raises(UserError, match=r"its sha256 is [0-9a-f]{64}, model.reference_sha256 is 0{64}; give its own"):
-        load_reference(wrong, detector)
-
-
-def test_a_pinned_network() -> None:
-    wrong = replace(DIGITS, sha256="0" * 64)
-    with pytest.raises(UserError, match=r"its sha256 is [0-9a-f]{64}, model.sha256 is 0{64}; give its own"):
-        load_denoiser(wrong, CPU)
 
 
 def write_tiny(path: Path, value: float) -> Path:

@@ -1,0 +1,44 @@
+"""The card of a mixture: what tells mixtures apart, and their exact reference."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from bdia_edm.config.model_kinds.gaussian_mixture import MixtureCard
+from bdia_edm.detectors.pixels import PixelDetector
+from bdia_edm.engine.batch import to_uint8
+from bdia_edm.models.gaussian_mixture import GaussianMixture
+from tests.metrics.test_frechet import distance_from
+from tests.metrics.test_statistics import statistics_of
+
+MIXTURE = MixtureCard(name="g", img_resolution=3, img_channels=1, components=4, seed=5, reference_samples=2000)
+
+
+def test_the_checksum_tells_mixtures_apart() -> None:
+    assert MIXTURE.checksum() != replace(MIXTURE, seed=6).checksum()
+    assert MIXTURE.checksum() == replace(MIXTURE, name="another name").checksum()
+
+
+def test_it_loads_its_mixture() -> None:
+    loaded = MIXTURE.load(torch.device("cpu"))
+    x = torch.randn(2, 1, 3, 3, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(loaded(x, 0.5), GaussianMixture(3, 1, 4, 5)(x, 0.5))
+
+
+def test_the_exact_reference_is_that_of_exact_samples() -> None:
+    detector = PixelDetector((1, 3, 3))
+    reference = MIXTURE.load_reference(detector)
+    samples = GaussianMixture(3, 1, 4, 5).exact_samples(2000)
+    assert distance_from(reference, statistics_of(detector(to_uint8(samples)).numpy())) == pytest.approx(0, abs=1e-9)
+    others = GaussianMixture(3, 1, 4, 5).exact_samples(2000, seed=9)
+    assert distance_from(reference, statistics_of(detector(to_uint8(others)).numpy())) < 0.01
+
+
+def test_its_checksum_is_known_before_it_is_computed() -> None:
+    """Workers that do not measure need no reference, but they need its checksum."""
+    reference = replace(MIXTURE, reference_samples=2**60).load_reference(PixelDetector((1, 3, 3)))
+    other = replace(MIXTURE, reference_samples=2**61).load_reference(PixelDetector((1, 3, 3)))
+    assert reference.checksum != other.checksum

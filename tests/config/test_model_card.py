@@ -1,0 +1,33 @@
+"""What all kinds of models have in common."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from bdia_edm.base.errors import UserError
+from bdia_edm.config.model_card import MODEL_KINDS, ModelCard, check_sha256
+from bdia_edm.config.model_kinds.network import NetworkCard
+from bdia_edm.detectors.pixels import PixelDetector
+
+
+def test_the_kinds_are_found() -> None:
+    assert {"gaussian_mixture", "network"} <= set(MODEL_KINDS.names())
+    assert all(issubclass(MODEL_KINDS[name], ModelCard) for name in MODEL_KINDS.names())
+    assert all(MODEL_KINDS[name].kind == name for name in MODEL_KINDS.names())
+
+
+def test_checksums_have_a_form() -> None:
+    check_sha256("model.sha256", None)
+    check_sha256("model.sha256", "0aF" * 21 + "0")
+    for wrong in ("12", "g" * 64, "0" * 63):
+        with pytest.raises(UserError, match=rf"^model\.sha256={wrong}: must be 64 hexadecimal digits$"):
+            check_sha256("model.sha256", wrong)
+
+
+def test_the_reference_is_the_detectors() -> None:
+    card = NetworkCard(name="d", path="embedded:digits.safetensors", reference="embedded:digits_reference.npz")
+    assert NetworkCard(name="d", path="embedded:digits.safetensors").reference_file() is None
+    with pytest.raises(UserError, match="made with the detector digits, and this run's is pixels"):
+        card.load_reference(PixelDetector((1, 8, 8)))
+    assert card.load(torch.device("cpu")).label_dim == 10
