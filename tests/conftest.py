@@ -24,7 +24,7 @@ def toys() -> Iterator[Path]:
     yield Path(__file__).parent / "toys" / "conf"
     for registry, names in zip(registries, before, strict=True):
         for name in set(registry.names()) - names:
-            registry.forget(name)
+            del registry._found[name]
     for module in [name for name in sys.modules if name.startswith("tests.toys.")]:
         del sys.modules[module]
 

@@ -33,7 +33,7 @@ class Option:
         above: the end that is not included.
         one_of: the texts that it takes.
         default_words: what a default that is computed or comes from a model's card is, in words.
-        harmless: why it cannot change a figure, and so is no part of a run's identity; '' where it can.
+        harmless: why it is no part of a run's identity, as what can change a figure is; '' where it is.
     """
 
     words: str
@@ -80,13 +80,18 @@ def options_of(kind: Any) -> Iterator[tuple[Field[Any], Option]]:
 
 
 def check_ranges(options: Any, where: str) -> None:
-    """Raises UserError at the first option of a dataclass object that is out of its range; None is in every range.
+    """Raises UserError at the first option of a dataclass object that is of another type or out of its range.
+
+    None is in every range where the type allows it. Options that take objects are for the caller to check.
 
     Args:
         where: what the options belong to, as the user types it ('sampler', say); '' for options at the top.
     """
+    hints = get_type_hints(type(options))
     for found, facts in options_of(options):
         value = getattr(options, found.name)
+        if set(_alternatives(hints[found.name])) <= {*_KINDS, type(None)}:
+            _read_value(f"{_prefix(where)}{found.name}", value, hints[found.name])
         require(value is None or facts.takes(value), f"{_prefix(where)}{found.name}", value, facts.allowed)
 
 
@@ -118,12 +123,16 @@ def read_options(kind: type[T], values: Mapping[str, Any], where: str) -> T:
     return kind(**{name: _read_value(f"{prefix}{name}", value, hints[name]) for name, value in values.items()})
 
 
+def _alternatives(hint: Any) -> tuple[Any, ...]:
+    return get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+
+
 def _prefix(where: str) -> str:
     return f"{where}." if where else ""
 
 
 def _read_value(name: str, value: Any, hint: Any) -> Any:
-    allowed = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+    allowed = _alternatives(hint)
     if value is None and type(None) in allowed:
         return None
     if hint == tuple[str, ...]:

@@ -52,10 +52,6 @@ class Registry(Generic[T]):
         self._look()
         return sorted(self._found)
 
-    def forget(self, name: str) -> None:
-        """Makes ``name`` free again."""
-        del self._found[name]
-
     def __contains__(self, name: object) -> bool:
         self._look()
         return name in self._found

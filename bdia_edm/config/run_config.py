@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from bdia_edm.base.errors import UserError
+from bdia_edm.base.lines import one_line
 from bdia_edm.base.option_names import named
 from bdia_edm.base.options import check_ranges, option, options_of, read_options, require
 from bdia_edm.checkpoints.locating import RemoteFile
@@ -123,13 +124,13 @@ def import_modules(names: Sequence[str]) -> None:
     for name in names:
         try:
             importlib.import_module(name)
-        except ModuleNotFoundError as error:
-            if error.name != name.partition(".")[0] and error.name != name:
-                raise
-            raise UserError(
-                f"{named('modules')}={name}: no such module; it must lie in this folder or where Python looks "
-                "(PYTHONPATH)"
-            ) from error
+        except Exception as error:  # whatever the user's code raises
+            given = f"{named('modules')}={name}"
+            if isinstance(error, ModuleNotFoundError) and error.name in (name, name.partition(".")[0]):
+                raise UserError(
+                    f"{given}: no such module; it must lie in this folder or where Python looks (PYTHONPATH)"
+                ) from error
+            raise UserError(f"{given}: cannot be imported: {type(error).__name__}: {one_line(error)}") from error
 
 
 def read_config(values: Mapping[str, Any], sampler: Sampler | None = None) -> RunConfig:
@@ -156,15 +157,6 @@ def read_config(values: Mapping[str, Any], sampler: Sampler | None = None) -> Ru
         source["sampler"] = {"name": sampler.name, **sampler.options()}
     detector = read_options(DetectorCard, _section(rest, "detector"), "detector")
     seeds = parse_seeds(rest.pop("seeds", ""))
-    if detector.name != "none" and len(seeds) < 2:
-        raise UserError(
-            f"seeds={format_seeds(seeds)}: one image has no statistics; take two seeds or more, or detector=none"
-        )
-    if detector.name != "none" and card.reference is None:
-        raise UserError(
-            "model.reference: missing; distances need the data's statistics (an npz with mu and sigma, as "
-            "python -m bdia_edm.fid ref makes it), and detector=none measures none"
-        )
     checked = read_options(RunOptions, rest, "")
     plain = {each.name: getattr(checked, each.name) for each in fields(checked)}
     return RunConfig(model=card, sampler=sampler, detector=detector, seeds=tuple(seeds), source=source, **plain)

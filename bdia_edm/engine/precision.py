@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import itertools
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import nn
+
+from bdia_edm.base.shared_setting import SharedSetting
 
 __all__ = ["describe_precision", "full_precision"]
 
@@ -17,35 +16,16 @@ __all__ = ["describe_precision", "full_precision"]
 _Flag = tuple[Any, str, bool]
 
 
-def _flags() -> list[_Flag]:
-    return [
+def _fix() -> list[_Flag]:
+    fixed: list[_Flag] = [
         (torch.backends.cuda.matmul, "allow_tf32", False),
         (torch.backends.cudnn, "allow_tf32", False),
         (torch.backends.cudnn, "benchmark", False),
         (torch.backends.cudnn, "deterministic", True),
     ]
-
-
-class _FullPrecision:
-    """Counts who is within, so that of threads that overlap only the last one out puts the flags back."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._within = 0
-        self._before: list[_Flag] = []
-
-    def enter(self) -> None:
-        with self._lock:
-            if not self._within:
-                self._before = [(owner, name, getattr(owner, name)) for owner, name, _ in _flags()]
-                _set(_flags())
-            self._within += 1
-
-    def leave(self) -> None:
-        with self._lock:
-            self._within -= 1
-            if not self._within:
-                _set(self._before)
+    before = [(owner, name, getattr(owner, name)) for owner, name, _ in fixed]
+    _set(fixed)
+    return before
 
 
 def _set(flags: list[_Flag]) -> None:
@@ -53,20 +33,11 @@ def _set(flags: list[_Flag]) -> None:
         setattr(owner, name, value)
 
 
-_FULL = _FullPrecision()
+full_precision = SharedSetting(_fix, _set)
+"""Full float32 and repeatable kernels within: no TF32, no autotuning that could pick another kernel next time.
 
-
-@contextmanager
-def full_precision() -> Iterator[None]:
-    """Full float32 and repeatable kernels within: no TF32, no autotuning that could pick another kernel next time.
-
-    These are flags of the whole process; they are put back when nobody is within any more.
-    """
-    _FULL.enter()
-    try:
-        yield
-    finally:
-        _FULL.leave()
+These are flags of the whole process; they are put back when nobody is within any more.
+"""
 
 
 def describe_precision(denoiser: object, device: torch.device) -> dict[str, Any]:

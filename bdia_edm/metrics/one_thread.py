@@ -6,20 +6,18 @@ the same for one worker with all cores and for eight with one core each are comp
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import torch
+
+from bdia_edm.base.shared_setting import SharedSetting
 
 __all__ = ["one_thread"]
 
 
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """PyTorch's CPU arithmetic on one thread within."""
+def _take_one() -> int:
     before = torch.get_num_threads()
     torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+    return before
+
+
+one_thread = SharedSetting(_take_one, torch.set_num_threads)
+"""PyTorch's CPU arithmetic on one thread within."""

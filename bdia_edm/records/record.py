@@ -106,6 +106,8 @@ def read_record(folder: Path) -> Record | None:
         return None
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: not a readable record ({one_line(error)}); remove it to run again") from error
+    if isinstance(record, dict) and isinstance(record.get("sampler"), dict):
+        record.setdefault("labels", _labels_of(record["sampler"]))
     if not isinstance(record, dict) or not set(record) >= _Read.__required_keys__:
         raise UserError(f"{path}: not a record of this program; remove it to run again")
     found: Record = record  # type: ignore[assignment]  # its keys were looked at
@@ -126,3 +128,12 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     return value
+
+
+def _labels_of(sampler: dict[str, Any]) -> Labels:
+    """For records from before samplers said how they are called: all of their options, and no baseline."""
+    name = str(sampler.get("name"))
+    options = [
+        f"{key}={value}" for key, value in sampler.items() if key not in ("name", "num_steps") and value is not None
+    ]
+    return {"sampler": " ".join([name, *options]), "title": name, "columns": {}, "is_baseline": False}

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import itertools
 import sys
+import sysconfig
 import tempfile
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import CodeType
 from typing import Any, TypeVar, cast
@@ -30,6 +32,7 @@ from bdia_edm.detectors.detector import Detector
 from bdia_edm.detectors.loading import load as load_kind
 from bdia_edm.detectors.registry import DETECTORS
 from bdia_edm.engine.device import choose_device
+from bdia_edm.engine.plan import format_seeds
 from bdia_edm.metrics.metric import Metric, make_metrics, needs_of
 from bdia_edm.metrics.reference import Reference
 from bdia_edm.models.denoiser import Denoiser
@@ -60,9 +63,15 @@ class OwnParts:
     sampler: bool = False
 
     @property
+    def names(self) -> list[str]:
+        """What there is."""
+        given = {"denoiser": self.denoiser, "detector": self.detector, "metrics": self.metrics}
+        return [name for name, part in given.items() if part is not None] + ["sampler"] * self.sampler
+
+    @property
     def any(self) -> bool:
         """Whether there is one."""
-        return self.sampler or any(part is not None for part in (self.denoiser, self.detector, self.metrics))
+        return bool(self.names)
 
 
 def prepare_run(config: RunConfig, command: str, own: OwnParts | None = None) -> Run:
@@ -76,6 +85,9 @@ def prepare_run(config: RunConfig, command: str, own: OwnParts | None = None) ->
         UserError: anything is wrong.
     """
     own = own or OwnParts()
+    if own.any:
+        config, command = _with_own_parts(config, own), f"{command}  # with the caller's own {', '.join(own.names)}"
+    _check_measured(config, own.detector is not None)
     device = choose_device(config.device)
     device_type = device.type
     if launched_ranks() is None and count_workers(config, device_type) > 1:
@@ -85,7 +97,7 @@ def prepare_run(config: RunConfig, command: str, own: OwnParts | None = None) ->
     if own.denoiser is None:
         denoiser, checksum = load_denoiser(config.model, device)
     else:
-        denoiser, checksum = own.denoiser, _weights_checksum(own.denoiser)
+        denoiser, checksum = own.denoiser, _state("denoiser", own.denoiser)
     checksums = {"model": checksum}
     if config.class_idx is not None:
         _check_class(config.class_idx, denoiser.label_dim)
@@ -99,8 +111,12 @@ def prepare_run(config: RunConfig, command: str, own: OwnParts | None = None) ->
         checksums |= {"detector": detector.checksum, "reference": reference.checksum}
         metrics = tuple(make_metrics(config.metric if own.metrics is None else own.metrics))
         needs_of(metrics, detector.name, detector.num_logits)
-    parts = {"sampler": config.sampler, "denoiser": denoiser, "detector": detector}
-    parts |= {f"metric {metric.name}": metric for metric in metrics}
+    if own.metrics is not None:
+        checksums |= {f"metric {metric.name}": _state(f"metric {metric.name}", metric) for metric in metrics}
+    kind = DETECTORS[config.detector.name] if own.detector is None and detector is not None else None
+    parts = {"model": type(config.model), "sampler": type(config.sampler), "denoiser": type(denoiser)}
+    parts |= {"detector": type(detector), "kind of detector": kind, "network": type(getattr(detector, "network", None))}
+    parts |= {f"metric {metric.name}": type(metric) for metric in metrics}
     checksums |= _own_sources(parts)
     run = Run(
         config=config,
@@ -170,40 +186,83 @@ def _file_checksum(path: Path | None) -> str:
     return file_sha256(path) if path is not None and path.is_file() else ""
 
 
-def _weights_checksum(denoiser: Denoiser) -> str:
-    """Of the class, its scalar attributes and its tensors; of an object without tensors, what it says of itself."""
-    if not isinstance(denoiser, nn.Module):
-        return _own_checksum("denoiser", denoiser)
-    digest = hashlib.sha256(f"{type(denoiser).__module__}.{type(denoiser).__qualname__}".encode())
-    plain = {name: value for name, value in vars(denoiser).items() if isinstance(value, int | float | str | bool)}
-    digest.update(repr(sorted(plain.items())).encode())
-    for name, tensor in denoiser.state_dict().items():
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+def _with_own_parts(config: RunConfig, own: OwnParts) -> RunConfig:
+    """The config as it is with these parts."""
+    if config.workers == "auto":
+        # Objects stay in this process.
+        config = replace(config, workers=1)
+    if own.metrics is None:
+        return config
+    names = tuple(metric.name for metric in own.metrics)
+    return replace(config, metric=names, source={**config.source, "metric": list(names)})
+
+
+def _check_measured(config: RunConfig, own_detector: bool) -> None:
+    if config.detector.name == NONE and not own_detector:
+        return
+    if len(config.seeds) < 2:
+        raise UserError(
+            f"seeds={format_seeds(config.seeds)}: one image has no statistics; take two seeds or more, or detector=none"
+        )
+    if config.model.reference is None:
+        raise UserError(
+            "model.reference: missing; distances need the data's statistics (an npz with mu and sigma, as "
+            "python -m bdia_edm.fid ref makes it), and detector=none measures none"
+        )
+
+
+def _state(what: str, part: object) -> str:
+    """What an object of the user's own computes with, beside its source: its attributes, and a module's tensors."""
+    said = getattr(part, "checksum", None)
+    if isinstance(said, str):
+        return said
+    digest = hashlib.sha256()
+    modules = list(part.named_modules()) if isinstance(part, nn.Module) else [("", part)]
+    for name, each in modules:
+        held = {key: value for key, value in getattr(each, "__dict__", {}).items() if not key.startswith("_")}
+        if not isinstance(each, nn.Module) and not all(_is_plain(value) for value in held.values()):
+            raise UserError(
+                f"{what}: {type(part).__name__} needs an attribute 'checksum', a text that changes with what it "
+                "computes, or to be a torch.nn.Module"
+            )
+        plain = sorted((key, repr(value)) for key, value in held.items() if _is_plain(value))
+        digest.update(f"{name} {type(each).__module__}.{type(each).__qualname__} {plain}".encode())
+    if isinstance(part, nn.Module):
+        for name, tensor in itertools.chain(part.named_parameters(), part.named_buffers()):
+            digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+            digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
 
 
-def _own_checksum(what: str, part: object) -> str:
-    found = getattr(part, "checksum", None)
-    if not isinstance(found, str):
-        raise UserError(
-            f"{what}: {type(part).__name__} needs an attribute 'checksum', a text that changes with what it computes, "
-            "or to be a torch.nn.Module"
-        )
-    return found
+def _is_plain(value: object) -> bool:
+    if isinstance(value, tuple | list):
+        return all(map(_is_plain, value))
+    return value is None or isinstance(value, int | float | str | bool)
 
 
-def _own_sources(parts: dict[str, object]) -> dict[str, str]:
-    """Checksums of the source of those parts that are not this program's: edited code gives other figures."""
+def _own_sources(parts: dict[str, type | None]) -> dict[str, str]:
+    """Checksums of the source of those classes that are the user's: edited code gives other figures.
+
+    What their modules import of the user's further modules is not looked at.
+    """
     found: dict[str, str] = {}
-    for what, part in parts.items():
-        if part is not None and type(part).__module__.partition(".")[0] != _PACKAGE:
-            found[f"source of {what}"] = hashlib.sha256(_source(type(part)).encode()).hexdigest()
+    for what, kind in parts.items():
+        sources = [_source(each) for each in (kind.__mro__ if kind is not None else ()) if _is_users(each)]
+        if sources:
+            found[f"source of {what}"] = hashlib.sha256("".join(sources).encode()).hexdigest()
     return found
+
+
+def _is_users(kind: type) -> bool:
+    """Whether neither this program nor an installed package defines the class."""
+    if kind.__module__.partition(".")[0] in (_PACKAGE, "builtins"):
+        return False
+    file = getattr(sys.modules.get(kind.__module__), "__file__", None)
+    return file is None or not any(Path(file).is_relative_to(path) for path in set(sysconfig.get_paths().values()))
 
 
 def _source(kind: type) -> str:
-    """The text of the module that the class is defined in: what it does also lies in the functions around it.
+    """The text of the module that defines the class: what it does also lies in the functions around it.
 
     Of a class of an interactive session, which has no file, the compiled methods alone.
     """
@@ -213,7 +272,7 @@ def _source(kind: type) -> str:
             return inspect.getsource(module)
     except (OSError, TypeError):
         pass
-    methods = [method for base in kind.__mro__ for method in vars(base).values() if inspect.isfunction(method)]
+    methods = [method for method in vars(kind).values() if inspect.isfunction(method)]
     return "".join(f"{method.__qualname__} {_compiled(method.__code__)}" for method in methods)
 
 

@@ -117,6 +117,9 @@ def leave() -> None:
             # Where the store is gone there is nobody to be told.
             with suppress(dist.DistError):
                 team.board.leave()
+                if team.board.failure() is not None:
+                    # This process may hold the store, without which nobody can say it.
+                    wait_until(team.board.has_spoken, _PATIENCE)
     join.cache_clear()
     _open_store.cache_clear()
 

@@ -9,6 +9,7 @@ they stay, so that whatever happens to the leader, a launcher finds all of them 
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol, TypeVar
@@ -26,7 +27,7 @@ __all__ = ["Work", "WorkBlock", "announce_end", "follow", "lead", "telling"]
 _LOST = 60.0
 """Seconds of silence after which a worker that nobody has started again is not waited for."""
 _PATIENCE = 10.0
-"""Seconds that the leader, whose process may hold the store, stays for the others to read that all is over."""
+"""Seconds that the leader, whose process may hold the store, stays for those who came to read that all is over."""
 
 
 class WorkBlock(Protocol):
@@ -131,8 +132,10 @@ def follow(work: Work[B, R], board: Board) -> str:
     with _ending_with_the_store(_lose_follower):
         with Progress(board, _total(work), work.title, work.unit, str, _lose_follower):
             wait_until(lambda: _is_there(board, board.opened()))
-            if board.outcome() is None:
-                if board.opened() != work.identity:
+            # Read once: what was opened is the empty text from when the leader announces the outcome.
+            opened = board.opened()
+            if opened:
+                if opened != work.identity:
                     raise UserError(
                         f"worker {board.rank} has another config, device or file than worker 0; all must have the same"
                     )
@@ -148,8 +151,17 @@ def announce_end(board: Board, outcome: str) -> None:
     """The leader tells the others what came out, whether they had a part in it or not."""
     with _ending_with_the_store(_lose_leader):
         board.announce(outcome)
-        # One that failed before it came here will not come.
-        wait_until(lambda: board.gone_home() >= board.size - 1 or board.failure() is not None, _PATIENCE)
+        start = time.monotonic()
+
+        def all_gone() -> bool:
+            # One that failed before it came here will not come.
+            if board.gone_home() >= board.size - 1 or board.failure() is not None:
+                return True
+            # One that has not come yet may still be loading.
+            late = any(not board.beats(rank) for rank in range(1, board.size))
+            return time.monotonic() - start > (_LOST if late else _PATIENCE)
+
+        wait_until(all_gone)
 
 
 @contextmanager
