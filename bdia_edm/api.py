@@ -13,10 +13,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bdia_edm.base.errors import UserError
+from bdia_edm.base.options import option
 from bdia_edm.config.composing import compose_values, sample_command
 from bdia_edm.config.run_config import read_config
 from bdia_edm.detectors.detector import Detector
-from bdia_edm.detectors.registry import DETECTORS
+from bdia_edm.detectors.registry import DETECTORS, DetectorKind
 from bdia_edm.engine.batch import sample_images, to_uint8
 from bdia_edm.engine.trajectory import Trajectory, trajectory
 from bdia_edm.metrics.frechet import frechet_distance
@@ -26,9 +27,11 @@ from bdia_edm.models.denoiser import Denoiser
 from bdia_edm.models.gaussian_mixture import GaussianMixture
 from bdia_edm.models.preconditioning import EDMPrecond, VEPrecond, VPPrecond, iDDPMPrecond
 from bdia_edm.run.finish import finish
-from bdia_edm.run.loading import OwnParts, prepare_run
+from bdia_edm.run.loading import prepare_run
 from bdia_edm.run.measurement import Measuring, make_reference, measure
+from bdia_edm.run.own_parts import OwnParts
 from bdia_edm.run.run import Run
+from bdia_edm.samplers.denoising import BatchDenoiser, gradient
 from bdia_edm.samplers.registry import SAMPLERS, make_sampler
 from bdia_edm.samplers.sampler import EDMStepsSampler, Sampler
 
@@ -36,8 +39,10 @@ __all__ = [
     "DETECTORS",
     "METRICS",
     "SAMPLERS",
+    "BatchDenoiser",
     "Denoiser",
     "Detector",
+    "DetectorKind",
     "EDMPrecond",
     "EDMStepsSampler",
     "FeatureStatistics",
@@ -52,10 +57,12 @@ __all__ = [
     "VPPrecond",
     "finish",
     "frechet_distance",
+    "gradient",
     "iDDPMPrecond",
     "make_reference",
     "make_sampler",
     "measure",
+    "option",
     "prepare",
     "sample_images",
     "to_uint8",
@@ -75,7 +82,8 @@ def prepare(
 
     Objects of your own take the place of what the options name. Such a run has an identity of its own: the weights of
     a denoiser (a torch.nn.Module; another object says its ``checksum``), a detector's ``checksum``, a sampler's
-    options, and the source text of the modules that their classes are defined in.
+    options, a metric's attributes, and the source text of the modules that their classes are defined in. Runs that
+    exist at the same time share what they have in common: do not change a run's network in place.
 
     Args:
         overrides: options as ``python -m bdia_edm.sample`` takes them; '+model=NAME' among them.
@@ -86,6 +94,12 @@ def prepare(
     Raises:
         UserError: an option, a file or an object is wrong.
     """
+    for override in overrides:
+        for name, part in {"sampler": sampler, "detector": detector, "metric": metrics}.items():
+            if part is not None and override.lstrip("+").startswith((f"{name}=", f"{name}.")):
+                raise UserError(f"{override}: an object was given in its place; leave one of them out")
+    if sampler is not None and not isinstance(sampler, Sampler):
+        raise UserError(f"sampler: must be a Sampler, from make_sampler or of a class derived from it, not {sampler!r}")
     config = read_config(compose_values(overrides, config_dir), sampler)
     own = OwnParts(denoiser=denoiser, detector=detector, metrics=metrics, sampler=sampler is not None)
     return prepare_run(config, sample_command(list(overrides), config_dir), own)

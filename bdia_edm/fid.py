@@ -58,6 +58,8 @@ def _click_option(found: Field[Any], facts: Option, required: bool) -> Callable[
         multiple=isinstance(found.default, tuple),
         show_default=not required and (facts.default_words or found.default is not None),
         help=facts.words + allowed,
+        is_eager=found.name == "modules",
+        callback=_import if found.name == "modules" else None,
     )
 
 
@@ -68,10 +70,6 @@ def _measuring_options(
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         command = click.option("--json", "as_json", is_flag=True, help="print a JSON object instead of a line")(command)
-        own = "a module of your own with detectors or metrics; give it again for several"
-        command = click.option(
-            "--modules", multiple=True, is_eager=True, expose_value=False, callback=_import, metavar="NAME", help=own
-        )(command)
         for found, facts in reversed(list(options_of(Measuring))):
             if found.name not in left_out:
                 command = _click_option(found, facts, found.name in required)(command)
@@ -80,10 +78,11 @@ def _measuring_options(
     return decorate
 
 
-def _import(context: click.Context, parameter: click.Parameter, names: tuple[str, ...]) -> None:
-    """Before the other options, and the help, ask what detectors and metrics there are."""
-    with one_line_errors(), options_named(_flag):
+def _import(context: click.Context, parameter: click.Parameter, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Before the help asks what detectors and metrics there are."""
+    with _errors_of_the_command():
         import_modules(names)
+    return names
 
 
 @contextmanager

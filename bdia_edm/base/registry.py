@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from bdia_edm.base.errors import UserError
 from bdia_edm.base.option_names import named
@@ -26,22 +26,34 @@ class Registry(Generic[T]):
         option: what the user types to choose one, 'sampler' say.
         package: the package whose modules, each imported once when a name is first asked for, make the kind's members
             known.
+        fits: whether an object can be a member under a name; None: any can.
+        members: what members are, in words: 'a subclass of Sampler'.
     """
 
-    def __init__(self, option: str, package: str) -> None:
+    def __init__(
+        self, option: str, package: str, fits: Callable[[str, Any], bool] | None = None, members: str = ""
+    ) -> None:
         self.option = option
         self._package = package
+        self._fits, self._members = fits, members
         self._found: dict[str, T] = {}
         self._looked = False
 
     def add(self, name: str) -> Callable[[T], T]:
-        """A decorator that makes its object known as ``name``; ValueError where another object has that name."""
+        """A decorator that makes its object known as ``name``.
+
+        Raises:
+            UserError: it is no such member, or another object has that name.
+        """
 
         def register(member: T) -> T:
+            if self._fits is not None and not self._fits(name, member):
+                raise UserError(f"{named(self.option)}={name}: {_origin(member)} must be {self._members}")
             known = self._found.setdefault(name, member)
             # A module that is loaded anew, as in a notebook, may replace its own.
             if _origin(known) != _origin(member):
-                raise ValueError(f"{self.option}={name} is taken by {_origin(known)}")
+                given = f"{named(self.option)}={name}"
+                raise UserError(f"{given}: {_origin(member)} must have another name, {_origin(known)} has this one")
             self._found[name] = member
             return member
 

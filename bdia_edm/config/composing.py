@@ -41,6 +41,10 @@ def compose_values(overrides: Sequence[str], config_dir: str | Path | None = Non
     Raises:
         UserError: an option is wrong.
     """
+    if config_dir is not None and not Path(config_dir).is_dir():
+        raise UserError(
+            f"config_dir={config_dir}: no such folder; it must be laid out as conf/ (model/, sampler/, ...)"
+        )
     own = [] if config_dir is None else [f"hydra.searchpath=[file://{Path(config_dir).resolve()}]"]
     try:
         with _hydra_of_ones_own(), initialize_config_dir(version_base="1.3", config_dir=str(conf_folder())):
@@ -106,6 +110,8 @@ def explain(error: Exception) -> str:
         options = [line for line in str(error).splitlines() if line.startswith("\t") and "=" not in line]
         return f"{group[1]}={group[2]}: unknown; there are {', '.join(option.strip() for option in options)}"
     unknown = re.search(r"Could not override '([^']*)'.*\+(\S+)", text)
+    if unknown and unknown[1] == "model":
+        return f"{unknown[2]}: a model is added with a plus sign: +{unknown[2]}"
     if unknown:
         takers = _samplers_with(unknown[1])
         if takers:

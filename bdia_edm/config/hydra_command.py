@@ -26,6 +26,7 @@ from bdia_edm.workers.meeting import is_leader, join, launched_ranks, leave, say
 __all__ = ["run_command", "say"]
 
 _FULL_ERROR = "HYDRA_FULL_ERROR"
+_WITH_VALUE = ("--cfg", "-c", "--config-dir", "-cd", "--config-path", "-cp", "--config-name", "-cn", "--package", "-p")
 _IN_A_SWEEPS_JOB = "SUBMITIT_EXECUTOR"
 
 
@@ -53,6 +54,8 @@ def run_command(
             import_modules([name for given in modules for name in given.strip("[]").split(",") if name])
             print(help_text(what, examples, [Path(folder) for folder in own], more))
         return
+    # Hydra takes its own options before or after all others, but not between them.
+    sys.argv[1:] = _flags_first(sys.argv[1:])
     full_error = os.environ.get(_FULL_ERROR) == "1"
     # Hydra then raises what it would else print over several lines.
     os.environ[_FULL_ERROR] = "1"
@@ -116,3 +119,14 @@ def _given(*names: str) -> list[str]:
     words = sys.argv[1:]
     found = [word.partition("=")[2] for word in words if word.partition("=")[0].lstrip("+") in names and "=" in word]
     return found + [value for word, value in pairwise(words) if word in names and word.startswith("-")]
+
+
+def _flags_first(words: Sequence[str]) -> list[str]:
+    """The command line with Hydra's own options, and their values, before those of the run."""
+    flags: list[str] = []
+    others: list[str] = []
+    takes_value = False
+    for word in words:
+        (flags if takes_value or word.startswith("-") else others).append(word)
+        takes_value = word in _WITH_VALUE
+    return flags + others

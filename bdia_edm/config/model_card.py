@@ -87,4 +87,13 @@ def check_sha256(name: str, value: str | None) -> None:
     require(value is None or re.fullmatch("[0-9a-fA-F]{64}", value) is not None, name, value, "64 hexadecimal digits")
 
 
-MODEL_KINDS: Registry[type[ModelCard]] = Registry("model.kind", "bdia_edm.config.model_kinds")
+def _fits(name: str, member: object) -> bool:
+    return isinstance(member, type) and issubclass(member, ModelCard) and getattr(member, "kind", None) == name
+
+
+MODEL_KINDS: Registry[type[ModelCard]] = Registry(
+    "model.kind",
+    "bdia_edm.config.model_kinds",
+    _fits,
+    "a dataclass derived from ModelCard, with this name as its attribute 'kind'",
+)

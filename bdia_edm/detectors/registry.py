@@ -111,7 +111,13 @@ class NetworkKind(DetectorKind):
         return cls.detector_class(cls.detector_name(found[1]), network, found[1], file_sha256(path), device, num_logits)
 
 
-DETECTORS: Registry[type[DetectorKind]] = Registry("detector", "bdia_edm.detectors")
+def _fits(name: str, member: object) -> bool:
+    return isinstance(member, type) and issubclass(member, DetectorKind) and getattr(member, "name", None) == name
+
+
+DETECTORS: Registry[type[DetectorKind]] = Registry(
+    "detector", "bdia_edm.detectors", _fits, "a class derived from DetectorKind, with this name as its attribute 'name'"
+)
 
 
 def detector_option(detector: str) -> str | None:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from bdia_edm.base.errors import UserError
 from bdia_edm.engine.precision import full_precision
 from bdia_edm.engine.random_streams import RandomStreams
 from bdia_edm.models.denoiser import Denoiser
@@ -72,7 +73,7 @@ def sample_images(
     class_idx: int | None = None,
     device: torch.device | str = "cpu",
 ) -> tuple[Tensor, Tensor, int]:
-    """One batch of images, each from its own seed.
+    """One batch of images, each from its own seed; in full float32, whose flags are put back afterwards.
 
     Args:
         denoiser: the network, on ``device``.
@@ -83,7 +84,14 @@ def sample_images(
     Returns:
         The images (N, C, H, W) float64 in about [-1, 1], their class indices (N,) (-1: unconditional), and the
         number of evaluations of the denoiser per image, counted.
+
+    Raises:
+        UserError: there is no seed, or no such class.
     """
+    if not len(seeds):
+        raise UserError("seeds: none; take one or more")
+    if class_idx is not None and not 0 <= class_idx < denoiser.label_dim:
+        raise UserError(f"class_idx={class_idx}: this network has {denoiser.label_dim or 'no'} classes, from 0")
     with full_precision():
         batch = draw_batch(denoiser, seeds, class_idx, device)
         images = sampler.sample(batch.denoiser, batch.latents, batch.noise)

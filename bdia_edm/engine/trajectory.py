@@ -40,7 +40,7 @@ def trajectory(
     class_labels: Tensor | None = None,
     noise: Noise | None = None,
 ) -> Trajectory:
-    """Samples, and keeps every state.
+    """Samples, and keeps every state; in full float32, whose flags are put back afterwards.
 
     Args:
         denoiser: the network, or any object that is a Denoiser.
@@ -50,9 +50,16 @@ def trajectory(
         noise: draws a stochastic sampler's noise, standard normal of the latents' shape, float64, there too.
 
     Raises:
-        UserError: the network knows no noise level of the sampler's range, or the sampler draws noise and was given
-            none.
+        UserError: latents or labels are not of the network's shape, it knows no noise level of the sampler's range, or
+            the sampler draws noise and was given none.
     """
+    shape = (denoiser.img_channels, denoiser.img_resolution, denoiser.img_resolution)
+    if latents.ndim != 4 or tuple(latents.shape[1:]) != shape:
+        raise UserError(f"latents: of shape {tuple(latents.shape)}; must be (N, {', '.join(map(str, shape))})")
+    wanted = (len(latents), denoiser.label_dim) if denoiser.label_dim else None
+    if (None if class_labels is None else tuple(class_labels.shape)) != wanted:
+        given = "none" if class_labels is None else f"of shape {tuple(class_labels.shape)}"
+        raise UserError(f"class_labels: {given}; must be {'left out' if wanted is None else f'one-hot, {wanted}'}")
     bound = BatchDenoiser(denoiser, class_labels)
     times: list[float] = []
     states: list[Tensor] = []

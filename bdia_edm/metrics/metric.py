@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol
 
 from bdia_edm.base.errors import UserError
+from bdia_edm.base.lines import one_line
 from bdia_edm.base.option_names import named
 from bdia_edm.base.registry import Registry
 from bdia_edm.metrics.findings import NEEDS, Findings
@@ -52,7 +53,15 @@ class Metric(Protocol):
         ...
 
 
-METRICS: Registry[type[Metric]] = Registry("metric", "bdia_edm.metrics")
+def _fits(name: str, member: object) -> bool:
+    if not isinstance(member, type) or not all(hasattr(member, each) for each in ("needs", "compute")):
+        return False
+    return getattr(member, "name", None) == name
+
+
+METRICS: Registry[type[Metric]] = Registry(
+    "metric", "bdia_edm.metrics", _fits, "a class with needs and compute, and this name as its attribute 'name'"
+)
 
 
 def make_metrics(chosen: Sequence[str | Metric]) -> list[Metric]:
@@ -98,12 +107,16 @@ def compute_all(
     """The figures of all metrics, in the metrics' order.
 
     Raises:
-        UserError: two give a figure of the same name.
+        UserError: two give a figure of the same name, or one fails.
     """
     figures: dict[str, float] = {}
     for metric in metrics:
-        for name, value in metric.compute(findings, reference, space).items():
-            if name in figures:
-                raise UserError(f"{named('metric')}={metric.name}: gives {name}, and so does another metric")
-            figures[name] = value
+        given = f"{named('metric')}={metric.name}"
+        try:
+            found = {str(name): float(value) for name, value in metric.compute(findings, reference, space).items()}
+        except Exception as error:  # whatever a metric of the user's own raises
+            raise UserError(f"{given}: gives no figures: {type(error).__name__}: {one_line(error)}") from error
+        for name in found.keys() & figures.keys():
+            raise UserError(f"{given}: gives {name}, and so does another metric")
+        figures |= found
     return figures

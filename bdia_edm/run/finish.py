@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bdia_edm.base.errors import UserError
-from bdia_edm.base.lines import Say
+from bdia_edm.base.lines import Say, to_stderr
 from bdia_edm.engine.block_folder import BlockFolder
 from bdia_edm.engine.block_sampler import BlockSampler
 from bdia_edm.engine.device import share_cores
@@ -48,8 +48,11 @@ class Ending(NamedTuple):
     done_before: bool
 
 
-def finish(run: Run, say: Say) -> Record:
+def finish(run: Run, say: Say = to_stderr) -> Record:
     """The run's record; what is not done yet is done first, by all workers.
+
+    While it works, PyTorch computes in full float32 with repeatable kernels: flags of the whole process, which are put
+    back. Under torchrun the number of threads is set, and stays so.
 
     Args:
         run: checked and loaded.

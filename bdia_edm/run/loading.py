@@ -6,21 +6,14 @@ once; it goes with the last of them.
 
 from __future__ import annotations
 
-import hashlib
-import inspect
-import itertools
-import sys
-import sysconfig
 import tempfile
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Hashable
+from dataclasses import replace
 from pathlib import Path
-from types import CodeType
 from typing import Any, TypeVar, cast
 from weakref import WeakValueDictionary
 
 import torch
-from torch import nn
 
 from bdia_edm.base.errors import UserError
 from bdia_edm.checkpoints.downloads import file_sha256
@@ -36,42 +29,14 @@ from bdia_edm.engine.plan import format_seeds
 from bdia_edm.metrics.metric import Metric, make_metrics, needs_of
 from bdia_edm.metrics.reference import Reference
 from bdia_edm.models.denoiser import Denoiser
+from bdia_edm.run.own_parts import OwnParts, own_sources, state_checksum
 from bdia_edm.run.run import Run, count_workers
 from bdia_edm.samplers.denoising import BatchDenoiser
 from bdia_edm.workers.meeting import launched_ranks
 
-__all__ = ["OwnParts", "load_denoiser", "load_detector", "load_reference", "prepare_run"]
+__all__ = ["load_denoiser", "load_detector", "load_reference", "prepare_run"]
 
 T = TypeVar("T")
-_PACKAGE = __name__.partition(".")[0]
-
-
-@dataclass(frozen=True)
-class OwnParts:
-    """Objects of the user's own that take the place of what the config names.
-
-    Attributes:
-        denoiser: on the run's device; see ``models.denoiser``.
-        detector: likewise; see ``detectors.detector``.
-        metrics: instead of the option ``metric``.
-        sampler: whether the config's is an object of the user's.
-    """
-
-    denoiser: Denoiser | None = None
-    detector: Detector | None = None
-    metrics: Sequence[Metric] | None = None
-    sampler: bool = False
-
-    @property
-    def names(self) -> list[str]:
-        """What there is."""
-        given = {"denoiser": self.denoiser, "detector": self.detector, "metrics": self.metrics}
-        return [name for name, part in given.items() if part is not None] + ["sampler"] * self.sampler
-
-    @property
-    def any(self) -> bool:
-        """Whether there is one."""
-        return bool(self.names)
 
 
 def prepare_run(config: RunConfig, command: str, own: OwnParts | None = None) -> Run:
@@ -97,7 +62,7 @@ def prepare_run(config: RunConfig, command: str, own: OwnParts | None = None) ->
     if own.denoiser is None:
         denoiser, checksum = load_denoiser(config.model, device)
     else:
-        denoiser, checksum = own.denoiser, _state("denoiser", own.denoiser)
+        denoiser, checksum = own.denoiser, state_checksum("denoiser", own.denoiser)
     checksums = {"model": checksum}
     if config.class_idx is not None:
         _check_class(config.class_idx, denoiser.label_dim)
@@ -112,12 +77,13 @@ def prepare_run(config: RunConfig, command: str, own: OwnParts | None = None) ->
         metrics = tuple(make_metrics(config.metric if own.metrics is None else own.metrics))
         needs_of(metrics, detector.name, detector.num_logits)
     if own.metrics is not None:
-        checksums |= {f"metric {metric.name}": _state(f"metric {metric.name}", metric) for metric in metrics}
-    kind = DETECTORS[config.detector.name] if own.detector is None and detector is not None else None
-    parts = {"model": type(config.model), "sampler": type(config.sampler), "denoiser": type(denoiser)}
-    parts |= {"detector": type(detector), "kind of detector": kind, "network": type(getattr(detector, "network", None))}
+        checksums |= {f"metric {metric.name}": state_checksum(f"metric {metric.name}", metric) for metric in metrics}
+    parts: dict[str, type] = {"model": type(config.model), "sampler": type(config.sampler), "denoiser": type(denoiser)}
+    parts |= {"detector": type(detector), "detector's network": type(getattr(detector, "network", None))}
+    if own.detector is None and detector is not None:
+        parts["kind of detector"] = DETECTORS[config.detector.name]
     parts |= {f"metric {metric.name}": type(metric) for metric in metrics}
-    checksums |= _own_sources(parts)
+    checksums |= own_sources(parts)
     run = Run(
         config=config,
         command=command,
@@ -209,77 +175,6 @@ def _check_measured(config: RunConfig, own_detector: bool) -> None:
             "model.reference: missing; distances need the data's statistics (an npz with mu and sigma, as "
             "python -m bdia_edm.fid ref makes it), and detector=none measures none"
         )
-
-
-def _state(what: str, part: object) -> str:
-    """What an object of the user's own computes with, beside its source: its attributes, and a module's tensors."""
-    said = getattr(part, "checksum", None)
-    if isinstance(said, str):
-        return said
-    digest = hashlib.sha256()
-    modules = list(part.named_modules()) if isinstance(part, nn.Module) else [("", part)]
-    for name, each in modules:
-        held = {key: value for key, value in getattr(each, "__dict__", {}).items() if not key.startswith("_")}
-        if not isinstance(each, nn.Module) and not all(_is_plain(value) for value in held.values()):
-            raise UserError(
-                f"{what}: {type(part).__name__} needs an attribute 'checksum', a text that changes with what it "
-                "computes, or to be a torch.nn.Module"
-            )
-        plain = sorted((key, repr(value)) for key, value in held.items() if _is_plain(value))
-        digest.update(f"{name} {type(each).__module__}.{type(each).__qualname__} {plain}".encode())
-    if isinstance(part, nn.Module):
-        for name, tensor in itertools.chain(part.named_parameters(), part.named_buffers()):
-            digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-            digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
-
-
-def _is_plain(value: object) -> bool:
-    if isinstance(value, tuple | list):
-        return all(map(_is_plain, value))
-    return value is None or isinstance(value, int | float | str | bool)
-
-
-def _own_sources(parts: dict[str, type | None]) -> dict[str, str]:
-    """Checksums of the source of those classes that are the user's: edited code gives other figures.
-
-    What their modules import of the user's further modules is not looked at.
-    """
-    found: dict[str, str] = {}
-    for what, kind in parts.items():
-        sources = [_source(each) for each in (kind.__mro__ if kind is not None else ()) if _is_users(each)]
-        if sources:
-            found[f"source of {what}"] = hashlib.sha256("".join(sources).encode()).hexdigest()
-    return found
-
-
-def _is_users(kind: type) -> bool:
-    """Whether neither this program nor an installed package defines the class."""
-    if kind.__module__.partition(".")[0] in (_PACKAGE, "builtins"):
-        return False
-    file = getattr(sys.modules.get(kind.__module__), "__file__", None)
-    return file is None or not any(Path(file).is_relative_to(path) for path in set(sysconfig.get_paths().values()))
-
-
-def _source(kind: type) -> str:
-    """The text of the module that defines the class: what it does also lies in the functions around it.
-
-    Of a class of an interactive session, which has no file, the compiled methods alone.
-    """
-    module = sys.modules.get(kind.__module__)
-    try:
-        if module is not None:
-            return inspect.getsource(module)
-    except (OSError, TypeError):
-        pass
-    methods = [method for method in vars(kind).values() if inspect.isfunction(method)]
-    return "".join(f"{method.__qualname__} {_compiled(method.__code__)}" for method in methods)
-
-
-def _compiled(code: CodeType) -> str:
-    """What a function does, without where it was written."""
-    inner = [_compiled(each) if isinstance(each, CodeType) else repr(each) for each in code.co_consts]
-    return f"{code.co_code.hex()} {code.co_names} {inner}"
 
 
 def _check_workers(run: Run) -> None:

@@ -201,6 +201,7 @@ class _Task:
         options = self.options
         line = ["python", "-m", "bdia_edm.fid", name, f"--{self.argument}", self.given, *more]
         line += ["--num", str(len(self.indices)), "--seed", str(options.seed), "--detector", self.name]
+        line += [word for name in options.modules for word in ("--modules", name)]
         if options.detector_path is not None:
             line += ["--detector-path", options.detector_path]
         if options.detector_sha256 is not None:

@@ -9,6 +9,7 @@ from bdia_edm.base.errors import UserError
 from bdia_edm.base.lines import Say, to_stderr
 from bdia_edm.base.option_names import named
 from bdia_edm.base.options import check_ranges, option
+from bdia_edm.config.run_config import import_modules
 from bdia_edm.detectors.detector import Detector
 from bdia_edm.detectors.registry import DETECTORS
 from bdia_edm.metrics.metric import Metric, make_metrics
@@ -48,10 +49,14 @@ class Measuring:
     device: str = option(
         "auto", words="where the detector runs; auto is a GPU where there is one", one_of=("auto", "cpu", "cuda")
     )
+    modules: tuple[str, ...] = option(
+        (), words="a module of your own with detectors or metrics; give it again for several"
+    )
     progress: bool = True
     say: Say = to_stderr
 
     def __post_init__(self) -> None:
+        import_modules(self.modules)
         check_ranges(self, "")
         path, sha256 = self.detector_path, self.detector_sha256
         # Where the reference names it, it may have one.

@@ -53,6 +53,9 @@ class Run:
     checksums: dict[str, str]
     portable: bool = True
 
+    def __repr__(self) -> str:
+        return f"Run({str(self.folder)!r})"
+
     @cached_property
     def identity(self) -> str:
         """What the images and figures depend on, as one text."""

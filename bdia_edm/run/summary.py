@@ -78,7 +78,7 @@ def summarize(
         "sampler": {"name": sampler.name, **sampler.options()},
         "labels": {
             "sampler": sampler.label,
-            "title": sampler.title,
+            "title": sampler.title or sampler.name,
             "columns": sampler.columns,
             "is_baseline": sampler.is_baseline,
         },

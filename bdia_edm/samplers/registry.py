@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 from bdia_edm.base.errors import UserError
@@ -14,7 +14,17 @@ from bdia_edm.samplers.sampler import Sampler
 
 __all__ = ["SAMPLERS", "make_sampler"]
 
-SAMPLERS: Registry[type[Sampler]] = Registry("sampler", "bdia_edm.samplers")
+
+def _fits(name: str, member: Any) -> bool:
+    if not (isinstance(member, type) and issubclass(member, Sampler) and getattr(member, "name", None) == name):
+        return False
+    # A subclass without @dataclass of its own has its options in nobody's list.
+    return is_dataclass(member) and "__dataclass_fields__" in vars(member)
+
+
+SAMPLERS: Registry[type[Sampler]] = Registry(
+    "sampler", "bdia_edm.samplers", _fits, "a dataclass derived from Sampler, with this name as its attribute 'name'"
+)
 """Every module of this package that registers one, and those that the user names."""
 
 

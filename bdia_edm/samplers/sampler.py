@@ -30,11 +30,11 @@ class Sampler(ABC):
 
     Attributes:
         name: how the user chooses it.
-        title: what pictures call it.
+        title: what pictures and tables call it; '' is its name.
     """
 
     name: ClassVar[str]
-    title: ClassVar[str]
+    title: ClassVar[str] = ""
     num_steps: int = option(words="number of steps N", default_words="the model's", low=2)
     sigma_min: float | None = option(
         None,

@@ -54,7 +54,7 @@ def test_an_unknown_name_names_those_that_there_are(toys: Path) -> None:
 
 def test_two_of_one_name_are_refused(toys: Path) -> None:
     (toys / "second_ball.py").write_text(TOY.format(name="ball", kind="SecondBall", value=3))
-    with pytest.raises(ValueError, match=r"toy=ball is taken by toys\.ball\.Ball"):
+    with pytest.raises(UserError, match=r"^toy=ball: .* must have another name, toys\.ball\.Ball has this one$"):
         registry().names()
 
 
@@ -85,3 +85,11 @@ def test_a_module_that_fails_fails_again(toys: Path) -> None:
     for _ in range(2):
         with pytest.raises(ImportError, match="no wheels"):
             found.names()
+
+
+def test_members_must_fit() -> None:
+    registry: Registry[int] = Registry("size", "bdia_edm.base", lambda name, member: member > 0, "above 0")
+    assert registry.add("one")(1) == 1
+    with pytest.raises(UserError, match=r"^size=none: .* must be above 0$"):
+        registry.add("none")(0)
+    assert "none" not in registry

@@ -62,7 +62,6 @@ def test_a_config_is_read() -> None:
         ),
         ({"detector": {"name": "pixels", "path": "x"}}, "detector.path=x: must be left out: pixels has no weights"),
         ({"detector": {"name": "dinov2"}}, "detector.path=null: must be a path or a URL"),
-        ({"detector": {"name": "pixels"}}, "model.reference: missing; distances need the data's statistics"),
         ({"detector": {"name": "digits", "path": "x", "sha256": "12"}}, "detector.sha256=12: must be 64 hexadecimal"),
         ({"device": None}, "device=null: must be a text"),
         ({"color": "red"}, "color=red: unknown option; there are class_idx, batch_size, "),

@@ -133,9 +133,12 @@ def test_objects_stay_in_their_process(tmp_path: Path) -> None:
 
 
 class Nameless:
-    """No module, and says nothing of itself."""
+    """No module, and what it holds says nothing."""
 
     img_resolution, img_channels, label_dim, sigma_min, sigma_max = 4, 1, 0, 0.0, 100.0
+
+    def __init__(self) -> None:
+        self.table = {"a": object()}
 
     def __call__(self, x, sigma, class_labels=None):
         return x
