@@ -124,6 +124,8 @@ def import_modules(names: Sequence[str]) -> None:
     for name in names:
         try:
             importlib.import_module(name)
+        except UserError:
+            raise
         except Exception as error:  # whatever the user's code raises
             given = f"{named('modules')}={name}"
             if isinstance(error, ModuleNotFoundError) and error.name in (name, name.partition(".")[0]):

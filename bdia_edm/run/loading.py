@@ -159,8 +159,8 @@ def _with_own_parts(config: RunConfig, own: OwnParts) -> RunConfig:
         config = replace(config, workers=1)
     if own.metrics is None:
         return config
-    names = tuple(metric.name for metric in own.metrics)
-    return replace(config, metric=names, source={**config.source, "metric": list(names)})
+    # None by its name; the objects are in the checksums.
+    return replace(config, metric=(), source={**config.source, "metric": [metric.name for metric in own.metrics]})
 
 
 def _check_measured(config: RunConfig, own_detector: bool) -> None:

@@ -76,8 +76,8 @@ def _require(what: str, part: object, attributes: Sequence[str], kind: str) -> N
     missing = [name for name in attributes if not hasattr(part, name)]
     if missing:
         raise UserError(
-            f"{what}: {type(part).__name__} has no {', '.join(missing)}; it must be derived from bdia_edm.api.{kind} or "
-            "have all that one has"
+            f"{what}: {type(part).__name__} has no {', '.join(missing)}; it must be derived from bdia_edm.api.{kind}, "
+            "or have all that one has"
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 from submitit.core.utils import UncompletedJobError
@@ -52,3 +53,17 @@ def test_an_error_in_a_sweeps_job_is_for_its_launcher(
     monkeypatch.setenv("SUBMITIT_EXECUTOR", "slurm")
     with pytest.raises(UserError, match=r"sampler\.gamma=2"):
         run_here(capsys, "sample", "+model=digits", "sampler.gamma=2")
+
+
+def test_hydras_own_options_may_stand_anywhere(tmp_path: Path, capsys: pytest.CaptureFixture, toys: Path) -> None:
+    """Hydra itself takes them before or after all others only."""
+    options = ["+model=grey", "--config-dir", str(toys), "modules=[tests.toys.toy_model]", f"results_dir={tmp_path}"]
+    shown = run_here(capsys, "sample", *options[:3], *options[3:], "-m", "seeds=0-3,0-4")
+    assert shown.status == 0, shown.err
+    assert len(shown.out.splitlines()) == 2
+
+
+def test_the_forgotten_plus(capsys: pytest.CaptureFixture) -> None:
+    assert run_here(capsys, "sample", "model=digits").err == (
+        "error: model=digits: a model is added with a plus sign: +model=digits\n"
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
@@ -19,17 +20,7 @@ from bdia_edm.samplers.registry import SAMPLERS
 
 MODEL = ("+model=gaussian_mixture", "model.reference_samples=100", "seeds=0-9")
 # Where the next larger number or another of the texts is no legal other value.
-OTHERS: dict[str, Any] = {
-    "seeds": "0-8",
-    "sigma_min": 0.01,
-    "sigma_max": 40,
-    "S_max": 50,
-    "gamma": 0.25,
-    "detector.name": "none",
-    "model.reference": "null",
-    "results_dir": "elsewhere",
-    "metric": "[frechet]",
-}
+OTHERS: dict[str, Any] = {"sigma_min": 0.01, "sigma_max": 40, "S_max": 50, "gamma": 0.25}
 
 
 def run_of(tmp_path: Path, *options: str) -> Run:
@@ -100,6 +91,30 @@ def test_the_harmless_ones_are_few_and_say_why() -> None:
 def test_the_harmless_ones_change_nothing(change: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert run_of(tmp_path, change).folder.name == run_of(tmp_path).folder.name
+
+
+@pytest.mark.parametrize("change", ["seeds=0-8", "metric=[]", "detector=none", "sampler=edm"])
+def test_and_so_do_those_that_are_no_plain_value(change: str, tmp_path: Path) -> None:
+    assert run_of(tmp_path, change).identity != run_of(tmp_path).identity
+
+
+def test_every_deciding_option_is_in_the_identity(tmp_path: Path) -> None:
+    """By name, of a network too: what is not in it says why in its words."""
+    run = prepare("+model=digits", f"results_dir={tmp_path}", "seeds=0-9")
+    held = set(json.loads(run.identity)["options"])
+    owners = {
+        "model.": run.config.model,
+        "sampler.": run.config.sampler,
+        "detector.": run.config.detector,
+        "": RunConfig,
+    }
+    expected = {
+        f"{where}{each.name}"
+        for where, owner in owners.items()
+        for each, facts in options_of(owner)
+        if not facts.harmless
+    }
+    assert held == expected | {"model.kind", "sampler.name"}
 
 
 def test_seeds_are_the_same_however_they_are_written(tmp_path: Path) -> None:

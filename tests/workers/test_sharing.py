@@ -169,6 +169,27 @@ def test_work_that_was_done_before_is_over_for_all(together: Together) -> None:
     assert not together.works[0].folder.exists()
 
 
+def test_the_end_may_come_between_two_looks(together: Together, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the follower saw opened is gone when it looks again, since the leader has announced the end."""
+    leader, follower = together.boards
+    seen = iter([together.works[1].identity, ""])
+    leader.announce("done")
+    monkeypatch.setattr(follower, "opened", lambda: next(seen))
+    assert follow(together.works[1], follower) == "done"
+
+
+def test_the_leader_stays_for_who_is_still_loading(together: Together, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its process may hold the store, without which the follower could not hear that all is over."""
+    monkeypatch.setattr("bdia_edm.workers.sharing._PATIENCE", 0.1)
+    announcing = threading.Thread(target=announce_end, args=(together.boards[0], "done"))
+    announcing.start()
+    time.sleep(1)
+    assert announcing.is_alive()
+    assert follow(together.works[1], together.boards[1]) == "done"
+    announcing.join(5)
+    assert not announcing.is_alive()
+
+
 def test_the_leader_does_not_stay_for_who_failed_before(together: Together) -> None:
     together.boards[1].fail("it has no such file")
     start = time.monotonic()
