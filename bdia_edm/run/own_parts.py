@@ -89,7 +89,7 @@ def state_checksum(what: str, part: object) -> str:
     digest = hashlib.sha256()
     modules = list(part.named_modules()) if isinstance(part, nn.Module) else [("", part)]
     for name, each in modules:
-        held = {key: value for key, value in getattr(each, "__dict__", {}).items() if not key.startswith("_")}
+        held: dict[str, object] = getattr(each, "__dict__", {})
         if not isinstance(each, nn.Module) and not all(_is_plain(value) for value in held.values()):
             raise UserError(
                 f"{what}: {type(part).__name__} needs an attribute 'checksum', a text that changes with what it "
