@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import io
 from typing import IO, Any, NamedTuple
 
 import numpy as np
 from numpy.lib import format as npy
 
 __all__ = ["NpyHeader", "read_npy_header"]
+
+_LONGEST = 10_000
+"""Bytes of a header: NumPy parses no longer one, but reads it first, 4 GB of it where it says so."""
+_LENGTH_BYTES = {(1, 0): 2, (2, 0): 4, (3, 0): 4}  # how a header's length is written
 
 
 class NpyHeader(NamedTuple):
@@ -22,8 +27,14 @@ def read_npy_header(stream: IO[bytes]) -> NpyHeader:
     """Reads the header; the stream is then at the array's first byte.
 
     Raises:
-        ValueError: there is none.
+        ValueError: there is none, or a longer one than NumPy parses.
     """
     version = npy.read_magic(stream)
+    if version not in _LENGTH_BYTES:
+        raise ValueError(f"version {version} of the npy format; must be 1.0, 2.0 or 3.0")
+    start = stream.read(_LENGTH_BYTES[version])
+    length = int.from_bytes(start, "little")
+    if length > _LONGEST:
+        raise ValueError(f"an array's header says that it has {length} bytes; must be {_LONGEST} at most")
     reader = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-    return NpyHeader(*reader(stream))
+    return NpyHeader(*reader(io.BytesIO(start + stream.read(length))))

@@ -17,11 +17,13 @@ from numpy.typing import NDArray
 from bdia_edm.base.errors import UserError
 from bdia_edm.base.lines import one_line, printable
 from bdia_edm.base.npy_header import read_npy_header
+from bdia_edm.base.plain_zip import open_plain_zip
 from bdia_edm.images.image_file import MAX_PIXELS
 
 __all__ = ["ImageArray"]
 
 _MEMBER = "arr_0.npy"
+_MOST_CHANNELS = 4  # of one image: red, green, blue and alpha
 
 
 class ImageArray:
@@ -80,7 +82,7 @@ class ImageArray:
         self._stream = self._zip = None
 
     def _open(self) -> IO[bytes]:
-        self._zip = zipfile.ZipFile(self._path)
+        self._zip = open_plain_zip(self._path)
         self._stream = self._zip.open(_MEMBER)
         self._stream.read(self._start)
         return self._stream
@@ -100,6 +102,11 @@ class ImageArray:
             raise UserError(f"{self.label}: arr_0 is stored last axis first; save np.ascontiguousarray of it")
         if min(shape) < 0 or not 1 <= shape[1] * shape[2] <= MAX_PIXELS:
             raise UserError(f"{self.label}: arr_0 is {shape}; an image has 1 to {MAX_PIXELS} pixels")
+        if len(shape) == 3 and shape[2] <= _MOST_CHANNELS:
+            raise UserError(
+                f"{self.label}: arr_0 is {shape}, one image (H, W, C) or grey ones that are {shape[2]} wide; "
+                "images are given as (N, H, W, 3), and grey ones of this width as (N, H, W, 1)"
+            )
         if stored != math.prod(shape):
             raise UserError(f"{self.label}: arr_0 says {shape}, but {stored} bytes of pixels are stored")
         self._num = int(shape[0])

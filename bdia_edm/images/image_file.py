@@ -7,6 +7,7 @@ so they are refused. Pixels are taken as they are stored; an orientation noted b
 from __future__ import annotations
 
 import io
+import re
 import warnings
 from typing import IO
 
@@ -19,17 +20,21 @@ from bdia_edm.base.lines import one_line
 
 __all__ = ["EXTENSIONS", "MAX_BYTES", "MAX_PIXELS", "image_shape", "read_image"]
 
-EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
+EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".pbm", ".pgm", ".ppm", ".pnm")
 MAX_PIXELS = 2**24
 """Of one image: far above what samplers make, far below what fills the memory."""
 MAX_BYTES = 4 * MAX_PIXELS + 2**20
 """Of one file: four uncompressed channels of the largest image, and notes."""
 
-_FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
+_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "PPM")
 _GREY = ("1", "L", "LA")
 _COLOUR = ("P", "PA", "RGB", "RGBA")
 _PNG = b"\x89PNG\r\n\x1a\n"
 _PNG_DEPTH = 24  # where a PNG says its bits per channel
+_START = 1000
+# Pillow would scale other maxima than 255 without a word, read numbers as text for a minute, and a comment without end.
+_GAP = rb"\s(?:\s|#[^\r\n]*[\r\n])*"
+_NETPBM = re.compile(rb"P(?:4%b\d+%b\d+|[56]%b\d+%b\d+%b255)\s" % ((_GAP,) * 5))
 
 
 def image_shape(file: IO[bytes], name: str) -> tuple[int, int, int]:
@@ -75,8 +80,10 @@ def read_image(file: IO[bytes], name: str) -> NDArray[np.uint8]:
 def _open(file: IO[bytes], name: str) -> tuple[Image.Image, int, tuple[int, int]]:
     """The image with its header read and checked, its channels (1 or 3), and its width and height."""
     try:
-        start = file.read(_PNG_DEPTH + 1)
+        start = file.read(_START)
         file.seek(0)
+        if start.startswith(b"P") and not _NETPBM.match(start):
+            raise ValueError("netpbm must be binary and of 8 bits (P4, or P5 or P6 with the maximum 255)")
         image = Image.open(file, formats=_FORMATS)
         frames = getattr(image, "n_frames", 1)
     except Image.DecompressionBombError as error:

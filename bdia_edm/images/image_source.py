@@ -18,10 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bdia_edm.base.errors import UserError
-from bdia_edm.base.lines import one_line, printable
+from bdia_edm.base.lines import Say, one_line, printable, to_stderr
 from bdia_edm.base.options import require
+from bdia_edm.base.plain_zip import open_plain_zip
 from bdia_edm.images.image_array import ImageArray
 from bdia_edm.images.image_file import EXTENSIONS, MAX_BYTES, image_shape, read_image
+from bdia_edm.images.listing import is_hidden, sort_names
 
 __all__ = ["ImageSource", "open_images"]
 
@@ -46,25 +48,26 @@ class ImageSource(Protocol):
         """Closes what is open."""
 
 
-def open_images(path: Path, option: str = "--images") -> ImageSource:
-    """The images of a folder (with those below it), a zip or an npz; other, hidden and __MACOSX files are ignored.
+def open_images(path: Path, option: str = "--images", say: Say = to_stderr) -> ImageSource:
+    """The images of a folder (with those below it), a zip or an npz.
 
     Args:
         option: what the user gave ``path`` for, for the messages.
+        say: is told once what is skipped: texts, hidden and __MACOSX files.
 
     Raises:
-        UserError: there are no images, images and npz files are mixed, or a file is not fit.
+        UserError: there are no images, images and npz files are mixed, or a file is not fit or of another kind.
     """
     given = f"{option}={path}"
     suffix = path.suffix.lower()
     if path.is_dir():
-        return _open_folder(path, given)
+        return _open_folder(path, given, say)
     if not path.is_file():
         raise UserError(f"{given}: no such folder or file; must be {_TAKEN}")
     if suffix == ".npz":
         return _Arrays([ImageArray(path)], given)
     if suffix == ".zip":
-        return _open_zip(path, given)
+        return _open_zip(path, given, say)
     raise UserError(f"{given}: must be {_TAKEN}")
 
 
@@ -116,8 +119,7 @@ class _Files:
 
     def __init__(self, container: _Container, names: Sequence[str]) -> None:
         self._container = container
-        # By parts: 'a/b' before 'a-b', as one sees it in a listing of the folder and in one of the zip.
-        self._names = sorted(names, key=lambda name: PurePosixPath(name).parts)
+        self._names = names
         self.close = container.close
         self.shape = self._header(self._names[0])
 
@@ -200,10 +202,8 @@ class _Arrays:
         self._current.close()
 
 
-def _open_folder(folder: Path, given: str) -> ImageSource:
-    names = _files_below(folder, given)
-    images = [name for name in names if _extension(name) in EXTENSIONS]
-    arrays = [name for name in names if _extension(name) == ".npz"]
+def _open_folder(folder: Path, given: str, say: Say) -> ImageSource:
+    images, arrays = sort_names(_files_below(folder, given), given, say)
     for name in images + arrays:
         if not (folder / name).is_file():
             raise UserError(f"{printable(str(folder / name))}: is no file (a broken link?); remove it")
@@ -213,7 +213,6 @@ def _open_folder(folder: Path, given: str) -> ImageSource:
             "give a folder of one kind"
         )
     if arrays:
-        arrays.sort(key=lambda name: PurePosixPath(name).parts)
         return _Arrays([ImageArray(folder / name) for name in arrays], given)
     if not images:
         raise UserError(f"{given}: no images in it or below; must be {_TAKEN}")
@@ -221,7 +220,10 @@ def _open_folder(folder: Path, given: str) -> ImageSource:
 
 
 def _files_below(folder: Path, given: str) -> list[str]:
-    """The relative names of what is below. Linked folders are followed, and every folder is looked into once."""
+    """The relative names of what is below, of hidden folders their own.
+
+    Linked folders are followed, and every folder is looked into once.
+    """
 
     def refuse(error: OSError) -> None:
         raise UserError(f"{given}: {error.filename}: cannot be read: {error.strerror}") from error
@@ -234,38 +236,31 @@ def _files_below(folder: Path, given: str) -> list[str]:
             folders.clear()
             continue
         seen.add((status.st_dev, status.st_ino))
-        # Sorted, so that it does not depend on the disk under which of its names a linked folder is found.
-        folders[:] = sorted(name for name in folders if not _ignored(name))
         below = Path(root).relative_to(folder)
-        found += [str(below / name) for name in names if not _ignored(name)]
+        found += [str(below / name) for name in names + list(filter(is_hidden, folders))]
+        # Sorted, so that it does not depend on the disk under which of its names a linked folder is found.
+        folders[:] = sorted(name for name in folders if not is_hidden(name))
     return found
 
 
-def _open_zip(path: Path, given: str) -> ImageSource:
+def _open_zip(path: Path, given: str, say: Say) -> ImageSource:
     try:
-        archive = zipfile.ZipFile(path)
+        archive = open_plain_zip(path)
     except (OSError, ValueError, RuntimeError, zipfile.BadZipFile) as error:
         raise UserError(f"{given}: not a readable zip: {one_line(error, 150)}") from error
     try:
-        return _Files(_Zip(path, archive), _image_entries(archive, given))
+        return _Files(_Zip(path, archive), _image_entries(archive, given, say))
     except BaseException:
         archive.close()
         raise
 
 
-def _image_entries(archive: zipfile.ZipFile, given: str) -> list[str]:
-    found: list[str] = []
-    arrays = 0
-    for entry in archive.infolist():
-        parts = PurePosixPath(entry.filename).parts
+def _image_entries(archive: zipfile.ZipFile, given: str, say: Say) -> list[str]:
+    for name in archive.namelist():
         # Nothing is unpacked to the disk, so this could do no harm; but no program that packs images writes it.
-        if ".." in parts or entry.filename.startswith("/"):
-            raise UserError(f"{given}: the entry {printable(entry.filename)} leads out of the zip; pack it anew")
-        if entry.is_dir() or any(_ignored(part) for part in parts):
-            continue
-        arrays += _extension(entry.filename) == ".npz"
-        if _extension(entry.filename) in EXTENSIONS:
-            found.append(entry.filename)
+        if ".." in PurePosixPath(name).parts or name.startswith("/"):
+            raise UserError(f"{given}: the entry {printable(name)} leads out of the zip; pack it anew")
+    found, arrays = sort_names((entry.filename for entry in archive.infolist() if not entry.is_dir()), given, say)
     if arrays:
         raise UserError(f"{given}: holds npz files; unpack it and give the folder")
     if not found:
@@ -273,14 +268,6 @@ def _image_entries(archive: zipfile.ZipFile, given: str) -> list[str]:
     if len(set(found)) < len(found):
         raise UserError(f"{given}: holds several entries of the same name; pack it anew")
     return found
-
-
-def _ignored(name: str) -> bool:
-    return name.startswith(".") or name == "__MACOSX"
-
-
-def _extension(name: str) -> str:
-    return PurePosixPath(name).suffix.lower()
 
 
 def _words(shape: tuple[int, int, int]) -> str:

@@ -7,6 +7,7 @@ also say their `detector` and the `num` of images; where a file names its detect
 from __future__ import annotations
 
 import hashlib
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,11 +16,13 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
+from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from bdia_edm.base.errors import UserError
 from bdia_edm.base.lines import one_line, printable
 from bdia_edm.base.npy_header import NpyHeader, read_npy_header
+from bdia_edm.base.plain_zip import open_plain_zip
 from bdia_edm.base.whole_files import written_whole
 from bdia_edm.metrics.statistics import FeatureStatistics
 
@@ -65,12 +68,12 @@ def reference_detector(path: Path, option: str = "model.reference") -> str | Non
         UserError: the file is missing or unreadable.
     """
     with _opened(path, option) as file:
-        if "detector" not in file.files:
+        if "detector.npy" not in file.namelist():
             return None
         header = _header(file, "detector")
         if header.shape != () or header.dtype.kind != "U" or header.dtype.itemsize > _LONGEST_NAME:
             raise TypeError("its detector is not a name")
-        return printable(str(file["detector"]))
+        return printable(str(_array(file, "detector")))
 
 
 def read_reference(
@@ -92,24 +95,28 @@ def read_reference(
     expected = (num_features,), (num_features, num_features)
     with _opened(path, option) as file:
         # Before anything is decompressed: a small file can hold a huge array.
-        found = tuple(_header(file, key).shape for key in ("mu", "sigma"))
+        headers = [_header(file, key) for key in ("mu", "sigma")]
+        found = tuple(header.shape for header in headers)
         if found != expected:
             raise UserError(
                 f"{given}: mu {found[0]} and sigma {found[1]} must be {expected[0]} and {expected[1]}, the size "
                 f"of {detector}'s features"
             )
-        mean, covariance = (_real(file[key]) for key in ("mu", "sigma"))
+        for header in headers:
+            if header.dtype.kind not in "fiu":
+                raise TypeError(f"it holds {header.dtype}, not numbers")
+        mean, covariance = (np.asarray(_array(file, key), np.float64) for key in ("mu", "sigma"))
     _check_covariance(given, mean, covariance)
     return ReferenceStatistics(mean, covariance, hashlib.sha256(path.read_bytes()).hexdigest())
 
 
 @contextmanager
-def _opened(path: Path, option: str) -> Iterator[Any]:
-    """The file as np.load gives it; what reading it raises becomes one line."""
+def _opened(path: Path, option: str) -> Iterator[zipfile.ZipFile]:
+    """The file; what reading it raises becomes one line."""
     if not path.is_file():
         raise UserError(f"{option}={path}: no such file; it must be an npz with mu and sigma")
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open_plain_zip(path) as file:
             yield file
     except UserError:
         raise
@@ -117,15 +124,15 @@ def _opened(path: Path, option: str) -> Iterator[Any]:
         raise UserError(f"{option}={path}: must be an npz with mu and sigma: {one_line(error, 200)}") from error
 
 
-def _header(file: Any, key: str) -> NpyHeader:
-    with file.zip.open(f"{key}.npy") as stream:
+def _header(file: zipfile.ZipFile, key: str) -> NpyHeader:
+    with file.open(f"{key}.npy") as stream:
         return read_npy_header(stream)
 
 
-def _real(array: NDArray[Any]) -> NDArray[np.float64]:
-    if array.dtype.kind not in "fiu":
-        raise TypeError(f"it holds {array.dtype}, not numbers")
-    return np.asarray(array, dtype=np.float64)
+def _array(file: zipfile.ZipFile, key: str) -> NDArray[Any]:
+    # Not by np.load, which takes an entry without the ending in place of the one whose header was looked at.
+    with file.open(f"{key}.npy") as stream:
+        return np.asarray(npy.read_array(stream, allow_pickle=False))
 
 
 def _check_covariance(given: str, mean: NDArray[np.float64], covariance: NDArray[np.float64]) -> None:

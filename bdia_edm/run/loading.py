@@ -26,6 +26,7 @@ from bdia_edm.detectors.loading import load as load_kind
 from bdia_edm.detectors.registry import DETECTORS
 from bdia_edm.engine.device import choose_device
 from bdia_edm.engine.plan import format_seeds
+from bdia_edm.images.grids import PNG_CHANNELS
 from bdia_edm.metrics.metric import Metric, make_metrics, needs_of
 from bdia_edm.metrics.reference import Reference
 from bdia_edm.models.denoiser import Denoiser
@@ -66,6 +67,7 @@ def prepare_run(config: RunConfig, command: str, own: OwnParts | None = None) ->
     checksums = {"model": checksum}
     if config.class_idx is not None:
         _check_class(config.class_idx, denoiser.label_dim)
+    _check_images(config.save_images, denoiser.img_channels)
     config.sampler.check_range(BatchDenoiser(denoiser))
     shape = (denoiser.img_channels, denoiser.img_resolution, denoiser.img_resolution)
     detector = load_detector(config.detector, shape, device) if own.detector is None else own.detector
@@ -195,6 +197,13 @@ def _check_class(class_idx: int, label_dim: int) -> None:
         raise UserError(f"class_idx={class_idx}: this network is unconditional, it has no classes; leave it out")
     if not 0 <= class_idx < label_dim:
         raise UserError(f"class_idx={class_idx}: must be from 0 to {label_dim - 1}, the network's classes")
+
+
+def _check_images(kind: str, channels: int) -> None:
+    if kind == "png" and channels not in PNG_CHANNELS:
+        raise UserError(
+            f"save_images=png: a PNG has 1 or 3 channels, and these images have {channels}; take save_images=npz"
+        )
 
 
 def _require_writable(folder: Path) -> None:

@@ -242,7 +242,7 @@ class _Task:
 @contextmanager
 def _prepared(given: Path | str, argument: str, chosen: str | Detector, options: Measuring) -> Iterator[_Task]:
     """The task, everything of it checked and loaded, for as long as the images are open."""
-    with full_precision(), closing(open_images(Path(given), named(argument))) as source:
+    with full_precision(), closing(open_images(Path(given), named(argument), options.say)) as source:
         device = choose_device(options.device)
         indices = _chosen(len(source), options, f"{named(argument)}={given}")
         if isinstance(chosen, str):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from bdia_edm.engine.block_folder import BlockFolder
 from bdia_edm.engine.block_sampler import BlockSampler
 from bdia_edm.engine.plan import Block, cut_into_blocks
 from bdia_edm.engine.shards import Shard
+from bdia_edm.images.image_source import open_images
 from bdia_edm.models.gaussian_mixture import GaussianMixture
 from bdia_edm.samplers.registry import make_sampler
 
@@ -78,3 +80,18 @@ def test_what_a_killed_process_left_goes(tmp_path: Path) -> None:
     (tmp_path / "images" / "000000" / "000004.png").write_bytes(b"whole")
     folder.prepare()
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["000004.png"]
+
+
+def test_images_asked_for_in_another_kind_can_be_measured(tmp_path: Path) -> None:
+    """Both kinds in one folder are refused there."""
+    found = []
+    for kind in ("png", "npz", "png"):
+        folder = BlockFolder(tmp_path, "this run", kind)
+        folder.prepare()
+        for block in BLOCKS:
+            assert not folder.is_good(block, never)
+            make(folder, block)
+        with closing(open_images(folder.images.path)) as source:
+            found.append(source.read(range(len(source))))
+    assert found[0].shape == (25, 4, 4, 1)
+    assert all(np.array_equal(images, found[0]) for images in found)

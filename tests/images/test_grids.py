@@ -33,6 +33,16 @@ def test_pngs_hold_the_pixels(channels: int, tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
 
 
+@pytest.mark.parametrize("channels", [2, 4, 5])
+def test_of_other_channels_a_png_holds_none_and_the_grid_shows_the_first(channels: int, tmp_path: Path) -> None:
+    images = made(2, 32, channels)
+    with pytest.raises(ValueError, match=f"has 1 or 3 channels, not {channels}"):
+        save_png(tmp_path / "a.png", images[0])
+    assert list(tmp_path.iterdir()) == []
+    write_grid(tmp_path / "grid.png", images)
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "grid.png"))[:, :32], images[0, :, :, 0])
+
+
 def test_small_images_are_enlarged(tmp_path: Path) -> None:
     images = made(2, 8, 1)
     write_grid(tmp_path / "grid.png", images)

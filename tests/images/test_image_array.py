@@ -46,6 +46,13 @@ def test_rows_in_any_order(save: Any, pixels: np.ndarray, tmp_path: Path) -> Non
     array.close()
 
 
+@pytest.mark.parametrize("width", [1, 2, 3, 4])
+def test_narrow_grey_images_say_their_channel(width: int, tmp_path: Path) -> None:
+    pixels = PIXELS[:, :, :width, :1]
+    np.savez(tmp_path / "a.npz", arr_0=pixels)
+    assert np.array_equal(read(ImageArray(tmp_path / "a.npz"), range(40)), pixels)
+
+
 def test_ascending_rows_are_decompressed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     array = ImageArray(write_npz(tmp_path / "a.npz", PIXELS))
     opened = []
@@ -91,6 +98,12 @@ def test_no_pickle_is_loaded(tmp_path: Path) -> None:
         (np.asfortranarray(PIXELS), "last axis first"),
         (np.array([None]), "arr_0 is object"),
         (np.zeros((3, 8, 8), [("a", "u1")]), "must be uint8"),
+        # One image, as Pillow gives it, and a set that looks like one.
+        (PIXELS[0], r"arr_0 is \(8, 8, 3\), one image \(H, W, C\) or grey ones that are 3 wide; .* \(N, H, W, 1\)$"),
+        (PIXELS[0, ..., :1], "one image"),
+        (np.zeros((32, 24, 2), np.uint8), "one image"),
+        (np.zeros((32, 24, 4), np.uint8), "one image"),
+        (np.zeros((100, 3, 3), np.uint8), "grey ones that are 3 wide"),
     ],
 )
 def test_what_is_refused(array: np.ndarray, message: str, tmp_path: Path) -> None:
@@ -124,6 +137,17 @@ def test_headers_that_lie(header: bytes, message: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=message) as error:
         ImageArray(with_header(tmp_path / "a.npz", header, bytes(16)))
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+@pytest.mark.parametrize("name", ["arr_0.npy", "labels.npy"])
+def test_bombs_are_not_unpacked(method: int, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_npz(tmp_path / "a.npz", PIXELS)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(f"x_{name}", bytes(10**6), method)
+    monkeypatch.setattr(zipfile.ZipFile, "open", None)
+    with pytest.raises(UserError, match=r"a\.npz: .*: x_.*\.npy is packed by (bzip2|LZMA); must be stored or deflated"):
+        ImageArray(path)
 
 
 def test_damage_is_found(tmp_path: Path) -> None:

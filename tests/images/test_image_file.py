@@ -18,6 +18,7 @@ from tests.foreign_images import image_of, made_pixels, png_bytes, png_of
 
 GREY = made_pixels(1, 1)[0]
 RGB = made_pixels(1, 3)[0]
+BITS = [b"P4", b"8", b"8"]
 
 
 def read(data: bytes) -> np.ndarray:
@@ -35,6 +36,16 @@ def test_lossless_formats_give_the_pixels(pixels: np.ndarray, options: dict[str,
     # WebP knows no grey.
     expected = np.repeat(pixels, 3, 2) if options["format"] == "webp" and pixels.shape[2] == 1 else pixels
     assert np.array_equal(read(file.getvalue()), expected)
+
+
+@pytest.mark.parametrize("gap", [b" ", b"\n# a comment\n", b"\r\n\t# one\r #two\n "])
+def test_netpbm(gap: bytes) -> None:
+    grey, colour, bits = (gap.join(words) for words in ([b"P5", b"8", b"8", b"255"], [b"P6", b"8", b"8", b"255"], BITS))
+    assert np.array_equal(read(grey + b"\n" + GREY.tobytes()), GREY)
+    assert np.array_equal(read(colour + b"\n" + RGB.tobytes()), RGB)
+    # In a bit map, 1 is black.
+    expected = np.where(GREY < 128, 0, 255)
+    assert np.array_equal(read(bits + b"\n" + np.packbits(GREY < 128).tobytes()), expected)
 
 
 def test_jpeg() -> None:
@@ -84,7 +95,7 @@ COMPLETE = png_of(image_of(RGB))
     ("data", "message"),
     [
         (b"", "not a readable image"),
-        (b"GIF89a" + bytes(100), r"not a readable image \(PNG, JPEG, WEBP, BMP\)"),
+        (b"GIF89a" + bytes(100), r"not a readable image \(PNG, JPEG, WEBP, BMP, PPM\)"),
         (COMPLETE[: len(COMPLETE) // 2], "damaged"),
         (COMPLETE[:20], "not a readable image"),
         (COMPLETE[:60] + bytes([COMPLETE[60] ^ 1]) + COMPLETE[61:], "damaged"),
@@ -97,6 +108,15 @@ COMPLETE = png_of(image_of(RGB))
         (png_bytes(2, 2, 16, 6, (b"\0" + bytes(16)) * 2), "16 bits per channel"),
         (cmyk(), "its pixels are CMYK"),
         (animated(), "holds 2 pictures"),
+        # Pillow scales them to 255, reads them as text, or reads the comment byte by byte.
+        (b"P6 2 2 65535\n" + bytes(24), "netpbm must be binary and of 8 bits"),
+        (b"P5 2 2 100\n" + bytes(4), "netpbm must be"),
+        (b"P5 2 2 65535\n" + bytes(8), "netpbm must be"),
+        (b"P2 2 2 255\n1 2 3 4\n", "netpbm must be"),
+        (b"P5 #" + bytes(2000) + b"\n2 2 255\n" + bytes(4), "netpbm must be"),
+        (b"Pf 2 2 -1.0\n" + bytes(16), "netpbm must be"),
+        (b"P6 2 2 255\n" + bytes(11), "damaged"),
+        (b"P6 100000 100000 255\n", "too large"),
         # Bombs: below Pillow's own limit, above where it warns, above where it refuses.
         (png_bytes(5000, 5000, 8, 0, b""), r"too large \(5000x5000\)"),
         (png_bytes(10_000, 10_000, 8, 0, b""), "too large"),
@@ -121,7 +141,14 @@ def test_bombs_are_refused_by_their_header_in_one_line(size: int, recwarn: pytes
 
 def test_damage_never_ends_in_another_error() -> None:
     rng = np.random.default_rng(0)
-    files = [COMPLETE, png_of(image_of(RGB).quantize(16)), cmyk(), animated(), almost_opaque("LA")]
+    files = [
+        b"P6 8 8 255\n" + RGB.tobytes(),
+        COMPLETE,
+        png_of(image_of(RGB).quantize(16)),
+        cmyk(),
+        animated(),
+        almost_opaque("LA"),
+    ]
     for data in files:
         for _ in range(200):
             damaged = bytearray(data[: rng.integers(1, len(data) + 1)])

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from bdia_edm.base.errors import UserError
+from bdia_edm.base.lines import printable
 from bdia_edm.engine.plan import cut_into_blocks
 from bdia_edm.images.image_folder import ImageFolder
 from bdia_edm.images.image_source import open_images
@@ -84,9 +85,10 @@ def test_names_and_nesting_say_the_order_and_nothing_else(tmp_path: Path) -> Non
         assert np.array_equal(read_all(path), PIXELS[:5])
 
 
-def test_other_files_are_ignored(tmp_path: Path) -> None:
+def test_what_is_skipped_is_said_once(tmp_path: Path) -> None:
     folder = write_folder(tmp_path / "a", PIXELS)
     others = ("dataset.json", "000/notes.txt", ".hidden.png", ".cache/x.png", "__MACOSX/000/._00000.png", "00.npz.txt")
+    others += (".cache/y.tif", "001/Thumbs.db", "README", "000/.DS_Store")
     for name in others:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text("{}")
@@ -95,7 +97,29 @@ def test_other_files_are_ignored(tmp_path: Path) -> None:
             archive.write(path, path.relative_to(folder))
     assert len(zipfile.ZipFile(tmp_path / "a.zip").namelist()) > len(PIXELS) + len(others)
     for path in (folder, tmp_path / "a.zip"):
-        assert np.array_equal(read_all(path), PIXELS)
+        said: list[str] = []
+        with closing(open_images(path, "--images", said.append)) as source:
+            assert np.array_equal(source.read(range(len(source))), PIXELS)
+        assert said == [f"--images={path}: skipped .cache, .hidden.png, 00.npz.txt, 000/.DS_Store and 5 more"]
+    said = []
+    for plain in (write_folder(tmp_path / "b", PIXELS), write_zip(tmp_path / "b.zip", PIXELS)):
+        open_images(plain, "--images", said.append).close()
+    assert said == []
+
+
+@pytest.mark.parametrize("name", ["000/a.tif", "a.gif", "x.npy", "000/image", "a.png.bak", "a\nb.avif"])
+def test_a_file_of_another_kind_is_refused_by_name(name: str, tmp_path: Path) -> None:
+    """It could be an image: a set without it would be another set."""
+    folder = write_folder(tmp_path / "a", PIXELS)
+    image_of(PIXELS[0]).save(folder / name, format="tiff")
+    shutil.make_archive(str(tmp_path / "a"), "zip", folder)
+    blocks = tmp_path / "blocks"
+    (blocks / "000").mkdir(parents=True)
+    write_npz(blocks / "0.npz", PIXELS)
+    (blocks / name).write_bytes(b"")
+    for path in (folder, tmp_path / "a.zip", blocks):
+        message = refused(path, r": not read here; convert it to one of \.png, .* or take it out$")
+        assert message.startswith(f"--images={path}: {printable(name)}: ")
 
 
 def test_linked_folders_are_followed_once(tmp_path: Path) -> None:
@@ -207,7 +231,13 @@ def test_hostile_zips(tmp_path: Path) -> None:
     for signature, offset in ((b"PK\x03\x04", 8), (b"PK\x01\x02", 10)):
         data[data.index(signature) + offset] = 77
     path.write_bytes(data)
-    refused(path, r"a\.png: cannot be read: ")
+    refused(path, r"a\.png is packed by method 77; must be stored or deflated")
+    # What is read, and what is not.
+    for name in ("b.png", "notes.txt"):
+        zipped(path, a_png=image)
+        with zipfile.ZipFile(path, "a") as archive:
+            archive.writestr(name, bytes(10**6), zipfile.ZIP_BZIP2)
+        refused(path, rf"{name} is packed by bzip2; must be")
 
 
 def test_a_damaged_zip_never_ends_in_another_error(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -126,6 +127,49 @@ def test_a_small_file_of_a_huge_array_takes_no_memory(tmp_path: Path) -> None:
     with_header(path, b"{'descr': '<f8', 'fortran_order': False, 'shape': (9999999, 9999999)}\n")
     with pytest.raises(UserError, match=r"sigma \(9999999, 9999999\) must be \(4,\) and \(4, 4\)"):
         read_reference(path, "any", 4)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_other_ways_of_packing_are_not_unpacked(method: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.npz"
+    np.savez(path, mu=MEAN)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("sigma.npy", bytes(10**6), method)
+    monkeypatch.setattr(zipfile.ZipFile, "open", None)
+    with pytest.raises(UserError, match=r"a\.npz: .*sigma\.npy is packed by (bzip2|LZMA); must be stored or deflated"):
+        read_reference(path, "any", 4)
+
+
+def huge_member(path: Path, *, name: str, dtype: str, header: int | None = None) -> None:
+    """A good reference, but for a deflated sigma of 64 MB out of 64 kB: 4x4 elements, or a header of that length."""
+    size = 2**26
+    text = f"{{'descr': '{dtype}', 'fortran_order': False, 'shape': (4, 4)}}\n".encode()
+    length = len(text) if header is None else header
+    np.savez(path, mu=MEAN, **({} if name == "sigma.npy" else {"sigma": COVARIANCE}))
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(name, b"\x93NUMPY\x02\x00" + length.to_bytes(4, "little") + text + bytes(size))
+
+
+def test_what_is_not_needed_is_not_unpacked(tmp_path: Path) -> None:
+    """Neither a long header, nor 16 texts of 4 MB, nor an entry that goes by nearly the same name."""
+    path = tmp_path / "a.npz"
+    for size in ("a header", "texts", "a namesake"):
+        if size == "a header":
+            huge_member(path, name="sigma.npy", dtype="<f8", header=2**26)
+        elif size == "texts":
+            huge_member(path, name="sigma.npy", dtype=f"|S{2**22}")
+        else:
+            huge_member(path, name="sigma", dtype=f"|S{2**22}")
+        assert path.stat().st_size < 2**18
+        tracemalloc.start()
+        if size == "a namesake":
+            assert np.array_equal(read_reference(path, "any", 4).covariance, COVARIANCE)
+        else:
+            with pytest.raises(UserError, match="must be an npz with mu and sigma: "):
+                read_reference(path, "any", 4)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 2**23, size
 
 
 def test_a_detectors_name_does_not_speak_to_the_terminal(tmp_path: Path) -> None:

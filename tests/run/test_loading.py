@@ -133,6 +133,24 @@ def test_objects_stay_in_their_process(tmp_path: Path) -> None:
         prepare(*options, denoiser=Shifted(0.1))
 
 
+def test_images_that_no_png_holds_are_refused_before_the_first(tmp_path: Path) -> None:
+    for channels, kind, fits in (
+        (1, "png", True),
+        (2, "png", False),
+        (3, "png", True),
+        (5, "png", False),
+        (5, "npz", True),
+    ):
+        options = ("+model=gaussian_mixture", f"model.img_channels={channels}", "model.reference_samples=100")
+        options += ("seeds=0-9", f"save_images={kind}", f"results_dir={tmp_path}")
+        if fits:
+            prepare(*options)
+        else:
+            message = rf"^save_images=png: .* these images have {channels}; take save_images=npz$"
+            with pytest.raises(UserError, match=message):
+                prepare(*options)
+
+
 class Nameless:
     """No module, and what it holds says nothing."""
 
