@@ -22,6 +22,7 @@ from omegaconf.errors import InterpolationKeyError, MissingMandatoryValue, Omega
 from bdia_edm.base.errors import UserError
 from bdia_edm.base.lines import one_line
 from bdia_edm.config.conf_folder import conf_folder, model_list
+from bdia_edm.config.overrides import names_as_typed
 from bdia_edm.samplers.registry import SAMPLERS
 
 __all__ = ["compose_values", "explain", "own_folder", "plain_values", "sample_command"]
@@ -48,7 +49,7 @@ def compose_values(overrides: Sequence[str], config_dir: str | Path | None = Non
     own = [] if config_dir is None else [f"hydra.searchpath=[file://{Path(config_dir).resolve()}]"]
     try:
         with _hydra_of_ones_own(), initialize_config_dir(version_base="1.3", config_dir=str(conf_folder())):
-            return plain_values(compose(config_name="sample", overrides=[*own, *overrides]))
+            return plain_values(compose(config_name="sample", overrides=[*own, *names_as_typed(overrides)]))
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(explain(error)) from error
 
