@@ -20,7 +20,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from bdia_edm.base.errors import UserError
-from bdia_edm.config.composing import own_folder, plain_values, sample_command
+from bdia_edm.config.composing import compose_run, own_folder, plain_values, sample_command
 from bdia_edm.config.hydra_command import run_command, say
 from bdia_edm.config.overrides import differences, override
 from bdia_edm.config.run_config import read_config
@@ -93,9 +93,8 @@ def _compare(config: DictConfig) -> None:
     runs: list[Run] = []
     for point in grid_overrides(values.get("grid"), settings):
         overrides = [*shared, *point]
-        sample_config = compose(config_name="sample", overrides=overrides)
         command = sample_command(overrides, own_folder())
-        runs.append(prepare_run(read_config(plain_values(sample_config)), command))
+        runs.append(prepare_run(read_config(compose_run(overrides)), command))
     records = []
     for number, run in enumerate(runs, 1):
         say(f"[{number}/{len(runs)}] {run.command}")

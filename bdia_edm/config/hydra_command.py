@@ -96,7 +96,8 @@ def _one_line_errors(full_error: bool) -> Iterator[None]:
         # A job of a sweep that ended here would leave its launcher waiting for a result: that takes the error itself.
         if full_error or _IN_A_SWEEPS_JOB in os.environ:
             raise
-        say_error(str(error) if isinstance(error, UserError) else explain(error), told=isinstance(error, ToldError))
+        words = str(error) if isinstance(error, UserError) else explain(error, sys.argv[1:])
+        say_error(words, told=isinstance(error, ToldError))
         sys.exit(2)
     except RuntimeError as error:
         if full_error or not type(error).__module__.startswith("submitit."):

@@ -15,7 +15,7 @@ from bdia_edm.config.model_card import MODEL_KINDS
 from bdia_edm.config.run_config import RunOptions
 from bdia_edm.samplers.registry import SAMPLERS
 
-__all__ = ["differences", "names_as_typed", "override"]
+__all__ = ["differences", "names_as_typed", "option_names", "override"]
 
 
 def override(name: str, value: Any) -> str:
@@ -56,17 +56,23 @@ def _kept(text: str) -> str:
     return text if as_it_is else f"'{text.strip()}'"
 
 
+def option_names() -> list[str]:
+    """All options of a run, as the user types them: 'seeds', 'sampler.gamma'."""
+    return ["model", "sampler", "detector", "seeds", *dict(_options())]
+
+
 def _text_options() -> set[str]:
+    return {name for name, hint in _options() if hint in (str, str | None)}
+
+
+def _options() -> Iterator[tuple[str, Any]]:
+    """Name and type; of all samplers and kinds of models."""
     sections: list[tuple[str, Any]] = [("", RunOptions), ("detector.", DetectorCard)]
     sections += [("model.", MODEL_KINDS[name]) for name in MODEL_KINDS.names()]
     sections += [("sampler.", SAMPLERS[name]) for name in SAMPLERS.names()]
-    return {
-        f"{where}{each.name}"
-        for where, kind in sections
-        for hints in [get_type_hints(kind)]
-        for each in fields(kind)
-        if hints[each.name] in (str, str | None)
-    }
+    for where, kind in sections:
+        hints = get_type_hints(kind)
+        yield from ((f"{where}{each.name}", hints[each.name]) for each in fields(kind))
 
 
 def _read(text: str) -> Any:
