@@ -6,17 +6,23 @@ combination is one run of ``sample``, whose record is reused where it exists.
 
 from __future__ import annotations
 
+import hashlib
 import itertools
-from collections.abc import Mapping
+import re
+import sys
+from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import Any
 
 from hydra import compose
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf, open_dict
 
 from bdia_edm.base.errors import UserError
-from bdia_edm.config.composing import own_folder, plain_values, sample_command
+from bdia_edm.config.composing import compose_run, own_folder, plain_values, sample_command
 from bdia_edm.config.hydra_command import run_command, say
+from bdia_edm.config.overrides import differences, override
 from bdia_edm.config.run_config import read_config
 from bdia_edm.report.comparison import side_by_side, write_comparison
 from bdia_edm.run.finish import finish
@@ -27,6 +33,8 @@ from bdia_edm.workers.meeting import is_leader
 __all__ = ["grid_overrides", "main"]
 
 _OWN = ("grid", "experiment")
+_CARD = "card"
+_PUT_IT_THERE = "in a comparison the grid says the samplers and their options; put it there"
 _WHAT = """\
 Runs a grid of samplers on the same seeds, each as `sample` does, and writes comparison.md, .csv and .png and the same
 seeds side by side to results_dir; prints the table. A run whose record exists is not run again."""
@@ -37,12 +45,19 @@ _EXAMPLES = (
 )
 _MORE = (
     "grid=  a list of entries such as {sampler: bdia, gamma: [0.1, 0.3]}: options of one sampler, single or lists;",
-    "       every combination is a run. By default the experiment's.",
+    "       every combination is a run. A card's settings for one sampler alone (imagenet64's for edm) are taken by",
+    "       {sampler: edm, settings: card}; without it edm is the deterministic baseline. By default the experiment's.",
 )
 
 
-def grid_overrides(grid: object) -> list[list[str]]:
+def grid_overrides(grid: object, settings: Collection[str] = ()) -> list[list[str]]:
     """The options of every point of the grid, in its order.
+
+    An entry's ``settings`` is no option: ``card`` takes the settings that the model's card has for this sampler alone,
+    as ``sample`` does. Without it they are left out, so that the same entry is the same sampler for every model.
+
+    Args:
+        settings: what the model's card has settings for; a sampler's are under its name.
 
     Raises:
         UserError: it is no list of entries that name a sampler.
@@ -53,30 +68,33 @@ def grid_overrides(grid: object) -> list[list[str]]:
     for entry in grid:
         if not isinstance(entry, Mapping) or "sampler" not in entry:
             raise UserError(f"grid: the entry {entry} must name its sampler, as in {{sampler: bdia, gamma: 0.1}}")
-        names = ["sampler" if name == "sampler" else f"sampler.{name}" for name in entry]
         values = [value if isinstance(value, list) else [value] for value in entry.values()]
         if any(isinstance(value, Mapping) for choice in values for value in choice) or not all(values):
             raise UserError(f"grid: the entry {entry} must hold values or lists of values")
         for choice in itertools.product(*values):
-            points.append([f"{name}={value}" for name, value in zip(names, choice, strict=True)])
+            points.append(_point(dict(zip(entry, choice, strict=True)), settings))
     return points
 
 
+def _point(options: dict[str, Any], settings: Collection[str]) -> list[str]:
+    sampler, wanted = str(options.pop("sampler")), options.pop("settings", None)
+    if wanted not in (None, _CARD):
+        raise UserError(f"grid: settings={wanted}: must be {_CARD} or null")
+    if wanted == _CARD and sampler not in settings:
+        raise UserError(f"grid: settings={_CARD}: the model's card has no settings for {sampler} alone; leave it out")
+    left_out = [f"~model.settings.{sampler}"] if sampler in settings and wanted is None else []
+    chosen = [override(f"sampler.{name}", value) for name, value in options.items()]
+    return [*left_out, override("sampler", sampler), *chosen]
+
+
 def _compare(config: DictConfig) -> None:
-    values = plain_values(config)
-    given = {override: _top(override) for override in HydraConfig.get().overrides.task}
-    for override, name in given.items():
-        if name == "sampler":
-            raise UserError(f"{override}: in a comparison the grid says the samplers and their options; put it there")
-    shared = [override for override, name in given.items() if name not in (*_OWN, "seeds")]
-    shared.append(f"seeds='{values['seeds']}'" if "," in str(values["seeds"]) else f"seeds={values['seeds']}")
+    values, shared, settings = _shared()
     # Every point is checked before the first is run.
     runs: list[Run] = []
-    for point in grid_overrides(values.get("grid")):
+    for point in grid_overrides(values.get("grid"), settings):
         overrides = [*shared, *point]
-        sample_config = compose(config_name="sample", overrides=overrides)
         command = sample_command(overrides, own_folder())
-        runs.append(prepare_run(read_config(plain_values(sample_config)), command))
+        runs.append(prepare_run(read_config(compose_run(overrides)), command))
     records = []
     for number, run in enumerate(runs, 1):
         say(f"[{number}/{len(runs)}] {run.command}")
@@ -84,10 +102,57 @@ def _compare(config: DictConfig) -> None:
     if not is_leader():
         return
     folder = Path(str(values["results_dir"]))
+    if HydraConfig.get().mode == RunMode.MULTIRUN:
+        # The next point of the sweep may write to the same results_dir.
+        digest = hashlib.sha256("\n".join(run.folder.name for run in runs).encode()).hexdigest()[:12]
+        folder /= f"comparison-{runs[0].config.model.name}-{digest}"
     text = write_comparison(records, folder, "comparison")
     side_by_side([(run.folder, record) for run, record in zip(runs, records, strict=True)], folder / "side_by_side.png")
     say(f"written: {folder}/comparison.md, comparison.csv, comparison.png, side_by_side.png")
     print(text, flush=True)
+
+
+def _shared() -> tuple[dict[str, Any], list[str], Collection[str]]:
+    """The comparison's values, the overrides of ``sample`` that give every run its options, and the card's settings.
+
+    What the user typed stays as it is; what an experiment says beside it is added, so that a run's command makes the
+    same run without the experiment.
+    """
+    typed = list(HydraConfig.get().overrides.task)
+    for each in typed:
+        if _top(each) == "sampler":
+            raise UserError(f"{each}: {_PUT_IT_THERE}")
+    config, chosen = _composed("compare", [*typed, "~sampler"])
+    experiment = f"experiment={chosen.get('experiment')}"
+    unresolved = OmegaConf.to_container(config)
+    assert isinstance(unresolved, dict)
+    for group in ("model", "detector"):
+        if isinstance(given := unresolved.get(group), str):
+            form = f"defaults: [override /{group}: {given}]"
+            raise UserError(f"{experiment}: {group}={given}: is chosen in its defaults list, as {form}")
+    values = plain_values(config)
+    shared = [each for each in typed if _top(each) not in _OWN and not re.match(r"\+*model=", each)]
+    if chosen.get("model") is not None:
+        shared.insert(0, f"+model={chosen['model']}")
+    _, by_itself = _composed("sample", shared)
+    # Without the sampler that sample would take, what is left of one is the experiment's.
+    own = list(differences({"sampler": values.pop("sampler", {})}, {"sampler": {}}))
+    sampler = HydraConfig.get().runtime.choices.get("sampler")
+    for option in own or ([] if sampler == by_itself.pop("sampler") else [f"sampler={sampler}"]):
+        raise UserError(f"{experiment}: {option.lstrip('+')}: {_PUT_IT_THERE}")
+    shared += [override(group, choice) for group, choice in chosen.items() if by_itself.get(group, choice) != choice]
+    plain = plain_values(_composed("sample", [*shared, "~sampler"])[0])
+    shared += differences({name: value for name, value in values.items() if name not in _OWN}, plain)
+    return values, shared, values["model"].get("settings") or ()
+
+
+def _composed(name: str, overrides: list[str]) -> tuple[DictConfig, dict[str, Any]]:
+    """The config, and what is chosen of each group."""
+    config = compose(config_name=name, overrides=overrides, return_hydra_config=True)
+    choices = {key: value for key, value in config.hydra.runtime.choices.items() if not key.startswith("hydra/")}
+    with open_dict(config):
+        del config["hydra"]
+    return config, choices
 
 
 def _top(override: str) -> str:
@@ -97,6 +162,8 @@ def _top(override: str) -> str:
 
 def main() -> None:
     """The command."""
+    # Here the model has its place in the defaults, so that an experiment may fill it.
+    sys.argv[1:] = [re.sub(r"^\+model=", "model=", word) for word in sys.argv[1:]]
     run_command("compare", _compare, _WHAT, _EXAMPLES, _MORE)
 
 

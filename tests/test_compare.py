@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import csv
 import json
+import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 from omegaconf import OmegaConf
 from PIL import Image
 
+from bdia_edm.base.errors import UserError
 from bdia_edm.compare import grid_overrides
 from bdia_edm.config.conf_folder import conf_folder
 from tests.commands import run_here
@@ -31,6 +34,30 @@ def test_grid_is_every_combination() -> None:
 @pytest.mark.parametrize("path", sorted((conf_folder() / "experiment").glob("*.yaml")), ids=lambda path: path.stem)
 def test_shipped_grids_are_well_formed(path: Path) -> None:
     assert len(grid_overrides(OmegaConf.to_container(OmegaConf.load(path))["grid"])) > 1
+
+
+def test_grid_takes_null_lists_and_texts() -> None:
+    """Each is the same value for the run that it is in the grid."""
+    grid = [{"sampler": "edm", "sigma_max": [None, 40]}, {"sampler": "toy", "levels": [[1, 2], ["a,b"]], "tag": "1_0"}]
+    points = grid_overrides(grid)
+    assert points[:2] == [["sampler=edm", "sampler.sigma_max=null"], ["sampler=edm", "sampler.sigma_max=40"]]
+    assert points[2:] == [
+        ["sampler=toy", f"sampler.levels={levels}", "sampler.tag='1_0'"] for levels in ("[1,2]", "['a,b']")
+    ]
+
+
+def test_a_cards_settings_for_one_sampler_are_asked_for() -> None:
+    grid = [{"sampler": ["edm", "euler"]}, {"sampler": "edm", "settings": [None, "card"], "num_steps": 8}]
+    assert grid_overrides(grid, {"edm"}) == [
+        ["~model.settings.edm", "sampler=edm"],
+        ["sampler=euler"],
+        ["~model.settings.edm", "sampler=edm", "sampler.num_steps=8"],
+        ["sampler=edm", "sampler.num_steps=8"],
+    ]
+    with pytest.raises(UserError, match=r"^grid: settings=card: the model's card has no settings for euler alone"):
+        grid_overrides([{"sampler": "euler", "settings": "card"}], {"edm"})
+    with pytest.raises(UserError, match=r"^grid: settings=mine: must be card or null"):
+        grid_overrides([{"sampler": "edm", "settings": "mine"}])
 
 
 def test_a_comparison(tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,9 +87,7 @@ def test_a_comparison(tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch
     records = [json.loads(path.read_text()) for path in folder.glob("*/record.json")]
     assert {record["command"] for record in records} == {row["command"] for row in rows}
     words = rows[2]["command"]
-    assert words.startswith("python -m bdia_edm.sample +model=digits batch_size=60 results_dir=out")
-    import shlex
-
+    assert words.startswith("python -m bdia_edm.sample +model=digits 'seeds=")
     again = run_here(capsys, "sample", *shlex.split(words)[3:])
     assert again.status == 0
     assert again.err.startswith("done before: ")
@@ -80,3 +105,139 @@ def test_without_bdia_every_run_is_shown(tmp_path: Path, capsys: pytest.CaptureF
     assert done.status == 0, done.err
     assert "| edm | 3 | 5 |" in done.out
     assert (tmp_path / "side_by_side.png").exists()
+
+
+EXPERIMENT = """\
+# @package _global_
+defaults:
+  - override /model: MODEL
+  - override /detector: pixels
+class_idx: null
+batch_size: 7
+block_size: 9
+save_images: png
+keep_features: true
+seeds: [0, 1, 2, 7-20]
+metric: [frechet]
+model: {reference_samples: 300, components: 3}
+results_dir: 2024_runs
+grid: [{sampler: edm, num_steps: 3, sigma_max: [null, 40]}]
+"""
+
+
+def experiment(folder: Path, text: str) -> str:
+    """Writes it as experiment=mine; the option that makes it known."""
+    (folder / "conf" / "experiment").mkdir(parents=True)
+    (folder / "conf" / "experiment" / "mine.yaml").write_text(text)
+    return f"--config-dir={folder / 'conf'}"
+
+
+def records_of(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(path.read_text()) for path in sorted(folder.glob("*/record.json"))]
+
+
+def test_every_option_of_an_experiment_is_honoured(
+    tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    own = experiment(tmp_path, EXPERIMENT.replace("MODEL", "gaussian_mixture"))
+    done = run_here(capsys, "compare", own, "experiment=mine", "block_size=8")
+    assert done.status == 0, done.err
+    folder = tmp_path / "2024_runs"
+    records = records_of(folder)
+    assert sorted(str(record["config"]["sampler"]["sigma_max"]) for record in records) == ["40", "None"]
+    for record in records:
+        given = {**record["config"], **{f"model.{key}": value for key, value in record["config"]["model"].items()}}
+        # What is typed wins over the experiment.
+        assert {name: given[name] for name in ("batch_size", "block_size", "save_images", "keep_features")} == {
+            "batch_size": 7,
+            "block_size": 8,
+            "save_images": "png",
+            "keep_features": True,
+        }
+        assert (given["model.name"], given["model.components"], given["model.reference_samples"]) == (
+            "gaussian_mixture",
+            3,
+            300,
+        )
+        assert given["detector"]["name"] == "pixels"
+        assert record["seeds"] == "0-2,7-20"
+        again = run_here(capsys, "sample", *shlex.split(record["command"])[3:])
+        assert (again.status, again.err.partition(":")[0]) == (0, "done before")
+    assert (folder / "comparison.md").exists()
+    assert {path.name for path in tmp_path.iterdir()} == {"conf", "2024_runs"}
+
+
+@pytest.mark.parametrize("model", ["+model=gaussian_mixture", "model=gaussian_mixture"])
+def test_the_command_lines_model_wins(
+    model: str, tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    own = experiment(tmp_path, EXPERIMENT.replace("MODEL", "digits"))
+    done = run_here(capsys, "compare", own, "experiment=mine", model, "results_dir=out", "detector=none")
+    assert done.status == 0, done.err
+    records = records_of(tmp_path / "out")
+    assert {(record["model"], record["config"]["detector"]["name"]) for record in records} == {
+        ("gaussian_mixture", "none")
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("sampler: {rho: 5}", "experiment=mine: sampler.rho=5: in a comparison the grid says the samplers"),
+        ("defaults: [override /sampler: edm]", "experiment=mine: sampler=edm: in a comparison the grid says the"),
+        ("detector: none", "experiment=mine: detector=none: is chosen in its defaults list, as defaults: [override"),
+        ("model: digits", "experiment=mine: model=digits: is chosen in its defaults list, as defaults: [override"),
+        ("batchsize: 3", "batchsize=3: unknown option"),
+        ("model: {steps: 3}", "model.steps=3: unknown option"),
+        ("class_idx: 11", "class_idx=11: must be from 0 to 9"),
+        ("save_images: jpg", "save_images=jpg: must be one of"),
+    ],
+)
+def test_what_an_experiment_cannot_say_is_refused_by_name(
+    text: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    own = experiment(tmp_path, f"# @package _global_\n{text}\ngrid: [{{sampler: edm}}]\n")
+    model = [] if text == "model: digits" else ["+model=digits"]
+    done = run_here(capsys, "compare", own, "experiment=mine", *model)
+    assert (done.status, done.out, done.err.count("\n")) == (2, "", 1), done.err
+    assert done.err.startswith(f"error: {message}")
+
+
+def test_a_sweep_keeps_the_tables_of_every_point(
+    tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    options = ("grid=[{sampler: edm, num_steps: 3}]", "results_dir=out", "-m")
+    done = run_here(capsys, "compare", "+model=gaussian_mixture,digits", "seeds=0-3,[4,5]", *options)
+    assert done.status == 0, done.err
+    tables = sorted((tmp_path / "out").glob("*/comparison.md"))
+    assert [path.parent.name.split("-")[1] for path in tables] == ["digits"] * 2 + ["gaussian_mixture"] * 2
+    written = "\n".join(path.read_text() for path in tables)
+    assert sorted(filter(None, written.splitlines())) == sorted(filter(None, done.out.splitlines()))
+    assert not (tmp_path / "out" / "comparison.md").exists()
+
+
+def test_a_cards_stochastic_settings_reach_no_baseline(
+    tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    own = experiment(tmp_path, "")
+    (tmp_path / "conf" / "model").mkdir()
+    card = "defaults: [gaussian_mixture, _self_]\nsettings: {num_steps: 4, edm: {num_steps: 5, S_churn: 40}}\n"
+    (tmp_path / "conf" / "model" / "churned.yaml").write_text(card)
+    options = (own, "+model=churned", "seeds=0-9", "model.reference_samples=100")
+    grid = "grid=[{sampler: edm, settings: [null, card]},{sampler: bdia}]"
+    done = run_here(capsys, "compare", *options, grid, "results_dir=out")
+    assert done.status == 0, done.err
+    found = {
+        (record["labels"]["sampler"], record["nfe"], record["labels"]["is_baseline"])
+        for record in records_of(tmp_path / "out")
+    }
+    assert found == {("edm", 7, True), ("edm S_churn=40.0", 9, False), ("bdia", 7, False)}
+    # One run takes its card's settings, as before.
+    plain = run_here(capsys, "sample", *options, "sampler=edm", "results_dir=out")
+    assert plain.err.startswith("done before: ")
+    assert json.loads(plain.out)["config"]["sampler"]["S_churn"] == 40

@@ -39,8 +39,13 @@ UNDEFINED = (
         ([DIGITS, "+sampler.S_churn=1"], "error: sampler.S_churn=1: bdia has no such option; "),
         (
             [DIGITS, "sampler.S_churn=1"],
-            "error: sampler.S_churn=1: the sampler in use has no such option; sampler=ablation or sampler=edm takes it",
+            "error: sampler.S_churn=1: bdia has no such option; sampler=ablation or sampler=edm takes it",
         ),
+        (
+            [DIGITS, "sampler=edm", "sampler.gamma=0.1"],
+            "error: sampler.gamma=0.1: edm has no such option; sampler=bdia takes it",
+        ),
+        ([DIGITS, "model.name=../x"], "error: model.name=../x: must be 1 to 100 printable characters without '/', "),
         ([DIGITS, "seeds="], "error: seeds=: an empty entry is no seed"),
         ([DIGITS, "seeds=9-3"], "error: seeds=9-3: the range 9-3 is reversed"),
         ([DIGITS, "seeds='0-9,5'"], "error: seeds=0-9,5: the entries overlap"),
@@ -99,7 +104,7 @@ def test_mistakes(
         ("[{sampler: edm},{sampler: ode}]", "error: sampler=ode: unknown; there are"),
         (
             "[{sampler: edm, gamma: 1}]",
-            "error: sampler.gamma=1: the sampler in use has no such option; sampler=bdia takes it",
+            "error: sampler.gamma=1: edm has no such option; sampler=bdia takes it",
         ),
     ],
 )

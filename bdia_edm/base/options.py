@@ -13,6 +13,7 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from bdia_edm.base.errors import UserError
 from bdia_edm.base.lines import printable
+from bdia_edm.base.nearest import did_you_mean
 from bdia_edm.base.option_names import named
 
 __all__ = ["Option", "check_ranges", "option", "options_of", "read_options", "require"]
@@ -116,7 +117,8 @@ def read_options(kind: type[T], values: Mapping[str, Any], where: str) -> T:
     for name, value in values.items():
         if name not in names:
             taker = f"{where} takes" if where else "there are"
-            raise UserError(f"{named(prefix + name)}={_shown(value)}: unknown option; {taker} {', '.join(names)}")
+            words = f"unknown option; {taker} {', '.join(names)}{did_you_mean(name, names)}"
+            raise UserError(f"{named(prefix + name)}={_shown(value)}: {words}")
     for each in known:
         if each.name not in values and each.default is MISSING and each.default_factory is MISSING:
             raise UserError(f"{named(prefix + each.name)}: missing")

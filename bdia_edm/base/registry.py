@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 from bdia_edm.base.errors import UserError
+from bdia_edm.base.nearest import did_you_mean
 from bdia_edm.base.option_names import named
 
 __all__ = ["Registry"]
@@ -71,7 +72,9 @@ class Registry(Generic[T]):
     def __getitem__(self, name: str) -> T:
         """The one called ``name``; UserError names those that there are."""
         if name not in self:
-            raise UserError(f"{named(self.option)}={name}: must be one of {', '.join(self.names())}")
+            known = self.names()
+            words = f"must be one of {', '.join(known)}{did_you_mean(str(name), known)}"
+            raise UserError(f"{named(self.option)}={name}: {words}")
         return self._found[name]
 
     def _look(self) -> None:

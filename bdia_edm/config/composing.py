@@ -21,10 +21,12 @@ from omegaconf.errors import InterpolationKeyError, MissingMandatoryValue, Omega
 
 from bdia_edm.base.errors import UserError
 from bdia_edm.base.lines import one_line
+from bdia_edm.base.nearest import did_you_mean
 from bdia_edm.config.conf_folder import conf_folder, model_list
+from bdia_edm.config.overrides import names_as_typed, option_names
 from bdia_edm.samplers.registry import SAMPLERS
 
-__all__ = ["compose_values", "explain", "own_folder", "plain_values", "sample_command"]
+__all__ = ["compose_run", "compose_values", "explain", "own_folder", "plain_values", "sample_command"]
 
 _ONE_AT_A_TIME = threading.RLock()
 
@@ -48,9 +50,17 @@ def compose_values(overrides: Sequence[str], config_dir: str | Path | None = Non
     own = [] if config_dir is None else [f"hydra.searchpath=[file://{Path(config_dir).resolve()}]"]
     try:
         with _hydra_of_ones_own(), initialize_config_dir(version_base="1.3", config_dir=str(conf_folder())):
-            return plain_values(compose(config_name="sample", overrides=[*own, *overrides]))
+            return plain_values(compose(config_name="sample", overrides=[*own, *names_as_typed(overrides)]))
     except (HydraException, OmegaConfBaseException) as error:
-        raise UserError(explain(error)) from error
+        raise UserError(explain(error, overrides)) from error
+
+
+def compose_run(overrides: Sequence[str]) -> dict[str, Any]:
+    """As ``compose_values`` within a Hydra command of this program, with that command's folders of cards."""
+    try:
+        return plain_values(compose(config_name="sample", overrides=list(overrides)))
+    except (HydraException, OmegaConfBaseException) as error:
+        raise UserError(explain(error, overrides)) from error
 
 
 def sample_command(overrides: Sequence[str], config_dir: str | Path | None = None) -> str:
@@ -99,24 +109,29 @@ def plain_values(config: DictConfig) -> dict[str, Any]:
     return {str(key): value for key, value in values.items()}
 
 
-def explain(error: Exception) -> str:
-    """Hydra's and OmegaConf's messages in one line, with the words of this program where it can say more."""
+def explain(error: Exception, overrides: Sequence[str] = ()) -> str:
+    """Hydra's and OmegaConf's messages in one line, with the words of this program where it can say more.
+
+    Args:
+        overrides: what the user gave, which tells the sampler in use.
+    """
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     text = " ".join(lines) or type(error).__name__
     if "submitit_slurm" in text:
         return "hydra/launcher=slurm: needs hydra-submitit-launcher; install it with pip install '.[cluster]'"
     group = re.search(r"Could not find '(\w+)/([^']*)'", text)
     if group:
-        options = [line for line in str(error).splitlines() if line.startswith("\t") and "=" not in line]
-        return f"{group[1]}={group[2]}: unknown; there are {', '.join(option.strip() for option in options)}"
+        lines = [line for line in str(error).splitlines() if line.startswith("\t") and "=" not in line]
+        known = [line.strip() for line in lines]
+        return f"{group[1]}={group[2]}: unknown; there are {', '.join(known)}{did_you_mean(group[2], known)}"
     unknown = re.search(r"Could not override '([^']*)'.*\+(\S+)", text)
     if unknown and unknown[1] == "model":
         return f"{unknown[2]}: a model is added with a plus sign: +{unknown[2]}"
     if unknown:
         takers = _samplers_with(unknown[1])
         if takers:
-            return f"{unknown[2]}: the sampler in use has no such option; {takers} takes it"
-        return f"{unknown[2]}: unknown option; --help lists those there are"
+            return f"{unknown[2]}: {_sampler_in_use(overrides)} has no such option; {takers} takes it"
+        return f"{unknown[2]}: unknown option; --help lists those there are{did_you_mean(unknown[1], option_names())}"
     several = re.search(r"Ambiguous value for argument '([^']*)'", text)
     if several:
         name, _, value = several[1].partition("=")
@@ -129,3 +144,11 @@ def _samplers_with(option: str) -> str:
     where, _, name = option.partition(".")
     having = [sampler for sampler in SAMPLERS.names() if name in (field.name for field in fields(SAMPLERS[sampler]))]
     return " or ".join(f"sampler={sampler}" for sampler in having) if where == "sampler" else ""
+
+
+def _sampler_in_use(overrides: Sequence[str]) -> str:
+    """The sampler that these choose, or the default."""
+    chosen = [each.partition("=")[2] for each in overrides if each.startswith("sampler=")]
+    usual = [each["sampler"] for each in OmegaConf.load(conf_folder() / "sample.yaml").defaults if "sampler" in each]
+    name = [*usual, *chosen][-1]
+    return name if name in SAMPLERS else "the sampler in use"

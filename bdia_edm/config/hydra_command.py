@@ -19,6 +19,7 @@ from bdia_edm.base.signals import Interrupted, interruptible, quoted_status
 from bdia_edm.config.composing import explain
 from bdia_edm.config.conf_folder import conf_folder
 from bdia_edm.config.help import help_text
+from bdia_edm.config.overrides import names_as_typed
 from bdia_edm.config.run_config import import_modules
 from bdia_edm.workers.board import ToldError
 from bdia_edm.workers.meeting import is_leader, join, launched_ranks, leave, say_error, users_error_was_noted
@@ -55,7 +56,7 @@ def run_command(
             print(help_text(what, examples, [Path(folder) for folder in own], more))
         return
     # Hydra takes its own options before or after all others, but not between them.
-    sys.argv[1:] = _flags_first(sys.argv[1:])
+    sys.argv[1:] = names_as_typed(_flags_first(sys.argv[1:]))
     full_error = os.environ.get(_FULL_ERROR) == "1"
     # Hydra then raises what it would else print over several lines.
     os.environ[_FULL_ERROR] = "1"
@@ -95,7 +96,8 @@ def _one_line_errors(full_error: bool) -> Iterator[None]:
         # A job of a sweep that ended here would leave its launcher waiting for a result: that takes the error itself.
         if full_error or _IN_A_SWEEPS_JOB in os.environ:
             raise
-        say_error(str(error) if isinstance(error, UserError) else explain(error), told=isinstance(error, ToldError))
+        words = str(error) if isinstance(error, UserError) else explain(error, sys.argv[1:])
+        say_error(words, told=isinstance(error, ToldError))
         sys.exit(2)
     except RuntimeError as error:
         if full_error or not type(error).__module__.startswith("submitit."):

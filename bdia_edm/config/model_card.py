@@ -24,6 +24,9 @@ from bdia_edm.models.denoiser import Denoiser
 
 __all__ = ["MODEL_KINDS", "ModelCard", "check_sha256"]
 
+_LONGEST_NAME = 100
+_NAMES = f"1 to {_LONGEST_NAME} printable characters without '/', '\\' and '..'"
+
 
 @dataclass(frozen=True, kw_only=True)
 class ModelCard:
@@ -42,6 +45,9 @@ class ModelCard:
 
     def __post_init__(self) -> None:
         check_ranges(self, "model")
+        # It begins the name of every run's folder in results_dir.
+        fit = self.name.isprintable() and not set(self.name) & set("/\\") and ".." not in self.name
+        require(fit and 0 < len(self.name) <= _LONGEST_NAME, "model.name", self.name, _NAMES)
         check_sha256("model.reference_sha256", self.reference_sha256)
 
     @property

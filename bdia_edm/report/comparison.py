@@ -70,6 +70,8 @@ def _preview(folder: Path) -> NDArray[np.uint8]:
 
 def _label(record: Record) -> str:
     labels = record["labels"]
-    lines = [f"{labels['title']}, {_steps(record)} steps, NFE {record['nfe']:g}", in_words(labels["columns"])]
+    # What is not its default tells one EDM from another.
+    name = " ".join([labels["title"], *labels["sampler"].split(" ")[1:]])
+    lines = [f"{name}, {_steps(record)} steps, NFE {record['nfe']:g}", in_words(labels["columns"])]
     lines += [f"{metric} {value:.3g}" for metric, value in record["metrics"].items()]
     return "\n".join(line for line in lines if line)

@@ -34,7 +34,7 @@ def test_values_and_defaults() -> None:
         ({"count": 1, "level": "high"}, "o.level=high: must be a number or null"),
         ({"count": 1, "keep": 1}, "o.keep=1: must be true or false"),
         ({"count": 1, "name": None}, "o.name=null: must be a text"),
-        ({"count": 1, "nmae": "y"}, "o.nmae=y: unknown option; o takes count, name, level, keep"),
+        ({"count": 1, "nmae": "y"}, "o.nmae=y: unknown option; o takes count, name, level, keep; did you mean name?"),
     ],
 )
 def test_mistakes(values: dict[str, object], message: str) -> None:

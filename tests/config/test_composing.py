@@ -76,7 +76,7 @@ def test_cards_of_ones_own() -> None:
         ("sampler.gama=0.1", "sampler.gama=0.1: unknown option; --help lists those there are"),
         (
             "sampler.S_churn=1",
-            "sampler.S_churn=1: the sampler in use has no such option; sampler=ablation or sampler=edm",
+            "sampler.S_churn=1: bdia has no such option; sampler=ablation or sampler=edm",
         ),
         ("sampler=nope", "sampler=nope: unknown; there are ablation, bdia, edm, euler"),
         ("model.reference", "Error parsing override 'model.reference'"),

@@ -31,3 +31,12 @@ def test_the_reference_is_the_detectors() -> None:
     with pytest.raises(UserError, match="made with the detector digits, and this run's is pixels"):
         card.load_reference(PixelDetector((1, 8, 8)))
     assert card.load(torch.device("cpu")).label_dim == 10
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", "a\\b", "..", "", "a\nb", "\x1b[2J", "x" * 101])
+def test_a_name_is_one_folders(name: str) -> None:
+    """It begins the name of every run's folder, which must lie in results_dir."""
+    with pytest.raises(UserError, match=r"^model\.name=.*: must be 1 to 100 printable characters without '/', "):
+        NetworkCard(name=name, path="embedded:digits.safetensors")
+    for fit in ("1_0", "ü v1.5 (mine)", "x" * 100):
+        NetworkCard(name=fit, path="embedded:digits.safetensors")

@@ -1,0 +1,76 @@
+"""Options as Hydra's text."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bdia_edm.config.composing import compose_values
+from bdia_edm.config.overrides import differences, names_as_typed, override
+from tests.commands import run_here
+
+TEXTS = [
+    "a",
+    "1_0",
+    "1e5",
+    "a,b",
+    "it's",
+    "back\\",
+    "a\\'b",
+    "x y",
+    "",
+    "ü=#&",
+    "null",
+    "true",
+    "[a]",
+    "${x}",
+    "a\\${b}",
+]
+VALUES: list[Any] = [*TEXTS, "(", " a ", "two\nlines", None, True, 1, 1e-7, math.inf, [None, 40], [[1, "a,b"]]]
+
+
+@pytest.mark.parametrize("value", [*VALUES, {"k": "v w"}], ids=repr)
+def test_a_value_is_read_back_as_it_is(value: Any) -> None:
+    got = compose_values(["+model=digits", override("+mine", value)])["mine"]
+    assert (type(got), got) == (type(value), value)
+
+
+def test_differences_make_one_config_of_another() -> None:
+    options = ["seeds=[0,1,7]", "model.settings.gamma=0.2", "+new.a.b=[null]", "metric=[]"]
+    wanted = compose_values(["+model=digits", *options])
+    got = compose_values(["+model=digits"])
+    found = list(differences(wanted, got))
+    assert set(found) >= set(options)
+    assert compose_values(["+model=digits", *found]) == wanted
+    assert list(differences(got, got)) == []
+
+
+@pytest.mark.parametrize("text", ["2024_01_01", "1_0", "1e5", "true", "007", "1.0", "inf", "plain"])
+def test_a_name_stays_as_typed(text: str) -> None:
+    values = compose_values(["+model=digits", f"results_dir={text}", f"model.name={text}", f"model.reference={text}"])
+    assert (values["results_dir"], values["model"]["name"], values["model"]["reference"]) == (text,) * 3
+
+
+def test_each_name_of_a_sweep_stays_as_typed() -> None:
+    words = [
+        "results_dir=2024_01_01,b",
+        "+model.name=1_0",
+        "model.reference=null",
+        "sampler.rho=1_0",
+        "-m",
+        "results_dir",
+    ]
+    assert names_as_typed(words) == ["results_dir='2024_01_01',b", "+model.name='1_0'", *words[2:]]
+
+
+def test_a_name_like_a_number_on_the_command_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    options = ("+model=digits", "seeds=0-1", "detector=none", "sampler.num_steps=2", "model.name=1_0")
+    done = run_here(capsys, "sample", *options, "results_dir=2024_01_01")
+    assert done.status == 0, done.err
+    assert [path.parent.name for path in tmp_path.glob("*/1_0-bdia-2steps-*")] == ["2024_01_01"]
