@@ -259,7 +259,7 @@ def _load(name: str, shape: tuple[int, int, int], options: Measuring, device: to
 
 
 def _chosen(found: int, options: Measuring, given: str) -> Sequence[int]:
-    """The indices that are measured, ascending."""
+    """The indices that are measured, ascending; where there are more images, those that EDM's fid.py draws."""
     num = found if options.num is None else options.num
     if found < num:
         asked = f"{named('num')}={num}"
@@ -268,8 +268,9 @@ def _chosen(found: int, options: Measuring, given: str) -> Sequence[int]:
         raise UserError(f"{given}: holds one image, which has no statistics; two are the least")
     if num == found:
         return range(found)
-    drawn = np.random.Generator(np.random.PCG64(options.seed)).choice(found, num, replace=False)
-    return np.sort(drawn).tolist()
+    drawn = np.arange(found)
+    np.random.RandomState(options.seed % 2**31).shuffle(drawn)
+    return np.sort(drawn[:num]).tolist()
 
 
 def _require_place(dest: Path, force: bool) -> None:
