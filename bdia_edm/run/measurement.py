@@ -26,7 +26,7 @@ from tqdm import tqdm
 from bdia_edm.base.errors import UserError
 from bdia_edm.base.option_names import named, options_named
 from bdia_edm.base.options import require
-from bdia_edm.base.versions import installed_versions
+from bdia_edm.base.versions import code_version, installed_versions
 from bdia_edm.checkpoints.locating import locate
 from bdia_edm.config.detector_card import detector_card
 from bdia_edm.detectors.detector import Detector
@@ -82,6 +82,7 @@ def measure(images: Path | str, ref: Path | str, options: Measuring | None = Non
         "metric": names,
         "checksums": checksums,
         "versions": installed_versions(*_DECIDING),
+        "code": code_version(),
         "command": task.command("calc", "--ref", str(ref), *chosen),
     }
 
@@ -119,6 +120,7 @@ def make_reference(
         **task.described(),
         "checksums": checksums,
         "versions": installed_versions(*_DECIDING),
+        "code": code_version(),
         "command": task.command("ref", "--dest", str(dest)),
     }
 
