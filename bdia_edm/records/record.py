@@ -77,7 +77,8 @@ class Record(_Read, total=False):
         precision: what the images' last bits depend on beside the config.
         checksums: SHA-256 of the model, the detector and the reference.
         versions: of Python, this program and what figures may depend on.
-        code: this program's own: 'source', the SHA-256 of its modules, and 'commit', git's, where there is one.
+        code: this program's own in the last start: 'source', the SHA-256 of its modules, and 'commit', git's, where
+            there is one.
         config: the whole config, as plain values.
     """
 
