@@ -18,6 +18,7 @@ from PIL import Image
 
 from bdia_edm.api import FeatureStatistics, Run, finish, frechet_distance, prepare, sample_images, to_uint8
 from bdia_edm.base.errors import UserError
+from bdia_edm.base.versions import code_version
 from bdia_edm.engine.block_folder import BlockFolder
 from bdia_edm.records.record import read_record
 from bdia_edm.records.run_folder import RECORD, RunFolder
@@ -118,6 +119,49 @@ def test_a_finished_run_is_not_run_again(tmp_path: Path) -> None:
     assert said == [f"done before: {mixture(tmp_path).folder}"]
     after = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}
     assert after == {path: when for path, when in before.items() if path.is_file()}
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ({"source": "0" * 64, "commit": "1" * 40}, "source 000000000000, commit 111111111111"),
+        ({"source": "0" * 64}, "source 000000000000"),
+        ({}, "it does not say which"),
+        (None, "it does not say which"),
+        ("\033[31m", "it does not say which"),
+        ({"source": 5}, "source 5"),
+    ],
+)
+def test_a_record_of_other_code_is_said_and_kept(code: Any, words: str, tmp_path: Path) -> None:
+    record = finish(mixture(tmp_path), silent)
+    assert record["code"] == code_version()
+    file = mixture(tmp_path).folder / RECORD
+    older = {name: value for name, value in record.items() if name != "code"} | ({} if code is None else {"code": code})
+    file.write_text(json.dumps(older))
+    said: list[str] = []
+    assert finish(mixture(tmp_path), said.append) == older
+    assert len(said) == 2
+    assert said[0].startswith(f"warning: this record was made by other code ({words}) than runs now (source ")
+    assert said[1].startswith("done before: ")
+
+
+def test_the_speeds_are_each_what_they_are_called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also of a run that was resumed: this start's images by its own clock, and all images by the devices' time."""
+    run = mixture(tmp_path, "keep_features=true")
+    first = finish(run, silent)
+    assert first["images_found"] == 0
+    assert first["images_per_wall_second"] == pytest.approx(100 / first["wall_seconds"])
+    assert first["images_per_second"] == pytest.approx(100 / first["device_seconds"])
+    # The work of one worker lies within the time on the wall.
+    assert 0 < first["device_seconds"] <= first["wall_seconds"]
+    (run.folder / RECORD).unlink()
+    BlockFolder(run.folder, run.identity, "none").path(run.blocks[1]).unlink()
+    resumed = finish(mixture(tmp_path, "keep_features=true"), silent)
+    made = run.blocks[1].num
+    assert resumed["images_found"] == 100 - made
+    assert resumed["images_per_wall_second"] == pytest.approx(made / resumed["wall_seconds"])
+    assert resumed["images_per_second"] == pytest.approx(100 / resumed["device_seconds"])
+    assert resumed["metrics"] == first["metrics"]
 
 
 def test_images_asked_for_later_are_made_with_the_same_figures(tmp_path: Path) -> None:
@@ -228,10 +272,19 @@ def test_images_that_are_not_finite_name_their_seeds(tmp_path: Path, monkeypatch
 
 def test_class_idx(tmp_path: Path) -> None:
     run = digits(tmp_path, "class_idx=3")
-    finish(run, silent)
+    said: list[str] = []
+    record = finish(run, said.append)
+    # Before the first image, and once; whoever reads only the record has it too.
+    warning = (
+        "warning: class_idx=3: the images are of one class; unless model.reference=embedded:digits_reference.npz is"
+    )
+    assert said[0].startswith(warning)
+    assert record["warnings"] == [line for line in said if "warning" in line] == said[:1]
     assert (np.load(run.folder / "preview.npz")["labels"] == 3).all()
     drawn = digits(tmp_path)
-    finish(drawn, silent)
+    assert finish(drawn, silent)["warnings"] == []
+    # Nothing is compared, nothing is doubtful.
+    assert finish(digits(tmp_path, "class_idx=3", "detector=none"), silent)["warnings"] == []
     labels = np.load(drawn.folder / "preview.npz")["labels"]
     assert len(set(labels)) == 10
 

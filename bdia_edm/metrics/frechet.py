@@ -55,7 +55,9 @@ def _distance(difference: Tensor, s1: Tensor, s2: Tensor) -> float:
     # errors would come in under a square root.
     product = f1.T @ s2 @ f1 if f1.shape[1] <= f2.shape[1] else f2.T @ s1 @ f2
     trace_of_root = torch.linalg.eigvalsh(product).clip(min=0).sqrt().sum()
-    return float(difference @ difference + s1.trace() + s2.trace() - 2 * trace_of_root)
+    squared = float(difference @ difference + s1.trace() + s2.trace() - 2 * trace_of_root)
+    # Of equal Gaussians rounding may leave less than nothing.
+    return max(squared, 0.0)
 
 
 def _factor(s: Tensor) -> Tensor:

@@ -62,24 +62,37 @@ class Record(_Read, total=False):
         nfe: evaluations of the denoiser per image, counted.
         detector: its card's name.
         metrics: every figure by its name; empty without a detector.
+        warnings: what made the figures doubtful before the first image was made, as it was said.
         workers: how many there were at the end.
-        images_per_second: of one worker, num_images / seconds.
-        seconds: the sum of what each worker worked.
+        images_found: how many of the images an earlier start had made; 0 unless the run was resumed.
+        wall_seconds: the time that the last start took for the others, from the plan to the last block by the clock on
+            the wall; without loading and the metrics.
+        images_per_wall_second: those others / wall_seconds: how fast all workers of the last start were together.
+        device_seconds: what sampling and features took, summed over all workers of all starts.
+        images_per_second: num_images / device_seconds: how fast one worker was on average, however many there were;
+            this is what tables show.
         finished: when, in UTC (ISO 8601).
         command: what the user typed.
         device: its type ('cpu', 'cuda') and its name; of a CPU also the number of cores.
         precision: what the images' last bits depend on beside the config.
         checksums: SHA-256 of the model, the detector and the reference.
         versions: of Python, this program and what figures may depend on.
+        code: this program's own in the last start: 'source', the SHA-256 of its modules, and 'commit', git's, where
+            there is one.
         config: the whole config, as plain values.
     """
 
     detector: str
+    warnings: list[str]
     workers: int
-    seconds: float
+    images_found: int
+    wall_seconds: float
+    images_per_wall_second: float
+    device_seconds: float
     finished: str
     precision: dict[str, Any]
     versions: dict[str, str]
+    code: dict[str, str]
     config: dict[str, Any]
 
 

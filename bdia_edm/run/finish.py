@@ -9,13 +9,15 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from bdia_edm.base.errors import UserError
-from bdia_edm.base.lines import Say, to_stderr
+from bdia_edm.base.lines import Say, printable, to_stderr
+from bdia_edm.base.versions import code_version
 from bdia_edm.engine.block_folder import BlockFolder
 from bdia_edm.engine.block_sampler import BlockSampler
 from bdia_edm.engine.device import share_cores
@@ -70,6 +72,8 @@ def finish(run: Run, say: Say = to_stderr) -> Record:
         ending = _by_workers(run)
     else:
         ending = take_part(run, Board(), say)
+    if ending.done_before and (warning := _made_by_other_code(ending.record)):
+        say(warning)
     say(f"{'done before' if ending.done_before else 'written'}: {run.folder}")
     return ending.record
 
@@ -129,19 +133,57 @@ def _lead(run: Run, work: SamplingWork, board: Board, say: Say) -> Ending:
         record = _record_of(run)
         done_before = record is not None
         if record is None:
-            if run.detector is not None and (
-                warning := too_few_images(len(run.config.seeds), run.detector.num_features)
-            ):
+            # Before the work, during which somebody may edit the files.
+            facts: dict[str, Any] = {"code": code_version(), "warnings": _warnings(run), "workers": board.size}
+            for warning in facts["warnings"]:
                 say(warning)
             with plan_kept(run.folder, _plan_of(run, board.size)):
-                record = _summarize(run, lead(work, board, say), board.size)
+                start = time.perf_counter()
+                shards = lead(work, board, say)
+                facts |= _speed(run, board.found(), time.perf_counter() - start)
+                record = _summarize(run, shards, facts)
         forget_plan(run.folder)
         if _has_shards_to_remove(run):
             shutil.rmtree(RunFolder(run.folder).shards)
     return Ending(record, done_before)
 
 
-def _summarize(run: Run, shards: Iterator[Shard], workers: int) -> Record:
+def _warnings(run: Run) -> list[str]:
+    """What makes the figures doubtful and is known before the first image."""
+    if run.detector is None:
+        return []
+    found = [too_few_images(len(run.config.seeds), run.detector.num_features)]
+    if run.config.class_idx is not None:
+        found.append(
+            f"warning: class_idx={run.config.class_idx}: the images are of one class; unless model.reference="
+            f"{run.config.model.reference} is of this class alone, the distance says that the others are missing"
+        )
+    return [warning for warning in found if warning]
+
+
+def _made_by_other_code(record: Record) -> str:
+    """A warning where the record does not come from the code that runs now; '' where it does."""
+    # Earlier versions wrote none, and a file may hold anything.
+    said, now = record.get("code"), code_version()
+    made = said if isinstance(said, dict) else {}
+    if made.get("source") == now["source"]:
+        return ""
+    which = [
+        printable(", ".join(f"{name} {str(code[name])[:12]}" for name in now if name in code)) for code in (made, now)
+    ]
+    return (
+        f"warning: this record was made by other code ({which[0] or 'it does not say which'}) than runs now "
+        f"({which[1]}); remove its folder to have it made again"
+    )
+
+
+def _speed(run: Run, found: int, wall_seconds: float) -> dict[str, float]:
+    """The record's figures of this start."""
+    made = len(run.config.seeds) - found
+    return {"images_found": found, "wall_seconds": wall_seconds, "images_per_wall_second": made / wall_seconds}
+
+
+def _summarize(run: Run, shards: Iterator[Shard], facts: Mapping[str, Any]) -> Record:
     config = run.config
     return summarize(
         shards,
@@ -155,12 +197,12 @@ def _summarize(run: Run, shards: Iterator[Shard], workers: int) -> Record:
             "model": config.model.name,
             "class_idx": config.class_idx,
             "detector": config.detector.name if run.detector is None else run.detector.name,
-            "workers": workers,
             "command": run.command,
             "device": describe_device(run.device),
             "precision": describe_precision(run.denoiser, run.device),
             "checksums": run.checksums,
             "config": config.source,
+            **facts,
         },
     )
 

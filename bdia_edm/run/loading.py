@@ -17,18 +17,18 @@ import torch
 
 from bdia_edm.base.errors import UserError
 from bdia_edm.checkpoints.downloads import file_sha256
-from bdia_edm.checkpoints.locating import fetch_files, locate
+from bdia_edm.checkpoints.locating import fetch_files, locate, remote_files
 from bdia_edm.config.detector_card import NONE, DetectorCard
 from bdia_edm.config.model_card import ModelCard
 from bdia_edm.config.run_config import RunConfig
 from bdia_edm.detectors.detector import Detector
 from bdia_edm.detectors.loading import load as load_kind
-from bdia_edm.detectors.registry import DETECTORS
+from bdia_edm.detectors.registry import DETECTORS, detector_option
 from bdia_edm.engine.device import choose_device
 from bdia_edm.engine.plan import format_seeds
 from bdia_edm.images.grids import PNG_CHANNELS
 from bdia_edm.metrics.metric import Metric, make_metrics, needs_of
-from bdia_edm.metrics.reference import Reference
+from bdia_edm.metrics.reference import Reference, reference_detector
 from bdia_edm.models.denoiser import Denoiser
 from bdia_edm.run.own_parts import OwnParts, own_sources, state_checksum
 from bdia_edm.run.run import Run, count_workers
@@ -54,6 +54,8 @@ def prepare_run(config: RunConfig, command: str, own: OwnParts | None = None) ->
     if own.any:
         config, command = _with_own_parts(config, own), f"{command}  # with the caller's own {', '.join(own.names)}"
     _check_measured(config, own.detector is not None)
+    if own.detector is None:
+        _check_reference_detector(config)
     device = choose_device(config.device)
     device_type = device.type
     if launched_ranks() is None and count_workers(config, device_type) > 1:
@@ -176,6 +178,21 @@ def _check_measured(config: RunConfig, own_detector: bool) -> None:
         raise UserError(
             "model.reference: missing; distances need the data's statistics (an npz with mu and sigma, as "
             "python -m bdia_edm.fid ref makes it), and detector=none measures none"
+        )
+
+
+def _check_reference_detector(config: RunConfig) -> None:
+    """Before anything is fetched: a reference that is at hand says itself whose features it is of."""
+    card, chosen = config.model, config.detector.name
+    if chosen == NONE or remote_files((card.reference, None)):
+        return
+    path = card.reference_file()
+    made = None if path is None else reference_detector(path)
+    if made is not None and not DETECTORS[chosen].made(made):
+        option = detector_option(made)
+        advice = f"take detector={option}" if option else f"none of detector={', '.join(DETECTORS.names())} is that one"
+        raise UserError(
+            f"model.reference={card.reference}: made with the detector {made}, and this run's is {chosen}; {advice}"
         )
 
 

@@ -26,7 +26,7 @@ from tqdm import tqdm
 from bdia_edm.base.errors import UserError
 from bdia_edm.base.option_names import named, options_named
 from bdia_edm.base.options import require
-from bdia_edm.base.versions import installed_versions
+from bdia_edm.base.versions import code_version, installed_versions
 from bdia_edm.checkpoints.locating import locate
 from bdia_edm.config.detector_card import detector_card
 from bdia_edm.detectors.detector import Detector
@@ -82,6 +82,7 @@ def measure(images: Path | str, ref: Path | str, options: Measuring | None = Non
         "metric": names,
         "checksums": checksums,
         "versions": installed_versions(*_DECIDING),
+        "code": code_version(),
         "command": task.command("calc", "--ref", str(ref), *chosen),
     }
 
@@ -119,6 +120,7 @@ def make_reference(
         **task.described(),
         "checksums": checksums,
         "versions": installed_versions(*_DECIDING),
+        "code": code_version(),
         "command": task.command("ref", "--dest", str(dest)),
     }
 
@@ -259,7 +261,7 @@ def _load(name: str, shape: tuple[int, int, int], options: Measuring, device: to
 
 
 def _chosen(found: int, options: Measuring, given: str) -> Sequence[int]:
-    """The indices that are measured, ascending."""
+    """The indices that are measured, ascending; where there are more images, those that EDM's fid.py draws."""
     num = found if options.num is None else options.num
     if found < num:
         asked = f"{named('num')}={num}"
@@ -268,8 +270,9 @@ def _chosen(found: int, options: Measuring, given: str) -> Sequence[int]:
         raise UserError(f"{given}: holds one image, which has no statistics; two are the least")
     if num == found:
         return range(found)
-    drawn = np.random.Generator(np.random.PCG64(options.seed)).choice(found, num, replace=False)
-    return np.sort(drawn).tolist()
+    drawn = np.arange(found)
+    np.random.RandomState(options.seed % 2**31).shuffle(drawn)
+    return np.sort(drawn[:num]).tolist()
 
 
 def _require_place(dest: Path, force: bool) -> None:

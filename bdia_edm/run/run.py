@@ -25,8 +25,13 @@ from bdia_edm.models.denoiser import Denoiser
 
 __all__ = ["ARITHMETIC", "Run", "count_workers"]
 
-ARITHMETIC = 1
-"""Raised with every change of this program that gives an image or a figure other bits for the same options."""
+ARITHMETIC = 2
+"""Raised with every change of this program that gives an image or a figure other bits for the same options.
+
+2: the noise levels of improved DDPM are EDM's own (abar in float32 and the order of operations of the index in the
+ablation sampler's discretization=iddpm, torch.cdist's nearest in iDDPMPrecond); only figures with that discretization
+or of an iDDPM network moved.
+"""
 
 
 @dataclass(frozen=True)

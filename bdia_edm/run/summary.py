@@ -87,7 +87,7 @@ def summarize(
         "nfe": _whole(evaluations / len(seeds)),
         "metrics": figures,
         "images_per_second": len(seeds) / seconds,
-        "seconds": seconds,
+        "device_seconds": seconds,
         "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "versions": installed_versions("torch", "numpy", "scipy", "hydra-core", "torch-fidelity"),
         **facts,

@@ -71,17 +71,18 @@ _LINEAR = Schedule(lambda t: t, torch.ones_like, lambda level: level)
 
 def _levels(discretization: str, num_steps: int, low: float, high: float, rho: float, vp: Schedule) -> Tensor:
     """The noise levels from ``high`` down to ``low``, (num_steps,) float64."""
-    i = torch.arange(num_steps, dtype=torch.float64, device="cpu") / (num_steps - 1)
+    i = torch.arange(num_steps, dtype=torch.float64, device="cpu")
     if discretization == "vp":
-        return vp.sigma(1 + i * (_EPSILON_S - 1))
+        return vp.sigma(1 + i / (num_steps - 1) * (_EPSILON_S - 1))
     if discretization == "ve":
-        return (high**2 * (low**2 / high**2) ** i).sqrt()
+        return (high**2 * (low**2 / high**2) ** (i / (num_steps - 1))).sqrt()
     if discretization == "iddpm":
         u = iddpm_levels(0.001, 0.008, 1000, torch.float64)
         u = u[(u >= low) & (u <= high)]
         if not len(u):
             return u
-        return u[((len(u) - 1) * i).round().to(torch.int64)]
+        # In EDM's order of operations: in another, halves round to the other side.
+        return u[((len(u) - 1) / (num_steps - 1) * i).round().to(torch.int64)]
     return edm_levels(num_steps, low, high, rho)
 
 

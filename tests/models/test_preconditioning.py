@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from bdia_edm.models.preconditioning import PRECONDITIONINGS, EDMPrecond, iDDPMPrecond
+from bdia_edm.samplers.time_steps import edm_levels
 from tests.references import CHECKPOINTS, REFERENCE, build, describe
 
 DENOISED = sorted(path.stem for path in (REFERENCE / "denoised").glob("*.npz"))
@@ -69,6 +70,24 @@ def test_iddpm_rounds_to_its_levels() -> None:
     assert torch.equal(network.round_sigma(levels * 1.0001), levels)
     assert network.round_sigma(levels[1]).shape == ()
     assert network.round_sigma(levels).dtype == torch.float64
+
+
+def test_near_ties_of_iddpms_levels_fall_as_edms_do() -> None:
+    """Those of EDM's grids that have one: N = 2 to 300, counted with the original's call of torch.cdist."""
+    network = build("tiny-adm-cond-iDDPMPrecond")
+    differ = set()
+    for num_steps in range(2, 301):
+        grid = edm_levels(num_steps, network.sigma_min, 80.0, 7.0)
+        distances = (grid.to(torch.float32).reshape(-1, 1) - network.u).abs()
+        rounded = network.round_sigma(grid)
+        # One at a time, as c_noise and churn ask, is as together.
+        assert torch.equal(rounded, torch.stack([network.round_sigma(level) for level in grid]))
+        if not torch.equal(rounded, network.u[distances.argmin(dim=1)].to(torch.float64)):
+            differ.add(num_steps)
+    assert len(differ) == 37
+    assert differ >= {40, 79, 256}
+    levels = network.u[:-1]
+    assert torch.equal(network.coefficients(levels.reshape(-1, 1, 1, 1))[3].flatten(), torch.arange(999.0, -1, -1))
 
 
 def test_preconditioning_keeps_the_data_scale() -> None:

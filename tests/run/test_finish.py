@@ -87,6 +87,9 @@ def test_two_workers_end_in_the_figures_of_one(
     assert not ending.done_before
     assert together.followers == ending
     assert ending.record["workers"] == 2
+    assert ending.record["images_found"] == 0
+    assert ending.record["images_per_wall_second"] == pytest.approx(100 / ending.record["wall_seconds"])
+    assert ending.record["images_per_second"] == pytest.approx(100 / ending.record["device_seconds"])
     monkeypatch.undo()
     alone = finish(the_run(tmp_path / "alone"), str)
     assert alone["metrics"] == ending.record["metrics"]

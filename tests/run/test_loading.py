@@ -52,6 +52,27 @@ def test_detectors_are_for_their_images(tmp_path: Path) -> None:
         load_detector(DetectorCard("digits", DIGITS.path), (1, 8, 8), CPU)
 
 
+def test_a_reference_of_another_detector_is_refused_before_anything_is_fetched(tmp_path: Path) -> None:
+    """Neither the network nor the run's detector is there: what is said first is the reference's detector."""
+    options = ("+model=digits", "model.path=none.safetensors", f"results_dir={tmp_path}")
+    mean, covariance = np.zeros(64), np.eye(64)
+    for made, advice in (
+        ("pixels", "take detector=pixels"),
+        ("dinov2_vits14", "take detector=dinov2"),
+        ("clip", "none of detector=.*digits.* is that one"),
+    ):
+        file = tmp_path / f"{made}.npz"
+        np.savez(file, mu=mean, sigma=covariance, detector=np.array(made))
+        message = rf"^model\.reference={file}: made with the detector {made}, and this run's is digits; {advice}$"
+        with pytest.raises(UserError, match=message):
+            prepare(*options, f"model.reference={file}")
+    file = tmp_path / "pixels.npz"
+    prepare("+model=digits", f"model.reference={file}", "detector=pixels", f"results_dir={tmp_path}")
+    prepare("+model=digits", f"model.reference={file}", "detector=none", f"results_dir={tmp_path}")
+    own = PixelDetector((1, 8, 8))
+    prepare("+model=digits", f"model.reference={file}", f"results_dir={tmp_path}", detector=own)
+
+
 def write_tiny(path: Path, value: float) -> Path:
     network = EDMPrecond(**TINY)
     with torch.no_grad():

@@ -102,15 +102,27 @@ def test_the_images_are_drawn_by_the_seed(tmp_path: Path) -> None:
     assert first == again
     assert (first["num_images"], first["num_found"]) == (100, 150)
     assert first["metrics"] != other["metrics"]
-    # Which ones, by NumPy's own generator; in their order, each once.
-    drawn = np.sort(np.random.Generator(np.random.PCG64(1)).choice(150, 100, replace=False))
-    assert len(set(drawn.tolist())) == 100
+    # Which ones, by the original's way; in their order, each once.
+    drawn = np.arange(150)
+    np.random.RandomState(1).shuffle(drawn)
+    drawn = np.sort(drawn[:100])
     write_npz(tmp_path / "drawn.npz", PIXELS[drawn])
     by_hand = measure(tmp_path / "drawn.npz", DIGITS, options())
     assert (by_hand["metrics"], by_hand["checksums"]) == (first["metrics"], first["checksums"])
     # All of them are all of them, whatever the seed.
     whole = measure(tmp_path / "a.npz", DIGITS, options(num=150, seed=5))
     assert whole["metrics"] == measure(tmp_path / "a.npz", DIGITS, options())["metrics"]
+
+
+@pytest.mark.parametrize(
+    ("seed", "drawn"), [(0, [1, 2, 4, 8, 9]), (2**31, [1, 2, 4, 8, 9]), (5 * 2**40, [1, 2, 4, 8, 9])]
+)
+def test_the_subset_is_the_originals(seed: int, drawn: list[int], tmp_path: Path) -> None:
+    write_npz(tmp_path / "all.npz", PIXELS[:10])
+    write_npz(tmp_path / "drawn.npz", PIXELS[drawn])
+    taken = measure(tmp_path / "all.npz", DIGITS, options(num=5, seed=seed, say=lambda line: None))
+    by_hand = measure(tmp_path / "drawn.npz", DIGITS, options(say=lambda line: None))
+    assert (taken["metrics"], taken["checksums"]) == (by_hand["metrics"], by_hand["checksums"])
 
 
 def test_the_features_are_the_detectors(tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def summed(folder: Path, metrics: Sequence[Metric], given: Iterator[Shard] | Non
 def test_a_record_from_shards(tmp_path: Path) -> None:
     record = summed(tmp_path, make_metrics(["frechet"]))
     assert record == read_record(tmp_path)
-    assert (record["nfe"], record["num_images"], record["seconds"], record["workers"]) == (5, 100, 10.0, 3)
+    assert (record["nfe"], record["num_images"], record["device_seconds"], record["workers"]) == (5, 100, 10.0, 3)
     assert (record["images_per_second"], record["seeds"], record["model"]) == (10.0, "0-99", "toy")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["grid.png", "preview.npz", "record.json"]
     with np.load(RunFolder(tmp_path).preview) as preview:

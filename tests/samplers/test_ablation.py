@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from bdia_edm.models.gaussian_mixture import GaussianMixture
-from bdia_edm.samplers.ablation import DISCRETIZATIONS, SCALINGS, SCHEDULES
+from bdia_edm.models.preconditioning import iddpm_levels
+from bdia_edm.samplers.ablation import DISCRETIZATIONS, SCALINGS, SCHEDULES, ablation_time_steps
 from bdia_edm.samplers.denoising import BatchDenoiser
 from bdia_edm.samplers.registry import make_sampler
 from tests.sampling import cases_of, check_case, run
@@ -61,3 +62,30 @@ def test_every_setting_solves_the_same_flow(discretization: str, schedule: str, 
     # iDDPM's largest level inside the range is a little under 80; the last step from 0.02 is Euler's.
     torch.testing.assert_close(images, exact, atol=0.01, rtol=0)
     assert denoiser.nfe == 1199
+
+
+def test_iddpms_levels_are_the_originals() -> None:
+    """The recurrence in float64, abar in float32: all in float64 would give 0.006425412771."""
+    levels = iddpm_levels(0.001, 0.008, 1000, torch.float64)
+    assert f"{levels[999].item():.14f}" == "0.00642246958120"
+    network = iddpm_levels(0.001, 0.008, 1000)
+    assert (network[999].item(), network[0].item()) == (0.006422337144613266, 20291.171875)
+
+
+@pytest.mark.parametrize("num_steps", [2, 18, 40, 59])
+def test_iddpms_grid_is_the_originals(num_steps: int) -> None:
+    """u_j inside the range at round((len - 1)/(N - 1) i), computed in this order: at N = 59 another gives another."""
+    time_steps, _ = ablation_time_steps(
+        BatchDenoiser(GaussianMixture()),
+        num_steps,
+        sigma_min=None,
+        sigma_max=None,
+        rho=7,
+        discretization="iddpm",
+        schedule="linear",
+    )
+    u = iddpm_levels(0.001, 0.008, 1000, torch.float64)
+    inside = u[(u >= 0.002) & (u <= 81.0)]
+    factor = (len(inside) - 1) / (num_steps - 1)
+    indices = (factor * torch.arange(num_steps, dtype=torch.float64)).round().long()
+    assert torch.equal(time_steps, torch.cat([inside[indices], torch.zeros(1, dtype=torch.float64)]))
