@@ -8,8 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
 
 from bdia_edm.api import Metric, Sampler, UserError, finish, make_sampler, prepare
+from bdia_edm.compare import grid_overrides
 from bdia_edm.metrics.findings import Findings
 from bdia_edm.metrics.metric import FeatureSpace
 from bdia_edm.metrics.reference import Reference
@@ -89,9 +91,14 @@ def code_blocks(page: Path, language: str) -> list[str]:
     return [block.partition("```")[0] for block in page.read_text().split(f"```{language}\n")[1:]]
 
 
+def test_the_pages_experiment() -> None:
+    _, text, _ = code_blocks(ROOT / "conf" / "README.md", "yaml")
+    assert len(grid_overrides(OmegaConf.to_container(OmegaConf.create(text))["grid"], {"edm"})) == 5
+
+
 def test_the_pages_example(tmp_path: Path) -> None:
     """conf/README.md: the module, the sampler's card, the detector's, and a model's of a few lines."""
-    model, card = code_blocks(ROOT / "conf" / "README.md", "yaml")
+    model, _, card = code_blocks(ROOT / "conf" / "README.md", "yaml")
     (module,) = code_blocks(ROOT / "conf" / "README.md", "python")
     (tmp_path / "my_parts.py").write_text(module)
     for name, text in {"sampler/half": card, "model/mine": model, "detector/brightness": "name: brightness\n"}.items():
