@@ -132,9 +132,11 @@ def test_a_requeued_job_goes_on(cluster: dict[str, str], tmp_path: Path) -> None
     def goes_on() -> bool:
         # Slurm lets a requeued job wait for two minutes, and says no while the last start still ends.
         subprocess.run(["scontrol", "update", f"jobid={job}", "StartTime=now"], env=cluster, check=False, stderr=-3)
+        # Its scheduler is to have its turn between two updates.
+        time.sleep(3)
         return "resuming: " in (tmp_path / "log").read_text()
 
-    wait_for(goes_on)
+    wait_for(goes_on, 300)
     wait_for(lambda: not is_queued(cluster, job))
     log = (tmp_path / "log").read_text()
     assert log.index("interrupted; what is finished is kept") < log.index("resuming: ")
