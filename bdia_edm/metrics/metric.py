@@ -116,7 +116,8 @@ def compute_all(
             found = {str(name): float(value) for name, value in metric.compute(findings, reference, space).items()}
         except Exception as error:  # whatever a metric of the user's own raises
             raise UserError(f"{given}: gives no figures: {type(error).__name__}: {one_line(error)}") from error
-        for name in found.keys() & figures.keys():
-            raise UserError(f"{given}: gives {name}, and so does another metric")
+        for name in found:
+            if name in figures:
+                raise UserError(f"{given}: gives {name}, and so does another metric")
         figures |= found
     return figures
