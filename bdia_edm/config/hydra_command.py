@@ -15,6 +15,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from bdia_edm.base.errors import UserError
+from bdia_edm.base.lines import to_stderr
 from bdia_edm.base.signals import Interrupted, interruptible, quoted_status
 from bdia_edm.config.composing import explain
 from bdia_edm.config.conf_folder import conf_folder
@@ -34,7 +35,7 @@ _IN_A_SWEEPS_JOB = "SUBMITIT_EXECUTOR"
 def say(line: str) -> None:
     """A line for the user, on stderr: stdout is for results. Of several processes the leader speaks."""
     if is_leader():
-        print(line, file=sys.stderr, flush=True)
+        to_stderr(line)
 
 
 def run_command(
