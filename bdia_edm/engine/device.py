@@ -7,6 +7,7 @@ import os
 import torch
 
 from bdia_edm.base.errors import UserError
+from bdia_edm.base.launched import launch_number, launched_ranks
 from bdia_edm.base.options import require
 
 __all__ = ["choose_device", "says_out_of_memory", "share_cores"]
@@ -26,11 +27,11 @@ def choose_device(name: str) -> torch.device:
         raise UserError("device=cuda: PyTorch finds no CUDA device here; device=cpu and device=auto work")
     if not found or name == "cpu":
         return torch.device("cpu")
-    if not os.environ.get("LOCAL_RANK"):
-        if os.environ.get("RANK"):
+    local, num = launch_number("LOCAL_RANK"), torch.cuda.device_count()
+    if local is None:
+        if launched_ranks() is not None:
             raise UserError(f"device={name}: LOCAL_RANK must say which GPU a worker has; torchrun sets it")
         return torch.device("cuda")
-    local, num = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
     if local >= num:
         raise UserError(f"device={name}: worker {local + 1} of this machine has no GPU; PyTorch finds {num}")
     return torch.device("cuda", local)

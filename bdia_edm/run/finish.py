@@ -7,7 +7,6 @@ Where the run is to have workers of its own, this process only has them started,
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import time
 from collections.abc import Iterator, Mapping
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bdia_edm.base.errors import UserError
+from bdia_edm.base.launched import launch_number, launched_ranks
 from bdia_edm.base.lines import Say, printable, to_stderr
 from bdia_edm.base.versions import code_version
 from bdia_edm.engine.block_folder import BlockFolder
@@ -32,7 +32,7 @@ from bdia_edm.run.run import Run
 from bdia_edm.run.summary import describe_device, summarize
 from bdia_edm.workers.board import Board
 from bdia_edm.workers.launch import launch
-from bdia_edm.workers.meeting import join, launched_ranks
+from bdia_edm.workers.meeting import join
 from bdia_edm.workers.sharing import announce_end, follow, lead, telling
 
 __all__ = ["Ending", "finish", "next_board", "take_part"]
@@ -83,7 +83,7 @@ def next_board() -> Board:
 
     PyTorch's number of threads is set, and stays so, where OMP_NUM_THREADS does not say it.
     """
-    share_cores(int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
+    share_cores(launch_number("LOCAL_WORLD_SIZE") or 1)
     return join().new_board()
 
 

@@ -16,6 +16,7 @@ from weakref import WeakValueDictionary
 import torch
 
 from bdia_edm.base.errors import UserError
+from bdia_edm.base.launched import launched_ranks
 from bdia_edm.checkpoints.downloads import file_sha256
 from bdia_edm.checkpoints.locating import fetch_files, locate, remote_files
 from bdia_edm.config.detector_card import NONE, DetectorCard
@@ -33,7 +34,6 @@ from bdia_edm.models.denoiser import Denoiser
 from bdia_edm.run.own_parts import OwnParts, own_sources, state_checksum
 from bdia_edm.run.run import Run, count_workers
 from bdia_edm.samplers.denoising import BatchDenoiser
-from bdia_edm.workers.meeting import launched_ranks
 
 __all__ = ["load_denoiser", "load_detector", "load_reference", "prepare_run"]
 

@@ -7,15 +7,17 @@ anything can go wrong, so that an error that all of them have is said once, and 
 
 from __future__ import annotations
 
-import os
+import threading
 import uuid
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 
 import torch.distributed as dist
 from torch.distributed.rendezvous import rendezvous
 
 from bdia_edm.base.errors import UserError
+from bdia_edm.base.launched import described, how_to_unset, launch_number, launched_ranks
 from bdia_edm.base.lines import Say, one_line, to_stderr
 from bdia_edm.workers.board import Board, StartBoard, TeamBoard, wait_until
 
@@ -30,24 +32,20 @@ __all__ = [
     "was_started_again",
 ]
 
-_NEEDED = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 _PATIENCE = 10.0
 """Seconds for the one who speaks to do so: it may have been killed."""
-
-
-def launched_ranks() -> int | None:
-    """How many processes torchrun, or who acts like it, started together with this one; None without it."""
-    return int(os.environ["WORLD_SIZE"]) if all(os.environ.get(name) for name in _NEEDED) else None
+_SOON = 10.0
+"""Seconds in which those who were started together have mostly met."""
 
 
 def is_leader() -> bool:
     """Whether this process speaks to the user and writes the results: rank 0, or the only one."""
-    return launched_ranks() is None or int(os.environ["RANK"]) == 0
+    return launched_ranks() is None or launch_number("RANK") == 0
 
 
 def was_started_again() -> bool:
     """Whether this process stands for one that ended before."""
-    return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
+    return (launch_number("TORCHELASTIC_RESTART_COUNT") or 0) > 0
 
 
 class Team:
@@ -105,8 +103,10 @@ def join() -> Team:
         UserError: they cannot be met where the environment says.
     """
     store, rank, size = _open_store()
+    with _said_if_late():
+        start = _agree(StartBoard(store), rank, size)
     # A launcher keeps its store when it starts the workers again, with all that the last ones left in it.
-    return Team(dist.PrefixStore(f"start/{_agree(StartBoard(store), rank, size)}", store), rank, size)
+    return Team(dist.PrefixStore(f"start/{start}", store), rank, size)
 
 
 def leave() -> None:
@@ -156,11 +156,30 @@ def _open_store() -> tuple[dist.Store, int, int]:
     """The store that the environment names, this process's rank, and how many there are."""
     try:
         # The default time-out is for slow starts of other machines; nothing after this waits inside the store.
-        store, rank, size = next(iter(rendezvous("env://")))
+        with _said_if_late():
+            store, rank, size = next(iter(rendezvous("env://")))
     except (RuntimeError, ValueError) as error:
-        where = ", ".join(f"{name}={os.environ.get(name)}" for name in _NEEDED)
-        raise UserError(f"{where}: the processes cannot meet there: {one_line(error)}") from error
+        raise UserError(
+            f"{described()}: the processes cannot meet there: {one_line(error)}; where no other was started: "
+            f"{how_to_unset()}"
+        ) from error
     return store, rank, size
+
+
+@contextmanager
+def _said_if_late(say: Say = to_stderr) -> Iterator[None]:
+    """Says what is waited for within, where it takes long: variables that are left over name nobody who will come.
+
+    Each process says so, as it knows of no other.
+    """
+    line = f"{described()}: waiting for the other processes there; where no other was started: {how_to_unset()}"
+    timer = threading.Timer(_SOON, say, [line])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _agree(board: StartBoard, rank: int, size: int) -> str:

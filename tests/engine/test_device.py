@@ -36,7 +36,8 @@ def test_each_worker_of_a_machine_has_its_gpu(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("LOCAL_RANK", "3")
     assert choose_device("auto") == torch.device("cuda", 3)
     assert choose_device("cpu") == torch.device("cpu")
-    monkeypatch.setenv("RANK", "3")
+    for name, value in {"RANK": "3", "WORLD_SIZE": "4", "MASTER_ADDR": "localhost", "MASTER_PORT": "1"}.items():
+        monkeypatch.setenv(name, value)
     monkeypatch.delenv("LOCAL_RANK")
     with pytest.raises(UserError, match="device=auto: LOCAL_RANK must say which GPU a worker has"):
         choose_device("auto")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import sys
 import threading
@@ -214,11 +215,51 @@ def test_whose_store_is_gone_is_silent(launched: None, monkeypatch: pytest.Monke
     say_error("x=1: unknown", say=lambda line: pytest.fail(line))
 
 
-def test_a_port_that_is_none(launched: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MASTER_PORT", "99999")
-    message = "RANK=0, WORLD_SIZE=1, MASTER_ADDR=localhost, MASTER_PORT=99999: the processes cannot meet there: "
-    with pytest.raises(UserError, match=f"^{message}"):
-        join()
+def test_where_nobody_can_meet(launched: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as taken:
+        taken.bind(("", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        monkeypatch.setenv("MASTER_PORT", str(port))
+        message = f"RANK=0, WORLD_SIZE=1, MASTER_ADDR=localhost, MASTER_PORT={port}: the processes cannot meet there: "
+        with pytest.raises(UserError, match=f"^{message}.*; where no other was started: unset RANK WORLD_SIZE "):
+            join()
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_who_waits_in_vain_says_for_what(
+    rank: int, launched: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A leader and a follower whose variables are left over; then the other comes after all, and both go on."""
+    port = int(os.environ["MASTER_PORT"])
+    monkeypatch.setenv("RANK", str(rank))
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setattr("bdia_edm.workers.meeting._SOON", 0.0)
+    waiting = threading.Thread(target=join)
+    waiting.start()
+    said = ""
+
+    def is_said() -> bool:
+        nonlocal said
+        said += capsys.readouterr().err
+        return "\n" in said
+
+    wait_for(is_said, seconds=10)
+    assert waiting.is_alive()
+    assert said.splitlines()[0] == (
+        f"RANK={rank}, WORLD_SIZE=2, MASTER_ADDR=localhost, MASTER_PORT={port}: waiting for the other processes there; "
+        "where no other was started: unset RANK WORLD_SIZE MASTER_ADDR MASTER_PORT"
+    )
+    store = dist.TCPStore("localhost", port, 2, is_master=rank == 1)
+    _agree(StartBoard(store), 1 - rank, 2)
+    waiting.join(10)
+    assert not waiting.is_alive()
+
+
+def test_who_meets_soon_says_nothing(launched: None, capsys: pytest.CaptureFixture[str]) -> None:
+    join()
+    assert capsys.readouterr().err == ""
+    wait_for(lambda: not any(isinstance(thread, threading.Timer) for thread in threading.enumerate()), seconds=5)
 
 
 def test_two_machines(tmp_path: Path) -> None:
