@@ -135,11 +135,18 @@ def test_kill_9_of_the_launcher_ends_its_workers(undisturbed: dict[str, Any], tm
     assert_same(finish(the_run(tmp_path), silent), undisturbed)
 
 
-@pytest.mark.parametrize("way", ["workers=1", "workers=2", "torchrun"])
+SIGNALS = {
+    "workers=1": (signal.SIGTERM, signal.SIGINT, signal.SIGHUP),
+    "workers=2": (signal.SIGINT, signal.SIGHUP),
+    "torchrun": (signal.SIGTERM, signal.SIGHUP),
+}
+
+
+@pytest.mark.parametrize("way", SIGNALS)
 def test_signals(way: str, undisturbed: dict[str, Any], tmp_path: Path) -> None:
-    """SIGTERM, then SIGINT, then to the end, with a changed config in between."""
+    """One signal after the other, then to the end, with a changed config in between."""
     folder = the_run(tmp_path).folder
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in SIGNALS[way]:
         had = shards(folder)
         with started(way_line(way, tmp_path)) as process:
             wait_for(lambda had=had: shards(folder) >= had + 2, process)

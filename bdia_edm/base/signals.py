@@ -1,4 +1,4 @@
-"""SIGTERM and Ctrl-C: a command says what is kept and ends soon, with the exit status that a shell would give it."""
+"""SIGTERM, SIGHUP and Ctrl-C: a command says what is kept and ends soon, with the exit status of a shell."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-__all__ = ["GRACE", "Interrupted", "interruptible", "quoted_status"]
+__all__ = ["GRACE", "Interrupted", "interruptible", "is_nohup", "quoted_status"]
 
 GRACE = 5.0
 """Seconds in which the main thread can end in good order; it may be in a long computation that hears no signal."""
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupted(KeyboardInterrupt):
@@ -26,13 +26,18 @@ class Interrupted(KeyboardInterrupt):
 
 
 def quoted_status(number: int) -> int:
-    """The exit status of a process that a signal ended: 143 for SIGTERM, 130 for SIGINT."""
+    """The exit status of a process that a signal ended: 143 for SIGTERM, 130 for SIGINT, 129 for SIGHUP."""
     return 128 + number
+
+
+def is_nohup(number: int) -> bool:
+    """Whether this is the signal of a terminal that is closed, and whoever started this process wants it ignored."""
+    return number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN
 
 
 @contextmanager
 def interruptible(last_words: Callable[[], object]) -> Iterator[None]:
-    """Raises Interrupted in the main thread on SIGTERM and SIGINT.
+    """Raises Interrupted in the main thread on SIGTERM, SIGINT and SIGHUP; nohup's ignoring of that stays.
 
     Args:
         last_words: called where the main thread does not hear of it within GRACE seconds; the process then ends.
@@ -44,7 +49,7 @@ def interruptible(last_words: Callable[[], object]) -> Iterator[None]:
     for end in ends:
         end.setblocking(False)
     ended = threading.Event()
-    before = {number: signal.signal(number, _raise) for number in _SIGNALS}
+    before = {number: signal.signal(number, _raise) for number in _SIGNALS if not is_nohup(number)}
     # The bytes that come there are the numbers of signals, as they come.
     old_descriptor = signal.set_wakeup_fd(ends[1].fileno(), warn_on_full_buffer=False)
     ends[0].setblocking(True)

@@ -47,8 +47,8 @@ def run_command(
 ) -> None:
     """Runs ``task`` with the config that Hydra makes of conf/ and the command line, or prints the help.
 
-    Ends the process with status 2 and one line on stderr for a user's mistake, with 130 for Ctrl-C and 143 for
-    SIGTERM. Who sets HYDRA_FULL_ERROR=1 gets the traceback.
+    Ends the process with status 2 and one line on stderr for a user's mistake, with 130 for Ctrl-C, 143 for
+    SIGTERM and 129 for SIGHUP. Who sets HYDRA_FULL_ERROR=1 gets the traceback.
     """
     if {"--help", "-h"} & set(sys.argv[1:]):
         with _one_line_errors(full_error=False):

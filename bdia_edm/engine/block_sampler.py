@@ -74,7 +74,7 @@ class BlockSampler:
 
             try:
                 return self._run(block, count)
-            except RuntimeError as error:
+            except (RuntimeError, MemoryError) as error:
                 if not says_out_of_memory(error):
                     raise
                 if self.batch_size == 1:

@@ -12,6 +12,8 @@ from bdia_edm.base.options import require
 
 __all__ = ["choose_device", "says_out_of_memory", "share_cores"]
 
+_OUT_OF_MEMORY = ("_ALLOC_FAILED", "DefaultCPUAllocator: can't allocate memory", "std::bad_alloc")
+
 
 def choose_device(name: str) -> torch.device:
     """'auto', 'cpu' or 'cuda' to the device; auto is a GPU where there is one.
@@ -50,8 +52,8 @@ def share_cores(processes: int) -> None:
 def says_out_of_memory(error: BaseException) -> bool:
     """Whether an error means that the device's memory does not hold what was asked of it.
 
-    CUDA's libraries have words of their own for it, in errors of no type of their own.
+    CUDA's libraries and the CPU's allocator have words of their own for it, in errors of no type of their own.
     """
-    return isinstance(error, torch.OutOfMemoryError) or (
-        isinstance(error, RuntimeError) and "_ALLOC_FAILED" in str(error)
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
+        isinstance(error, RuntimeError) and any(words in str(error) for words in _OUT_OF_MEMORY)
     )

@@ -7,11 +7,15 @@ its run and a checksum, so that a damaged or foreign one is found and made again
 from __future__ import annotations
 
 import hashlib
+import os
+import stat
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,7 +69,7 @@ def read_shard(path: Path, identity: str, num: int) -> Shard:
         ShardError: it is damaged, or another run's.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with _regular(path) as opened, np.load(opened, allow_pickle=False) as file:
             found = {name: file[name] for name in file.files}
         arrays = {name: found[name] for name in (each.name for each in fields(Shard))}
         foreign = str(found["identity"]) != identity
@@ -82,6 +86,15 @@ def read_shard(path: Path, identity: str, num: int) -> Shard:
         if len(arrays[name]) != num:
             raise ShardError(f"it holds {len(arrays[name])} images instead of {num}")
     return Shard(**arrays | {"evaluations": int(arrays["evaluations"]), "seconds": float(arrays["seconds"])})
+
+
+@contextmanager
+def _regular(path: Path) -> Iterator[BinaryIO]:
+    """The file, open for reading; what else can lie there, such as a FIFO, may never end or begin."""
+    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise ShardError("no regular file")
+        yield file
 
 
 def _arrays(shard: Shard) -> dict[str, Any]:

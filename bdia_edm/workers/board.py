@@ -7,8 +7,12 @@ by torchrun from one start of its processes to the next, ``TeamBoard`` is of one
 
 from __future__ import annotations
 
+import os
+import signal
+import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import torch.distributed as dist
 
@@ -109,6 +113,18 @@ class StartBoard(_Keys):
 
 class TeamBoard(_Keys):
     """What the processes of one start tell each other beside their work: who fails, and who speaks."""
+
+    def note_process(self, rank: int) -> None:
+        """This process is the one of this rank."""
+        self._post(f"process/{rank}", f"{os.getpid()} {socket.gethostname()}")
+
+    def wake(self, rank: int) -> None:
+        """Has the process of this rank go on, where it is one of this machine that was stopped."""
+        pid, _, host = (self._read(f"process/{rank}") or "").partition(" ")
+        if host == socket.gethostname():
+            # It may have ended.
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(int(pid), signal.SIGCONT)
 
     def begin_work(self) -> None:
         """The leader is past all that comes before its next piece of work."""
@@ -247,6 +263,12 @@ class Board(_Keys):
         """The leader says what came out, to those too for whom it opened nothing."""
         self._post("finished", outcome)
         self._post("go")
+
+    def wake_followers(self) -> None:
+        """Has those go on that were stopped: nobody needs them any more, but who started them waits for them."""
+        if self._team is not None:
+            for rank in range(1, self.size):
+                self._team.wake(rank)
 
     def outcome(self) -> str | None:
         """What came out; None before the leader says it."""

@@ -24,6 +24,7 @@ from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, P
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from bdia_edm.base.errors import UserError
+from bdia_edm.base.signals import is_nohup
 
 __all__ = ["MAX_RESTARTS", "launch"]
 
@@ -69,6 +70,8 @@ def launch(program: str, task: dict[str, Any], num: int) -> dict[str, Any]:
             monitor_interval=0.1,
             logs_specs=DefaultLogsSpecs(log_dir=str(folder / "logs")),
         )
+        # Under nohup the launcher does not end with the terminal; earlier versions of PyTorch do not look there.
+        config.signals_to_handle = ",".join(number.name for number in _HANDLED if not is_nohup(number))
         with _signals_passed_on(), _quiet_launcher():
             try:
                 elastic_launch(config, sys.executable)("-c", _START, str(order))
@@ -95,7 +98,7 @@ def _signals_passed_on() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.getsignal(number) for number in _HANDLED}
+    before = {number: signal.getsignal(number) for number in _HANDLED if not is_nohup(number)}
     got: signal.Signals | None = None
     try:
         yield

@@ -106,7 +106,9 @@ def join() -> Team:
     with _said_if_late():
         start = _agree(StartBoard(store), rank, size)
     # A launcher keeps its store when it starts the workers again, with all that the last ones left in it.
-    return Team(dist.PrefixStore(f"start/{start}", store), rank, size)
+    team = Team(dist.PrefixStore(f"start/{start}", store), rank, size)
+    team.board.note_process(rank)
+    return team
 
 
 def leave() -> None:

@@ -151,6 +151,7 @@ def announce_end(board: Board, outcome: str) -> None:
     """The leader tells the others what came out, whether they had a part in it or not."""
     with _ending_with_the_store(_lose_leader):
         board.announce(outcome)
+        board.wake_followers()
         start = time.monotonic()
 
         def all_gone() -> bool:
@@ -202,14 +203,28 @@ def _is_there(board: Board, text: str | None) -> bool:
     return text is not None
 
 
+class _OverError(Exception):
+    """The work is finished: nobody waited for this block, nor cares what becomes of it."""
+
+
 def _draw_blocks(work: Work[B, R], board: Board) -> None:
+    def count(num: int) -> None:
+        board.count_made(num)
+        if board.outcome() is not None:
+            raise _OverError
+
     while (drawn := board.draw()) < len(work.blocks):
         board.check()
         block = work.blocks[drawn]
         if work.is_good(block, board.tell):
             board.count_found(block.num)
         else:
-            work.make(block, board.count_made, board.tell)
+            try:
+                work.make(block, count, board.tell)
+            except (_OverError, UserError, OSError):
+                if board.outcome() is None:
+                    raise
+                return
         board.finish_block()
 
 

@@ -34,13 +34,13 @@ def be_told(number: signal.Signals, end: Callable[[], object] = str) -> None:
             end()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_an_exception_in_the_main_thread(number: signal.Signals) -> None:
     before = signal.getsignal(number)
     with pytest.raises(Interrupted) as caught:
         be_told(number)
     assert caught.value.number == number
-    assert quoted_status(number) == {signal.SIGTERM: 143, signal.SIGINT: 130}[number]
+    assert quoted_status(number) == {signal.SIGTERM: 143, signal.SIGINT: 130, signal.SIGHUP: 129}[number]
     assert signal.getsignal(number) == before
     # A program that knows Ctrl-C knows this.
     assert isinstance(caught.value, KeyboardInterrupt)
@@ -59,6 +59,16 @@ def test_the_second_signal_does_not_disturb_the_first() -> None:
         be_told(signal.SIGTERM, end)
     assert ended
     assert caught.value.number == signal.SIGTERM
+
+
+def test_nohup_stays() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with interruptible(str):
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_within_a_computation_that_hears_nothing() -> None:

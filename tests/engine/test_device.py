@@ -15,6 +15,14 @@ from bdia_edm.engine.device import choose_device, says_out_of_memory, share_core
         (torch.OutOfMemoryError("CUDA out of memory."), True),
         (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"), True),
         (RuntimeError("CUDNN_STATUS_ALLOC_FAILED"), True),
+        (MemoryError(), True),
+        (
+            RuntimeError(
+                "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you tried "
+                "to allocate 8192000 bytes. Error code 12 (Cannot allocate memory)"
+            ),
+            True,
+        ),
         (RuntimeError("shapes do not fit"), False),
         (ValueError("CUDNN_STATUS_ALLOC_FAILED"), False),
     ],

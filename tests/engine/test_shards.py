@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import random
+import socket
 from dataclasses import replace
 from pathlib import Path
 
@@ -77,6 +79,24 @@ def test_every_flipped_bit_is_found_or_harmless(tmp_path: Path) -> None:
         except ShardError:
             found += 1
     assert found > 1000
+
+
+@pytest.mark.parametrize("kind", ["fifo", "endless", "folder", "socket"])
+def test_only_a_file_is_a_shard(kind: str, tmp_path: Path) -> None:
+    """What else can lie there is not waited for, nor read without end."""
+    path = tmp_path / "a.npz"
+    with socket.socket(socket.AF_UNIX) as listening:
+        {
+            "fifo": lambda: os.mkfifo(path),
+            "endless": lambda: path.symlink_to("/dev/zero"),
+            "folder": path.mkdir,
+            "socket": lambda: listening.bind(str(path)),
+        }[kind]()
+        with pytest.raises(ShardError, match=r"^(no regular file|unreadable \(\w+\))$"):
+            read_shard(path, "run", 6)
+    if kind != "folder":
+        write_shard(path, SHARD, "run")
+        assert same(read_shard(path, "run", 6), SHARD)
 
 
 def test_a_failed_write_leaves_the_old_shard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

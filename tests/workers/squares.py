@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,6 +13,7 @@ from typing import Any
 
 from bdia_edm.base.errors import DamagedError, UserError
 from bdia_edm.base.lines import Say, to_stderr
+from bdia_edm.workers import sharing
 from bdia_edm.workers.meeting import join, leave
 from bdia_edm.workers.sharing import announce_end, follow, lead, telling
 
@@ -84,12 +87,17 @@ def main(task: dict[str, Any]) -> None:
     """A worker in a process of its own, as bdia_edm.workers.launch starts it.
 
     Args:
-        task: "folder"; "pause", the seconds that a block takes; "bad", the block that cannot be made, or None.
+        task: "folder"; "pause", the seconds that a block takes; "bad", the block that cannot be made, or None; "lost",
+            the seconds after which a silent worker is lost, where the follower is stopped in its first block.
     """
     board = join().new_board()
+    if "lost" in task:
+        sharing._LOST = task["lost"]
 
     def before(block: Numbers) -> None:
         time.sleep(task["pause"])
+        if "lost" in task and board.rank:
+            os.kill(os.getpid(), signal.SIGSTOP)
         if block.index == task["bad"]:
             raise UserError(f"block {block.index} is bad")
 

@@ -19,6 +19,8 @@ def main(task):
     os.write(2, f"worker {os.environ['RANK']} of {os.environ['WORLD_SIZE']}\\n".encode())
     assert os.getppid() == task["launcher"]
     start = int(os.environ["TORCHELASTIC_RESTART_COUNT"])
+    if task.get("signals"):
+        os.kill(task["launcher"], getattr(signal, task["signals"]))
     if os.environ["RANK"] == "1" and start < task["dies"]:
         os.kill(os.getpid(), signal.SIGKILL) if task["how"] == "SIGKILL" else sys.exit(7)
     if os.environ["RANK"] == "0" and task["leaves"]:
@@ -78,3 +80,23 @@ def test_the_caller_gets_its_signals_and_logs_back(program: str) -> None:
         assert logger.level == level
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_is_for_who_handled_it_before(number: signal.Signals, program: str) -> None:
+    got: list[int] = []
+    before = signal.signal(number, lambda number, frame: got.append(number))
+    try:
+        with pytest.raises(UserError, match=f"^ended by {number.name}; what is finished is kept$"):
+            launch(program, task(dies=MAX_RESTARTS + 1) | {"signals": number.name}, 2)
+        assert got == [number]
+    finally:
+        signal.signal(number, before)
+
+
+def test_under_nohup_a_closed_terminal_ends_nothing(program: str) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert launch(program, task() | {"signals": "SIGHUP"}, 2)["starts"] == 1
+    finally:
+        signal.signal(signal.SIGHUP, before)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 import time
 from pathlib import Path
@@ -14,6 +15,7 @@ from bdia_edm.base.errors import UserError
 from bdia_edm.workers.board import Board, ToldError
 from bdia_edm.workers.launch import launch
 from bdia_edm.workers.sharing import announce_end, follow, lead, telling
+from tests.processes import kill, workers_of
 from tests.workers.squares import Numbers, Squares, squares_of
 
 
@@ -221,6 +223,30 @@ def test_a_worker_that_works_is_waited_for(together: Together, monkeypatch: pyte
     assert not any("nothing was heard" in line for line in together.said)
 
 
+@pytest.mark.parametrize("error", [None, UserError("seed 3: not finite"), FileNotFoundError("no such folder")])
+def test_a_block_that_nobody_waited_for_is_left(error: Exception | None, together: Together) -> None:
+    """Its worker was silent for so long that the leader made it; whatever it then met, the work is finished."""
+    leader, follower = together.boards
+    begun, over = threading.Event(), threading.Event()
+
+    def before(block: Numbers) -> None:
+        begun.set()
+        assert over.wait(10)
+        if error is not None:
+            raise error
+
+    together.works[1].before = before
+    together.works[1].prepare()
+    together._thread.start()
+    leader.go("squares")
+    assert begun.wait(10)
+    leader.announce('"all"')
+    over.set()
+    together._thread.join(10)
+    assert together.outcome == "all"
+    assert (follower.draw(), leader.failure(), leader.blocks_finished()) == (1, None, 0)
+
+
 def test_workers_of_different_work_do_not_work_together(together: Together) -> None:
     together.works[0].before = lambda block: time.sleep(0.3)
     together.works[1] = Squares(together.works[0].folder.parent / "cubes", identity="cubes")
@@ -240,6 +266,22 @@ def test_processes(tmp_path: Path, capfd: pytest.CaptureFixture) -> None:
     assert outcome == {"squares": squares_of(10), "workers": 2}
     assert json.loads((tmp_path / "outcome of 1").read_text()) == outcome
     assert "squares: 20 of 20 numbers, " in capfd.readouterr().err
+
+
+def test_a_stopped_process_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    """It is made to go on when nobody needs it any more; else its launcher would wait for it."""
+
+    def kill_who_stands_still() -> None:
+        for worker in workers_of(os.getpid()):
+            kill(worker)
+
+    guard = threading.Timer(30, kill_who_stands_still)
+    guard.start()
+    outcome = launch("tests.workers.squares", task(tmp_path) | {"lost": 3.0}, 2)
+    assert guard.is_alive()
+    guard.cancel()
+    assert outcome == {"squares": squares_of(10), "workers": 2}
+    assert json.loads((tmp_path / "outcome of 1").read_text()) == outcome
 
 
 def test_an_error_of_one_process_is_that_of_all(tmp_path: Path) -> None:
