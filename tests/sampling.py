@@ -51,6 +51,11 @@ def check_case(network_name: str, case: str) -> None:
         assert error <= 1e-4 * np.abs(reference[case]).max()
 
 
+def exact_samples(mixture: GaussianMixture, num: int, seed: int = 0) -> Tensor:
+    """Samples of the mixture itself (num, C, H, W)."""
+    return torch.cat(list(mixture.exact_batches(num, seed)))
+
+
 def run(name: str, num_steps: int, images: int = 16, **options: Any) -> tuple[Tensor, int]:
     """Images of the mixture by a deterministic sampler, and the evaluations."""
     latents = torch.randn(images, 1, 4, 4, generator=torch.Generator().manual_seed(0))

@@ -48,7 +48,13 @@ def test_the_assets_are_small() -> None:
     assert sum(path.stat().st_size for path in train_digits.ASSETS.iterdir() if path.is_file()) < 5e6
 
 
-def test_loss_of_the_perfect_denoiser_is_zero() -> None:
+def test_the_loss_weighs_every_noise_level_by_the_error_that_is_likely_there() -> None:
+    """Errors of the posterior's deviation, as of Gaussian data, cost 1 each, and the perfect denoiser nothing."""
     x = torch.randn(4, 1, 8, 8)
+
+    def likely(noisy: torch.Tensor, sigma: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        sigma = sigma.reshape(-1, 1, 1, 1)
+        return x + sigma * train_digits.SIGMA_DATA / (sigma**2 + train_digits.SIGMA_DATA**2) ** 0.5
+
     assert float(train_digits.edm_loss(lambda noisy, sigma, labels: x, x, torch.zeros(4, 10))) == 0
-    assert float(train_digits.edm_loss(lambda noisy, sigma, labels: x + 0.1, x, torch.zeros(4, 10))) > 0
+    assert float(train_digits.edm_loss(likely, x, torch.zeros(4, 10))) == pytest.approx(1, rel=1e-4)

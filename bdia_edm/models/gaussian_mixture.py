@@ -66,12 +66,8 @@ class GaussianMixture(nn.Module):
         """Every level is known."""
         return sigma
 
-    def exact_samples(self, num: int, seed: int = 0) -> Tensor:
-        """Samples of the mixture itself, (num, C, H, W) float64 on the CPU."""
-        return torch.cat(list(self.exact_batches(num, seed)))
-
     def exact_batches(self, num: int, seed: int = 0) -> Iterator[Tensor]:
-        """The same samples in batches, (1024 or fewer, C, H, W), without all of them in memory."""
+        """Samples of the mixture itself, (1024 or fewer, C, H, W) float64 at a time on the CPU."""
         generator = torch.Generator().manual_seed(seed)
         means, deviations = self.means.cpu(), self.deviations.cpu()
         drawn = torch.multinomial(self.weights.cpu(), num, replacement=True, generator=generator)

@@ -13,6 +13,7 @@ from bdia_edm.engine.batch import to_uint8
 from bdia_edm.models.gaussian_mixture import GaussianMixture
 from tests.metrics.test_frechet import distance_from
 from tests.metrics.test_statistics import statistics_of
+from tests.sampling import exact_samples
 
 MIXTURE = MixtureCard(name="g", img_resolution=3, img_channels=1, components=4, seed=5, reference_samples=2000)
 
@@ -31,9 +32,9 @@ def test_it_loads_its_mixture() -> None:
 def test_the_exact_reference_is_that_of_exact_samples() -> None:
     detector = PixelDetector((1, 3, 3))
     reference = MIXTURE.load_reference(detector)
-    samples = GaussianMixture(3, 1, 4, 5).exact_samples(2000)
+    samples = exact_samples(GaussianMixture(3, 1, 4, 5), 2000)
     assert distance_from(reference, statistics_of(detector(to_uint8(samples)).numpy())) == pytest.approx(0, abs=1e-9)
-    others = GaussianMixture(3, 1, 4, 5).exact_samples(2000, seed=9)
+    others = exact_samples(GaussianMixture(3, 1, 4, 5), 2000, seed=9)
     assert distance_from(reference, statistics_of(detector(to_uint8(others)).numpy())) < 0.01
 
 
