@@ -223,7 +223,7 @@ def _work_of(run: Run) -> SamplingWork:
         keep_images=config.save_images != "none",
         keep_logits=any("logits" in metric.needs for metric in run.metrics),
     )
-    return SamplingWork(f"{config.sampler.name} {config.sampler.num_steps} steps", run.blocks, _folder_of(run), sampler)
+    return SamplingWork(run.title, run.blocks, _folder_of(run), sampler)
 
 
 def _plan_of(run: Run, workers: int) -> Plan:

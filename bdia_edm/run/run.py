@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +23,7 @@ from bdia_edm.engine.plan import Block, cut_into_blocks
 from bdia_edm.metrics.metric import Metric
 from bdia_edm.metrics.reference import Reference
 from bdia_edm.models.denoiser import Denoiser
+from bdia_edm.samplers.sampler import Sampler
 
 __all__ = ["ARITHMETIC", "Run", "count_workers"]
 
@@ -32,6 +34,9 @@ ARITHMETIC = 2
 ablation sampler's discretization=iddpm, torch.cdist's nearest in iDDPMPrecond); only figures with that discretization
 or of an iDDPM network moved.
 """
+
+_LONGEST = 80
+"""Characters that a folder's name tells of a sampler's options; the digest tells all of them apart."""
 
 
 @dataclass(frozen=True)
@@ -75,12 +80,23 @@ class Run:
         )
 
     @property
+    def title(self) -> str:
+        """The sampler and its options in one line, without those that are the default."""
+        sampler = self.config.sampler
+        columns = [f"{name}={_shown(value)}" for name, value in sampler.columns.items()]
+        return " ".join([sampler.label, *columns, f"{sampler.num_steps} steps"])
+
+    @property
     def folder(self) -> Path:
         """Where the run's files are."""
         digest = hashlib.sha256(self.identity.encode()).hexdigest()[:12]
         sampler = self.config.sampler
-        name = f"{self.config.model.name}-{sampler.name}-{sampler.num_steps}steps-{digest}"
-        return Path(self.config.results_dir) / name
+        begin = f"{self.config.model.name}-{sampler.name}-{sampler.num_steps}steps"
+        # Earlier versions told no more; what lies there is the same run.
+        before = Path(self.config.results_dir) / f"{begin}-{digest}"
+        if before.is_dir():
+            return before
+        return before.with_name("-".join([begin, *_in_file_names(sampler), digest]))
 
     @cached_property
     def blocks(self) -> list[Block]:
@@ -91,6 +107,22 @@ class Run:
     def num_workers(self) -> int:
         """How many processes of this machine work on it, where torchrun has not started any."""
         return count_workers(self.config, self.device_type)
+
+
+def _in_file_names(sampler: Sampler) -> list[str]:
+    """The sampler's options that are not the default, short and in letters that every file system takes.
+
+    A number has its option's name before it, a text that has a column speaks for itself.
+    """
+    columns = sorted(sampler.columns.items(), key=lambda column: isinstance(column[1], str))
+    words = [value if isinstance(value, str) else f"{name}{_shown(value)}" for name, value in columns]
+    words += [re.sub("=(?![0-9])", "_", word).replace("=", "") for word in sampler.label.split()[1:]]
+    safe = re.sub("[^-A-Za-z0-9._]", "", "-".join(words))[:_LONGEST].strip("-.")
+    return [safe] if safe else []
+
+
+def _shown(value: str | float) -> str:
+    return value if isinstance(value, str) else f"{value:g}"
 
 
 def count_workers(config: RunConfig, device_type: str) -> int:

@@ -237,8 +237,8 @@ def test_the_same_figures_to_the_last_bit(workers: int, alone: list[dict[str, An
     assert [path.name for path in tmp_path.iterdir()] == ["results"]
     names = sorted(path.name for path in (tmp_path / "results").iterdir())
     assert [re.sub("-[0-9a-f]{12}$", "", name) for name in names] == [
-        "digits-bdia-4steps",
-        "gaussian_mixture-bdia-4steps",
+        "digits-bdia-4steps-gamma0.3-trapezoid",
+        "gaussian_mixture-bdia-4steps-gamma0.1-euler",
         "multirun.yaml",
     ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from bdia_edm.config.detector_card import DetectorCard
 from bdia_edm.config.model_card import MODEL_KINDS
 from bdia_edm.config.run_config import RunConfig, RunOptions
 from bdia_edm.run import run as module
+from bdia_edm.samplers.euler import EulerSampler
 from bdia_edm.samplers.registry import SAMPLERS
 
 MODEL = ("+model=gaussian_mixture", "model.reference_samples=100", "seeds=0-9")
@@ -64,6 +66,48 @@ def test_every_option_that_can_change_a_figure_changes_the_folder(
     other = run_of(tmp_path, *before, f"{where}{each.name}={value}")
     assert other.folder != run.folder
     assert other.identity != run.identity
+
+
+@pytest.mark.parametrize(
+    ("options", "told", "title"),
+    [
+        (("sampler=edm",), "-edm-5steps-", "edm 5 steps"),
+        (("sampler.gamma=0.1", "sampler.backward=trapezoid"), "-bdia-5steps-gamma0.1-trapezoid-", ""),
+        (("sampler.gamma=0", "sampler.backward=heun"), "-gamma0-heun-", "bdia backward=heun gamma=0 5 steps"),
+        (("sampler=edm", "sampler.S_churn=40", "sampler.S_min=1"), "-edm-5steps-S_churn40.0-S_min1.0-", ""),
+        (
+            ("sampler=ablation", "sampler.discretization=vp", "sampler.rho=3"),
+            "-rho3.0-discretization_vp-",
+            "ablation rho=3.0 discretization=vp 5 steps",
+        ),
+    ],
+)
+def test_folder_and_title_tell_what_differs(options: tuple[str, ...], told: str, title: str, tmp_path: Path) -> None:
+    run = run_of(tmp_path, "sampler.num_steps=5", *options)
+    assert told in run.folder.name
+    assert title in run.title
+    assert run.title.endswith(" 5 steps")
+
+
+def test_whatever_a_sampler_says_the_folders_name_is_one(tmp_path: Path) -> None:
+    class Strange(EulerSampler):
+        @property
+        def columns(self) -> dict[str, str | float]:
+            return {"α": "a/b", "c d": "../x" * 99, "n": 1e-300}
+
+    run = prepare(*MODEL, f"results_dir={tmp_path}", sampler=Strange(num_steps=2))
+    assert re.fullmatch(r"gaussian_mixture-euler-2steps-n1e-300-ab(\.|\w|-)*-[0-9a-f]{12}", run.folder.name)
+    assert run.folder.parent == tmp_path
+    assert len(run.folder.name) < 140
+
+
+def test_a_folder_of_an_earlier_version_is_gone_on_with(tmp_path: Path) -> None:
+    run = run_of(tmp_path, "sampler.gamma=0.1")
+    digest = run.folder.name.rpartition("-")[2]
+    before = tmp_path / f"gaussian_mixture-bdia-{run.config.sampler.num_steps}steps-{digest}"
+    before.mkdir()
+    assert run_of(tmp_path, "sampler.gamma=0.1").folder == before
+    assert run_of(tmp_path, "sampler.gamma=0.2").folder != before
 
 
 def test_every_field_is_an_option_or_looked_at() -> None:
