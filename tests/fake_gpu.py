@@ -32,7 +32,7 @@ class FakeGPU(TorchDispatchMode):
         super().__init__()
         self.copies: list[str] = []
         self._fakes = FakeTensorMode(allow_non_fake_inputs=True)
-        self._networks: dict[str, nn.Module] = {}
+        self._networks: dict[tuple[str, str], nn.Module] = {}
 
     @contextmanager
     def running(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
@@ -43,14 +43,14 @@ class FakeGPU(TorchDispatchMode):
             self.copies.clear()
             yield
 
-    def network(self, name: str, build: Callable[[], Any]) -> Any:
+    def network(self, name: str, build: Callable[[], Any], device: str = "cuda") -> Any:
         """A network, built once on the CPU and moved to the GPU; to be called within ``running``."""
-        if name not in self._networks:
+        if (name, device) not in self._networks:
             with unset_fake_temporarily():
                 network = build()
-            self._networks[name] = network.to("cuda")
+            self._networks[name, device] = network.to(device)
             self.copies.clear()
-        return self._networks[name]
+        return self._networks[name, device]
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None

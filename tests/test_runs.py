@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ def test_the_record_holds_what_a_reader_needs(tmp_path: Path) -> None:
     assert list(record["metrics"]) == ["fd_digits"]
     assert record["command"].startswith("python -m bdia_edm.sample +model=digits results_dir=")
     assert record["config"]["model"]["path"] == "embedded:digits.safetensors"
-    assert sorted(path.name for path in run.folder.iterdir()) == ["grid.png", "preview.npz", RECORD]
+    assert sorted(path.name for path in run.folder.iterdir()) == ["grid.png", "log.txt", "preview.npz", RECORD]
 
 
 def test_the_distance_is_that_of_the_images(tmp_path: Path) -> None:
@@ -122,6 +123,24 @@ def test_a_finished_run_is_not_run_again(tmp_path: Path) -> None:
     assert said == [f"done before: {mixture(tmp_path).folder}"]
     after = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}
     assert after == {path: when for path, when in before.items() if path.is_file()}
+
+
+def test_the_log_tells_of_every_start(tmp_path: Path) -> None:
+    """All that was said while the run was made, with times: warnings, what was resumed, what was damaged, how far."""
+    said: list[str] = []
+    finish(mixture(tmp_path, "keep_features=true", "seeds=0-14"), said.append)
+    run = mixture(tmp_path, "keep_features=true", "seeds=0-14")
+    (run.folder / RECORD).unlink()
+    finish(run, said.append)
+    finish(run, said.append)
+    lines = RunFolder(run.folder).log.read_text().splitlines()
+    times, words = zip(*(line.split(" ", 1) for line in lines), strict=True)
+    assert sorted(times) == list(times)
+    assert [line for line in words if line in said] == [line for line in said if str(run.folder) not in line]
+    assert any(line.startswith("warning: 15 images are too few for 16 features") for line in words)
+    assert words.count("resuming: 15 of 15 images are done") == 1
+    own = [line for line in words if line not in said]
+    assert own == [f"begun, workers: 1: {run.command}", "finished"] * 2
 
 
 @pytest.mark.parametrize(
@@ -357,6 +376,8 @@ def test_the_launcher_leaves_the_gpus_to_its_workers(tmp_path: Path, monkeypatch
     assert '"device": "cuda"' in run.identity
     with pytest.raises(UserError, match="workers=3: each takes a GPU, and PyTorch finds 2 here"):
         prepare("+model=digits", "workers=3", f"results_dir={tmp_path}")
+    with pytest.raises(UserError, match="workers=2: device=cuda:1 is a single GPU; take device=cuda"):
+        prepare("+model=digits", "workers=2", "device=cuda:1", f"results_dir={tmp_path}")
 
 
 @pytest.mark.parametrize(
@@ -389,3 +410,7 @@ def test_auto_is_one_for_each_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert run.num_workers == 1
     object.__setattr__(run, "device_type", "cuda")
     assert run.num_workers == 8
+    # The number of the GPU is no part of the identity: the images are the same.
+    one = replace(run, config=replace(run.config, device="cuda:1"))
+    assert one.num_workers == 1
+    assert one.identity == run.identity

@@ -40,13 +40,12 @@ class RunOptions:
     block_size: int = option(500, words="images of one block, which is what an interruption can cost", low=1)
     device: str = option(
         "auto",
-        words="where to sample; auto is a GPU where there is one",
-        one_of=("auto", "cpu", "cuda"),
+        words="where to sample: auto (a GPU where there is one), cpu, cuda, or cuda:N for the GPU of this number",
         harmless="the kind of device that it stands for is in the identity",
     )
     workers: int | str = option(
         "auto",
-        words="processes of this machine that share the blocks; auto is one for each GPU, else one",
+        words="processes of this machine that share the blocks; auto is one for each GPU, else, and for cuda:N, one",
         harmless="figures are the same bits for any number",
     )
     results_dir: str = option(

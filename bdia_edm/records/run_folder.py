@@ -43,6 +43,11 @@ class RunFolder:
         return self.path / "error.txt"
 
     @property
+    def log(self) -> Path:
+        """What was said while the run was made, with times; every start adds to it."""
+        return self.path / "log.txt"
+
+    @property
     def lock(self) -> Path:
         """Held by who works on the run."""
         return self.path / "lock"

@@ -25,6 +25,7 @@ from bdia_edm.engine.precision import describe_precision, full_precision
 from bdia_edm.engine.sampling_work import SamplingWork
 from bdia_edm.engine.shards import Shard
 from bdia_edm.metrics.statistics import too_few_images
+from bdia_edm.records.log import logged
 from bdia_edm.records.notes import Plan, forget_plan, note_error, plan_kept
 from bdia_edm.records.record import Record, read_record, to_json
 from bdia_edm.records.run_folder import RunFolder
@@ -133,19 +134,24 @@ def _lead(run: Run, work: SamplingWork, board: Board, say: Say) -> Ending:
         record = _record_of(run)
         done_before = record is not None
         if record is None:
-            # Before the work, during which somebody may edit the files.
-            facts: dict[str, Any] = {"code": code_version(), "warnings": _warnings(run), "workers": board.size}
-            for warning in facts["warnings"]:
-                say(warning)
-            with plan_kept(run.folder, _plan_of(run, board.size)):
-                start = time.perf_counter()
-                shards = lead(work, board, say)
-                facts |= _speed(run, board.found(), time.perf_counter() - start)
-                record = _summarize(run, shards, facts)
+            with logged(run.folder, f"begun, workers: {board.size}: {run.command}", say) as both:
+                record = _make(run, work, board, both)
         forget_plan(run.folder)
         if _has_shards_to_remove(run):
             shutil.rmtree(RunFolder(run.folder).shards)
     return Ending(record, done_before)
+
+
+def _make(run: Run, work: SamplingWork, board: Board, say: Say) -> Record:
+    # Before the work, during which somebody may edit the files.
+    facts: dict[str, Any] = {"code": code_version(), "warnings": _warnings(run), "workers": board.size}
+    for warning in facts["warnings"]:
+        say(warning)
+    with plan_kept(run.folder, _plan_of(run, board.size)):
+        start = time.perf_counter()
+        shards = lead(work, board, say)
+        facts |= _speed(run, board.found(), time.perf_counter() - start)
+        return _summarize(run, shards, facts)
 
 
 def _warnings(run: Run) -> list[str]:

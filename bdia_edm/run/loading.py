@@ -200,6 +200,8 @@ def _check_workers(run: Run) -> None:
     chosen, started = run.config.workers, launched_ranks()
     if started is not None and chosen not in ("auto", started):
         raise UserError(f"workers={chosen}: {started} were started already (WORLD_SIZE); leave workers out")
+    if started is None and run.num_workers > 1 and ":" in run.config.device:
+        raise UserError(f"workers={chosen}: device={run.config.device} is a single GPU; take device=cuda")
     if started is None and run.device_type == "cuda" and run.num_workers > torch.cuda.device_count():
         raise UserError(f"workers={chosen}: each takes a GPU, and PyTorch finds {torch.cuda.device_count()} here")
     if started is None and run.num_workers > 1 and not run.portable:

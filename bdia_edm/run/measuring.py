@@ -46,9 +46,7 @@ class Measuring:
         None, words="the checksum that this file must have; a TorchScript file needs it"
     )
     batch: int = option(64, words="images at once in the detector", low=1)
-    device: str = option(
-        "auto", words="where the detector runs; auto is a GPU where there is one", one_of=("auto", "cpu", "cuda")
-    )
+    device: str = option("auto", words="where the detector runs: auto (a GPU where there is one), cpu, cuda or cuda:N")
     modules: tuple[str, ...] = option(
         (), words="a module of your own with detectors or metrics; give it again for several"
     )

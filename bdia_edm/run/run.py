@@ -126,7 +126,9 @@ def _shown(value: str | float) -> str:
 
 
 def count_workers(config: RunConfig, device_type: str) -> int:
-    """The processes that ``workers`` asks for: a number, or one for each GPU, or one."""
+    """The processes that ``workers`` asks for: a number, or one for each GPU that ``device`` leaves, or one."""
     if isinstance(config.workers, int):
         return config.workers
+    if ":" in config.device:
+        return 1
     return torch.cuda.device_count() if device_type == "cuda" else 1

@@ -74,13 +74,15 @@ def gpu() -> FakeGPU:
     return FakeGPU()
 
 
-def sample(gpu: FakeGPU, network: str, sampler: Sampler, monkeypatch: pytest.MonkeyPatch) -> None:
+def sample(
+    gpu: FakeGPU, network: str, sampler: Sampler, monkeypatch: pytest.MonkeyPatch, device: str = "cuda:0"
+) -> None:
     """A batch and its pixels, and that they are on the GPU and nothing else was done."""
     with gpu.running(monkeypatch):
-        denoiser = gpu.network(network, NETWORKS[network])
-        images, labels, _ = sample_images(denoiser, sampler, range(3), device="cuda")
+        denoiser = gpu.network(network, NETWORKS[network], device)
+        images, labels, _ = sample_images(denoiser, sampler, range(3), device=device)
         pixels = to_uint8(images)
-        assert (images.device.type, labels.device.type, pixels.device.type) == ("cuda", "cuda", "cuda")
+        assert {str(tensor.device) for tensor in (images, labels, pixels)} == {device}
         assert (images.dtype, pixels.dtype) == (torch.float64, torch.uint8)
         assert gpu.copies == []
 
@@ -99,6 +101,12 @@ def test_every_sampler(sampler: Sampler, gpu: FakeGPU, monkeypatch: pytest.Monke
 @pytest.mark.parametrize("churn", [0, 2])
 def test_every_network(network: str, churn: float, gpu: FakeGPU, monkeypatch: pytest.MonkeyPatch) -> None:
     sample(gpu, network, make_sampler("edm", {"num_steps": 3, "S_churn": churn}), monkeypatch)
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_another_gpu_than_the_first(network: str, gpu: FakeGPU, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is made on the first one, with which it could not be computed: fakes of two GPUs do not mix either."""
+    sample(gpu, network, make_sampler("edm", {"num_steps": 2, "S_churn": 2}), monkeypatch, "cuda:1")
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,8 @@ def test_two_workers_end_in_the_figures_of_one(
     monkeypatch.undo()
     alone = finish(the_run(tmp_path / "alone"), str)
     assert alone["metrics"] == ending.record["metrics"]
-    assert sorted(path.name for path in together.runs[0].folder.iterdir()) == ["grid.png", "preview.npz", "record.json"]
+    left = ["grid.png", "log.txt", "preview.npz", "record.json"]
+    assert sorted(path.name for path in together.runs[0].folder.iterdir()) == left
 
 
 def test_a_run_that_was_done_before_is_over_for_all(together: Together, monkeypatch: pytest.MonkeyPatch) -> None:
