@@ -15,13 +15,14 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from bdia_edm.base.errors import UserError
-from bdia_edm.base.lines import to_stderr
+from bdia_edm.base.lines import one_line, to_stderr
 from bdia_edm.base.signals import Interrupted, interruptible, quoted_status
 from bdia_edm.config.composing import explain
 from bdia_edm.config.conf_folder import conf_folder
 from bdia_edm.config.help import help_text
 from bdia_edm.config.overrides import names_as_typed
 from bdia_edm.config.run_config import import_modules
+from bdia_edm.engine.device import says_out_of_memory
 from bdia_edm.workers.board import ToldError
 from bdia_edm.workers.meeting import is_leader, join, launched_ranks, leave, say_error, users_error_was_noted
 
@@ -29,6 +30,7 @@ __all__ = ["run_command", "say"]
 
 _FULL_ERROR = "HYDRA_FULL_ERROR"
 _WITH_VALUE = ("--cfg", "-c", "--config-dir", "-cd", "--config-path", "-cp", "--config-name", "-cn", "--package", "-p")
+_SHORT = {"-q": "verbosity=quiet", "-v": "verbosity=verbose"}
 _IN_A_SWEEPS_JOB = "SUBMITIT_EXECUTOR"
 
 
@@ -57,7 +59,8 @@ def run_command(
             print(help_text(what, examples, [Path(folder) for folder in own], more))
         return
     # Hydra takes its own options before or after all others, but not between them.
-    sys.argv[1:] = names_as_typed(_flags_first(sys.argv[1:]))
+    words = [_SHORT.get(word, word) for word in sys.argv[1:]]
+    sys.argv[1:] = names_as_typed(_flags_first(words))
     full_error = os.environ.get(_FULL_ERROR) == "1"
     # Hydra then raises what it would else print over several lines.
     os.environ[_FULL_ERROR] = "1"
@@ -100,10 +103,11 @@ def _one_line_errors(full_error: bool) -> Iterator[None]:
         words = str(error) if isinstance(error, UserError) else explain(error, sys.argv[1:])
         say_error(words, told=isinstance(error, ToldError))
         sys.exit(2)
-    except RuntimeError as error:
-        if full_error or not type(error).__module__.startswith("submitit."):
+    except (RuntimeError, MemoryError) as error:
+        short = says_out_of_memory(error)
+        if full_error or not (short or type(error).__module__.startswith("submitit.")):
             raise
-        say_error(_explain_job(str(error)))
+        say_error(f"the memory is too small for it: {one_line(error)}" if short else _explain_job(str(error)))
         sys.exit(2)
 
 

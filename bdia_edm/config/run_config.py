@@ -62,6 +62,12 @@ class RunOptions:
         words="whether the shards with all features stay when the record is written",
         harmless="the figures are the same, and missing shards are made",
     )
+    verbosity: str = option(
+        "normal",
+        words="what is said meanwhile: quiet (-q) leaves out how far it is, verbose (-v) tells of every block",
+        one_of=("quiet", "normal", "verbose"),
+        harmless="it is only said",
+    )
     metric: tuple[str, ...] = option(("frechet",), words="what to measure in the detector's features, a list")
     modules: tuple[str, ...] = option(
         (),

@@ -102,7 +102,7 @@ def take_part(run: Run, board: Board, say: Say) -> Ending:
     work = _work_of(run)
     with telling(board), _disk_errors_said(run.folder), full_precision():
         if board.rank:
-            return Ending(**json.loads(follow(work, board)))
+            return Ending(**json.loads(follow(work, board, run.config.verbosity)))
         ending = _lead(run, work, board, say)
         announce_end(board, to_json(ending._asdict(), indent=None))
     return ending
@@ -149,7 +149,7 @@ def _make(run: Run, work: SamplingWork, board: Board, say: Say) -> Record:
         say(warning)
     with plan_kept(run.folder, _plan_of(run, board.size)):
         start = time.perf_counter()
-        shards = lead(work, board, say)
+        shards = lead(work, board, say, run.config.verbosity)
         facts |= _speed(run, board.found(), time.perf_counter() - start)
         return _summarize(run, shards, facts)
 

@@ -58,11 +58,21 @@ class Progress:
         unit: what the items are, such as 'images'.
         say: takes the leader's lines for the user.
         lost: called, once, when the store is gone: the launcher has ended.
+        shown: whether the leader shows how far all are; lines that they tell are said in any case.
     """
 
-    def __init__(self, board: Board, total: int, title: str, unit: str, say: Say, lost: Callable[[], object]) -> None:
+    def __init__(
+        self,
+        board: Board,
+        total: int,
+        title: str,
+        unit: str,
+        say: Say,
+        lost: Callable[[], object],
+        shown: bool = True,
+    ) -> None:
         self._board, self._total, self._title, self._unit = board, total, title, unit
-        self._say, self._lost = say, lost
+        self._say, self._lost, self._shown = say, lost, shown
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="progress", daemon=True)
         self._beats = [0] * board.size
@@ -71,7 +81,7 @@ class Progress:
         self._bar: Any = None
 
     def __enter__(self) -> Progress:
-        if self._board.rank == 0 and sys.stderr.isatty():
+        if self._board.rank == 0 and self._shown and sys.stderr.isatty():
             form = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}{postfix}"
             columns, rows = _terminal_size()
             self._bar = tqdm(total=self._total, desc=self._title, bar_format=form, ncols=columns, nrows=rows)
@@ -119,7 +129,7 @@ class Progress:
         if self._bar is not None:
             self._bar.n = done
             self._bar.set_postfix_str(state)
-        elif lines:
+        elif lines and self._shown:
             self._say(f"{self._title}: {done} of {self._total} {self._unit}, {state}")
 
     def _count_alive(self) -> int:

@@ -87,10 +87,13 @@ class Work(Protocol[B, R_co]):
         """Where the block is, for people."""
 
 
-def lead(work: Work[B, R], board: Board, say: Say) -> Iterator[R]:
+def lead(work: Work[B, R], board: Board, say: Say, verbosity: str = "normal") -> Iterator[R]:
     """The leader's part: its share of the blocks, until all are made.
 
     The caller is the only one who works in that place, and calls ``announce_end`` when it is done with the results.
+
+    Args:
+        verbosity: 'quiet' leaves out how far it is, 'verbose' tells of every block, 'normal' does neither.
 
     Returns:
         The results in the order of the blocks, read one at a time.
@@ -100,11 +103,11 @@ def lead(work: Work[B, R], board: Board, say: Say) -> Iterator[R]:
         OSError: the place cannot be written.
     """
     with _ending_with_the_store(_lose_leader):
-        _lead(work, board, say)
+        _lead(work, board, say, verbosity)
     return _read_all(work, say)
 
 
-def _lead(work: Work[B, R], board: Board, say: Say) -> None:
+def _lead(work: Work[B, R], board: Board, say: Say, verbosity: str) -> None:
     work.prepare()
     if was_started_again():
         say("a worker process ended; all were started again and go on with what is finished")
@@ -112,8 +115,8 @@ def _lead(work: Work[B, R], board: Board, say: Say) -> None:
     if found:
         say(f"resuming: {found} of {total} {work.unit} are done")
     board.go(work.identity)
-    with Progress(board, total, work.title, work.unit, say, _lose_leader) as progress:
-        _draw_blocks(work, board)
+    with Progress(board, total, work.title, work.unit, say, _lose_leader, verbosity != "quiet") as progress:
+        _draw_blocks(work, board, verbosity)
 
         def all_finished() -> bool:
             board.check()
@@ -122,8 +125,11 @@ def _lead(work: Work[B, R], board: Board, say: Say) -> None:
         wait_until(all_finished)
 
 
-def follow(work: Work[B, R], board: Board) -> str:
+def follow(work: Work[B, R], board: Board, verbosity: str = "normal") -> str:
     """Another worker's part: its share of the blocks, then what the leader announces.
+
+    Args:
+        verbosity: as of ``lead``.
 
     Raises:
         UserError: this or another worker cannot go on.
@@ -139,7 +145,7 @@ def follow(work: Work[B, R], board: Board) -> str:
                     raise UserError(
                         f"worker {board.rank} has another config, device or file than worker 0; all must have the same"
                     )
-                _draw_blocks(work, board)
+                _draw_blocks(work, board, verbosity)
                 board.be_idle()
             wait_until(lambda: _is_there(board, board.outcome()))
         outcome = board.outcome() or ""
@@ -207,7 +213,7 @@ class _OverError(Exception):
     """The work is finished: nobody waited for this block, nor cares what becomes of it."""
 
 
-def _draw_blocks(work: Work[B, R], board: Board) -> None:
+def _draw_blocks(work: Work[B, R], board: Board, verbosity: str) -> None:
     def count(num: int) -> None:
         board.count_made(num)
         if board.outcome() is not None:
@@ -216,6 +222,7 @@ def _draw_blocks(work: Work[B, R], board: Board) -> None:
     while (drawn := board.draw()) < len(work.blocks):
         board.check()
         block = work.blocks[drawn]
+        start = time.monotonic()
         if work.is_good(block, board.tell):
             board.count_found(block.num)
         else:
@@ -225,6 +232,9 @@ def _draw_blocks(work: Work[B, R], board: Board) -> None:
                 if board.outcome() is None:
                     raise
                 return
+            if verbosity == "verbose":
+                seconds = time.monotonic() - start
+                board.tell(f"worker {board.rank}: {work.where(block)}: {block.num} {work.unit} in {seconds:.1f} s")
         board.finish_block()
 
 

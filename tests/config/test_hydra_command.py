@@ -63,6 +63,39 @@ def test_hydras_own_options_may_stand_anywhere(tmp_path: Path, capsys: pytest.Ca
     assert len(shown.out.splitlines()) == 2
 
 
+@pytest.mark.parametrize(
+    "error",
+    [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes.\nframe")],
+)
+def test_too_little_memory_is_one_line(
+    error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    """Wherever it is met; in a block smaller batches are tried first."""
+
+    def short(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("bdia_edm.sample.prepare_run", short)
+    status, out, err = run_here(capsys, "sample", "+model=digits")
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith("error: the memory is too small for it: ")
+
+
+@pytest.mark.parametrize("word", ["", "-q", "-v"])
+def test_quiet_and_verbose(word: str, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    """Anywhere on the command line; the run is the same."""
+    rest = ["seeds=0-49", "model.reference_samples=100", "sampler.num_steps=2", "block_size=25"]
+    rest.append(f"results_dir={tmp_path}")
+    shown = run_here(capsys, "sample", "+model=gaussian_mixture", *([word] if word else []), *rest)
+    assert shown.status == 0, shown.err
+    lines = shown.err.splitlines()
+    assert sum(" 50 of 50 images, " in line for line in lines) == (0 if word == "-q" else 1)
+    assert sum(line.startswith("worker 0: ") for line in lines) == (2 if word == "-v" else 0)
+    assert lines[-1].startswith("written: ")
+    again = run_here(capsys, "sample", "+model=gaussian_mixture", *rest)
+    assert again.err.startswith("done before: ")
+
+
 def test_the_forgotten_plus(capsys: pytest.CaptureFixture) -> None:
     assert run_here(capsys, "sample", "model=digits").err == (
         "error: model=digits: a model is added with a plus sign: +model=digits\n"

@@ -82,6 +82,18 @@ def test_a_bar_on_a_terminal(quick: None, monkeypatch: pytest.MonkeyPatch, capsy
     assert any(re.search(r"40/100, [\d.]+ images/s, 0:00 left, 2/2 workers alive", text) for text in shown)
 
 
+def test_no_bar_where_nothing_is_to_be_shown(
+    quick: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    leader, _ = boards()
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    said: list[str] = []
+    with Progress(leader, 100, "edm 18 steps", "images", said.append, fail, shown=False):
+        leader.tell("a line")
+    assert said == ["a line"]
+    assert capsys.readouterr().err == ""
+
+
 def test_a_store_that_is_gone_is_noticed(quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
     other = boards()[1]
     lost: list[int] = []

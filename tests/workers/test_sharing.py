@@ -64,6 +64,22 @@ def test_alone(tmp_path: Path) -> None:
     assert list(lead(Squares(tmp_path), Board(), str)) == squares_of(10)
 
 
+@pytest.mark.parametrize("verbosity", ["quiet", "normal", "verbose"])
+def test_what_is_said_meanwhile(verbosity: str, tmp_path: Path) -> None:
+    """What a worker tells is said in any case."""
+    said: list[str] = []
+    work, board = Squares(tmp_path), Board()
+    work.before = lambda block: board.tell(f"a warning of {block.index}")
+    assert list(lead(work, board, said.append, verbosity)) == squares_of(10)
+    assert [line for line in said if "warning" in line] == [f"a warning of {index}" for index in range(10)]
+    how_far = [line for line in said if line.startswith("squares: 20 of 20 numbers")]
+    blocks = [line for line in said if line.startswith("worker 0: ")]
+    assert (len(how_far), len(blocks)) == {"quiet": (0, 0), "normal": (1, 0), "verbose": (1, 10)}[verbosity]
+    for index, line in enumerate(blocks):
+        assert line.startswith(f"worker 0: {tmp_path / str(index)}.json: 2 numbers in 0.")
+    assert len(said) == 10 + len(how_far) + len(blocks)
+
+
 def test_nobody_waits_for_a_slow_worker(together: Together) -> None:
     """The follower stays in its first block until the leader has made all others."""
     made: list[list[int]] = [[], []]
