@@ -20,6 +20,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from bdia_edm.base.errors import UserError
+from bdia_edm.base.file_kind import kind_of
 from bdia_edm.base.lines import one_line, printable
 from bdia_edm.base.npy_header import NpyHeader, read_npy_header
 from bdia_edm.base.plain_zip import open_plain_zip
@@ -113,8 +114,11 @@ def read_reference(
 @contextmanager
 def _opened(path: Path, option: str) -> Iterator[zipfile.ZipFile]:
     """The file; what reading it raises becomes one line."""
-    if not path.is_file():
-        raise UserError(f"{option}={path}: no such file; it must be an npz with mu and sigma")
+    kind = kind_of(path)
+    if kind.name == "missing":
+        raise UserError(f"{option}={path}: {kind.words}; it must be an npz with mu and sigma")
+    if kind.name not in ("npz", "zip"):
+        raise UserError(f"{option}={path}: must be an npz with mu and sigma: {kind.words}")
     try:
         with open_plain_zip(path) as file:
             yield file

@@ -15,6 +15,7 @@ import pytest
 
 from bdia_edm.base.errors import UserError
 from bdia_edm.metrics.reference import read_reference, reference_detector, write_reference
+from tests.base.test_file_kind import KINDS
 from tests.foreign_images import encrypt_entries
 from tests.metrics.test_frechet import distance_from
 from tests.metrics.test_statistics import made, statistics_of
@@ -76,6 +77,18 @@ def test_a_reference_names_its_detector(tmp_path: Path) -> None:
     assert reference_detector(tmp_path / "edm.npz") is None
     with pytest.raises(UserError, match=r"--ref=.*no\.npz: no such file"):
         reference_detector(tmp_path / "no.npz", "--ref")
+
+
+def test_files_of_other_kinds_are_told_by_their_content(tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    for make, name, words in KINDS.values():
+        if name in ("npz", "missing"):
+            continue
+        make(path)
+        with pytest.raises(UserError, match=r"^--ref=") as caught:
+            read_reference(path, "any", 4, "--ref")
+        assert "must be an npz with mu and sigma: " in str(caught.value)
+        assert words in str(caught.value) or name == "zip"
 
 
 class Attack:
