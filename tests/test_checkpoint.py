@@ -22,7 +22,7 @@ from bdia_edm.checkpoints.description import read_stored
 from bdia_edm.checkpoints.downloads import cached_path
 from bdia_edm.checkpoints.locating import RemoteFile
 from bdia_edm.checkpoints.safetensors_file import write_network
-from bdia_edm.config.conf_folder import model_list
+from bdia_edm.config.conf_folder import PACKAGE, model_list
 from bdia_edm.config.detector_card import detector_names
 from bdia_edm.models.preconditioning import EDMPrecond
 from tests.references import REFERENCE
@@ -192,3 +192,19 @@ def test_offline_every_file_is_named_with_its_place(tmp_path: Path, monkeypatch:
     for line, name in zip(lines, ("a/net.pkl", "ref.npz", "i.pt"), strict=True):
         assert line.startswith(f"cannot download {base}/{name} (Failed to resolve 'nowhere.invalid'")
         assert line.endswith(f"put the file at {tmp_path}/nowhere.invalid/{name}")
+
+
+def test_a_record_does_not_tell_tokens(server: str, tmp_path: Path) -> None:
+    """Of the network's, the reference's and the detector's URL; the run and its record are otherwise the same."""
+    for name in ("digits.safetensors", "digits_reference.npz", "digits_detector.safetensors"):
+        (tmp_path / "served" / name).write_bytes((PACKAGE / "assets" / name).read_bytes())
+    options = [f"model.path='{server}/digits.safetensors?token=secret'", "seeds=0-3", "sampler.num_steps=2"]
+    options += [f"model.reference='{server}/digits_reference.npz?token=secret'", f"results_dir={tmp_path / 'runs'}"]
+    options += [f"detector.path='{server}/digits_detector.safetensors?token=secret'"]
+    made = prepare("+model=digits", *options)
+    record = finish(made, lambda line: None)
+    assert record["config"]["model"]["path"] == f"{server}/digits.safetensors?..."
+    kept = [path.read_bytes() for path in (tmp_path / "runs").rglob("*") if path.is_file()]
+    kept += [path.read_bytes() for path in (tmp_path / "cache").rglob("*.sha256")]
+    assert kept
+    assert not any(b"secret" in content for content in kept)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bdia_edm.base.urls import is_allowed, without_secrets
+from bdia_edm.base.urls import is_allowed, without_secrets, without_secrets_in
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,9 @@ def test_secrets_are_left_out(text: str, shown: str) -> None:
 )
 def test_what_may_be_asked(url: str, allowed: bool) -> None:
     assert is_allowed(url) == allowed
+
+
+def test_secrets_in_plain_values() -> None:
+    values = {"model": {"path": "https://u:p@a.org/b?t=secret", "name": "a?b"}, "metric": ["https://a.org/b?t"], "n": 1}
+    shown = {"model": {"path": "https://a.org/b?...", "name": "a?b"}, "metric": ["https://a.org/b?..."], "n": 1}
+    assert without_secrets_in(values) == shown
