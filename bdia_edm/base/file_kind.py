@@ -8,7 +8,7 @@ import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["FileKind", "kind_of"]
+__all__ = ["FileKind", "kind_of", "kind_of_start"]
 
 _START = 1 << 16
 _LONGEST_SAFETENSORS_HEADER = 100_000_000  # the format's own limit
@@ -52,6 +52,11 @@ def kind_of(path: Path) -> FileKind:
         return FileKind("missing", "no regular file" if path.exists() else "no such file")
     with path.open("rb") as file:
         start = file.read(_START)
+    return _kind_of_zip(path) if start.startswith(b"PK") else kind_of_start(start)
+
+
+def kind_of_start(start: bytes) -> FileKind:
+    """The kind of a file that begins with these bytes; zips are not told apart."""
     text = start.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if not text:
         return FileKind("empty", "it is empty; get the file again")
@@ -67,7 +72,7 @@ def kind_of(path: Path) -> FileKind:
         edm = b"torch_utils.persistence" in start
         return FileKind("pickle", "an EDM pickle, which holds a network" if edm else "a pickle, and not one of EDM's")
     if start.startswith(b"PK"):
-        return _kind_of_zip(path)
+        return FileKind("zip", "a zip")
     if start[8:9] == b"{" and int.from_bytes(start[:8], "little") <= _LONGEST_SAFETENSORS_HEADER:
         return FileKind("safetensors", "a safetensors file, which holds a network")
     for magic, name in _PACKED.items():

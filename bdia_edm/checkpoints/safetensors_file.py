@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from bdia_edm.base.errors import UserError
+from bdia_edm.base.file_kind import kind_of
 from bdia_edm.base.lines import one_line, printable
 from bdia_edm.base.whole_files import written_whole
 from bdia_edm.checkpoints.building import MOST_TENSORS, build_empty
@@ -69,8 +70,9 @@ def read_network(path: Path, *kinds: str) -> StoredNetwork:
         UserError: the file is missing, damaged, or not a network of these kinds.
     """
     wanted = " or ".join(kinds)
-    if not path.is_file():
-        raise UserError(f"{path}: no such file; a {wanted} in a safetensors file is needed")
+    kind = kind_of(path)
+    if kind.name != "safetensors":
+        raise UserError(f"{path}: {kind.words}; a {wanted} in a safetensors file is needed")
     _require_short_header(path)
     try:
         with safe_open(path, framework="pt") as file:
@@ -81,10 +83,10 @@ def read_network(path: Path, *kinds: str) -> StoredNetwork:
             state = {name: file.get_tensor(name) for name in names}
     except (SafetensorError, OSError, ValueError) as error:
         raise UserError(f"{path}: not a readable safetensors file: {one_line(error)}") from error
-    found = metadata.pop("format", "no format entry")
-    kind = found.removeprefix("bdia_edm ")
-    if found != f"bdia_edm {kind}" or kind not in kinds:
-        raise UserError(f"{path}: its metadata must say format 'bdia_edm {wanted}', it says {found[:100]!r}")
+    said = metadata.pop("format", "no format entry")
+    what = said.removeprefix("bdia_edm ")
+    if said != f"bdia_edm {what}" or what not in kinds:
+        raise UserError(f"{path}: its metadata must say format 'bdia_edm {wanted}', it says {said[:100]!r}")
     try:
         class_name, arguments = metadata.pop("class_name"), metadata.pop("init_kwargs")
         if len(arguments) > _LONGEST_ARGUMENTS:
@@ -94,7 +96,7 @@ def read_network(path: Path, *kinds: str) -> StoredNetwork:
         raise UserError(f"{path}: its metadata has no valid class_name and init_kwargs: {error!r}") from error
     if not isinstance(init_kwargs, dict):
         raise UserError(f"{path}: init_kwargs in its metadata must be a JSON object")
-    return StoredNetwork(kind, class_name, init_kwargs, state, metadata)
+    return StoredNetwork(what, class_name, init_kwargs, state, metadata)
 
 
 def load_weights(classes: Mapping[str, type[nn.Module]], stored: StoredNetwork, path: Path) -> nn.Module:
@@ -125,6 +127,5 @@ def _require_short_header(path: Path) -> None:
         length = int.from_bytes(file.read(8), "little")
     if length > _LONGEST_HEADER:
         raise UserError(
-            f"{path}: not a safetensors file that is read here: it says that its header has {length} bytes; "
-            f"must be {_LONGEST_HEADER} at most"
+            f"{path}: not a readable safetensors file: its header has {length} bytes; must be {_LONGEST_HEADER} at most"
         )
