@@ -34,7 +34,7 @@ class MixtureCard(ModelCard):
     kind = "gaussian_mixture"
     img_resolution: int = option(words="height and width of an image", unit="pixels", low=1, high=4096)
     img_channels: int = option(words="channels of an image", low=1, high=1024)
-    components: int = option(words="number of Gaussians", low=1, high=1_000_000)
+    components: int = option(words="number of Gaussians", low=1, high=100_000)
     seed: int = option(words="of the means, deviations and weights", low=0, high=2**63 - 1)
     reference: str | None = option(
         "exact", words="exact takes the statistics of reference_samples exact samples; or an npz file"

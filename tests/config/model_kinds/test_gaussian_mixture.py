@@ -53,7 +53,7 @@ def test_its_checksum_is_known_before_it_is_computed() -> None:
         ({"components": 10**9}, "model.components=1000000000: must be from 1 to "),
         ({"reference_samples": 2**60}, "model.reference_samples=1152921504606846976: must be from 2 to "),
         ({"img_resolution": 4096, "img_channels": 4}, "model.components=4 of 4 x 4096 x 4096: must be so few that"),
-        ({"components": 900_000, "img_resolution": 9}, "model.components=900000 of 1 x 9 x 9: must be so few that"),
+        ({"components": 90_000, "img_resolution": 28}, "model.components=90000 of 1 x 28 x 28: must be so few that"),
     ],
 )
 def test_what_no_memory_holds_is_refused_at_once(
