@@ -1,4 +1,4 @@
-"""python -m bdia_edm.checkpoint: fetches networks, converts them to safetensors, says what a file is.
+"""python -m bdia_edm.checkpoint: fetches networks, lists and cleans what was fetched, converts, says what a file is.
 
 Everything that a run needs can be fetched beforehand, on a machine with a network: see README, "The released
 networks".
@@ -16,8 +16,9 @@ import torch
 
 from bdia_edm.base.errors import UserError, one_line_errors
 from bdia_edm.base.lines import printable
+from bdia_edm.checkpoints.cached_files import cached_files, chosen, take_out
 from bdia_edm.checkpoints.description import describe_file, read_stored
-from bdia_edm.checkpoints.downloads import cached_path, fetch, file_sha256
+from bdia_edm.checkpoints.downloads import cache_folder, cached_path, fetch, file_sha256
 from bdia_edm.checkpoints.locating import RemoteFile, locate
 from bdia_edm.checkpoints.safetensors_file import load_weights, read_network, write_network
 from bdia_edm.config.composing import compose_values
@@ -71,7 +72,7 @@ def _bits(weights: torch.Tensor) -> torch.Tensor:
 @click.argument("file")
 @click.option("--json", "as_json", is_flag=True, help="print JSON")
 def inspect(file: str, as_json: bool) -> None:
-    """Says what network FILE (.pkl or .safetensors) holds."""
+    """Says what network FILE (an EDM pickle or safetensors, whatever its name; a path or a URL) holds."""
     with one_line_errors():
         facts = describe_file(locate(file))
         click.echo(json.dumps(facts, indent=2) if as_json else _table(facts))
@@ -106,6 +107,57 @@ def fetch_command(name: str) -> None:
     if failed:
         click.echo(f"error: {len(failed)} of {len(wanted)} files could not be fetched", err=True)
         sys.exit(2)
+
+
+@main.command("list")
+@click.option("--json", "as_json", is_flag=True, help="print JSON")
+def list_command(as_json: bool) -> None:
+    """Lists the files in the cache with their sizes.
+
+    The cache is the folder BDIA_EDM_CACHE, by default one in the user's cache folder.
+    """
+    with one_line_errors():
+        files = cached_files()
+        if as_json:
+            facts = [{**file._asdict(), "path": str(file.path)} for file in files]
+            click.echo(json.dumps({"folder": str(cache_folder()), "files": facts}, indent=2))
+            return
+        for file in files:
+            state = "" if file.whole else "  (partial)"
+            state += "  (being downloaded)" if file.in_use else ""
+            click.echo(f"{_size(file.num_bytes):>9}  {printable(file.name)}{state}")
+        total = _size(sum(file.num_bytes for file in files))
+        click.echo(f"{total:>9}  in {len(files)} files in {cache_folder()}")
+
+
+@main.command()
+@click.argument("names", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="all files, and what killed downloads left")
+def clean(names: tuple[str, ...], everything: bool) -> None:
+    """Removes files NAMES, as 'list' prints them or as URLs, from the cache with their recorded checksums.
+
+    Asks nothing. A file that a process is downloading stays.
+    """
+    with one_line_errors():
+        if bool(names) == everything:
+            raise UserError("give the names of files, as 'checkpoint list' prints them, or --all")
+        files, freed, kept = cached_files(), 0, 0
+        for file in files if everything else chosen(files, names):
+            found = take_out(file)
+            kept += found is None
+            freed += found or 0
+            did = "is being downloaded, kept" if found is None else f"removed, {_size(found)}"
+            click.echo(f"{printable(file.name)}: {did}")
+        click.echo(f"freed {_size(freed)} in {cache_folder()}")
+        if kept and not everything:
+            raise UserError(f"{kept} of {len(names)} files are being downloaded, and were kept")
+
+
+def _size(num_bytes: int) -> str:
+    for unit, size in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if num_bytes >= size:
+            return f"{num_bytes / size:.1f} {unit}"
+    return f"{num_bytes} B"
 
 
 def _fetched(remote: RemoteFile) -> bool:

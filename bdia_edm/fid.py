@@ -15,6 +15,7 @@ from bdia_edm.base.errors import one_line_errors
 from bdia_edm.base.option_names import options_named
 from bdia_edm.base.options import Option, options_of
 from bdia_edm.base.registry import Registry
+from bdia_edm.base.urls import without_secrets
 from bdia_edm.config.run_config import import_modules
 from bdia_edm.detectors.registry import DETECTORS
 from bdia_edm.metrics.metric import METRICS
@@ -105,7 +106,7 @@ def calc(images: str, ref: str, as_json: bool, **options: Any) -> None:
     with _errors_of_the_command():
         result = measure(images, ref, Measuring(**options))
     figures = ", ".join(f"{name} {value:.10g}" for name, value in result["metrics"].items())
-    _print(result, f"{figures}: {_words(result)}, from {ref}", as_json)
+    _print(result, f"{figures}: {_words(result)}, from {without_secrets(ref)}", as_json)
 
 
 @main.command(name="ref")

@@ -9,22 +9,25 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner, Result
+from safetensors.torch import save_file
 
-from bdia_edm.api import finish, prepare
+from bdia_edm.api import UserError, finish, prepare
 from bdia_edm.checkpoint import main
 from bdia_edm.checkpoints import downloads
 from bdia_edm.checkpoints.description import read_stored
 from bdia_edm.checkpoints.downloads import cached_path
 from bdia_edm.checkpoints.locating import RemoteFile
 from bdia_edm.checkpoints.safetensors_file import write_network
-from bdia_edm.config.conf_folder import model_list
+from bdia_edm.config.conf_folder import PACKAGE, model_list
 from bdia_edm.config.detector_card import detector_names
 from bdia_edm.models.preconditioning import EDMPrecond
+from tests.pickle_writer import INIT_KWARGS, checkpoint, dumps, ema, network
 from tests.references import REFERENCE
 
 PICKLE = REFERENCE / "pickles" / "tiny-song-vp-cond.pkl"
@@ -192,3 +195,63 @@ def test_offline_every_file_is_named_with_its_place(tmp_path: Path, monkeypatch:
     for line, name in zip(lines, ("a/net.pkl", "ref.npz", "i.pt"), strict=True):
         assert line.startswith(f"cannot download {base}/{name} (Failed to resolve 'nowhere.invalid'")
         assert line.endswith(f"put the file at {tmp_path}/nowhere.invalid/{name}")
+
+
+def test_a_record_does_not_tell_tokens(server: str, tmp_path: Path) -> None:
+    """Of the network's, the reference's and the detector's URL; the run and its record are otherwise the same."""
+    for name in ("digits.safetensors", "digits_reference.npz", "digits_detector.safetensors"):
+        (tmp_path / "served" / name).write_bytes((PACKAGE / "assets" / name).read_bytes())
+    options = [f"model.path='{server}/digits.safetensors?token=secret'", "seeds=0-3", "sampler.num_steps=2"]
+    options += [f"model.reference='{server}/digits_reference.npz?token=secret'", f"results_dir={tmp_path / 'runs'}"]
+    options += [f"detector.path='{server}/digits_detector.safetensors?token=secret'"]
+    made = prepare("+model=digits", *options)
+    record = finish(made, lambda line: None)
+    assert record["config"]["model"]["path"] == f"{server}/digits.safetensors?..."
+    kept = [path.read_bytes() for path in (tmp_path / "runs").rglob("*") if path.is_file()]
+    kept += [path.read_bytes() for path in (tmp_path / "cache").rglob("*.sha256")]
+    assert kept
+    assert not any(b"secret" in content for content in kept)
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"sigma_min": "x"}, "its argument sigma_min is 'x'; must be a number from 0 to"),
+        ({"dropout": 2.0}, "its argument dropout is 2.0; must be a number from 0 to 1"),
+        ({"attn_resolutions": "16"}, "its argument attn_resolutions is '16'; must be a list of 0 to 64 values"),
+    ],
+)
+def test_arguments_are_checked_when_a_file_is_read(changed: dict[str, Any], words: str, tmp_path: Path) -> None:
+    """By every command, and of both kinds of file."""
+    (tmp_path / "a.pkl").write_bytes(dumps(checkpoint(ema(**changed))))
+    metadata = {
+        "format": "bdia_edm denoiser",
+        "class_name": "EDMPrecond",
+        "init_kwargs": json.dumps({**INIT_KWARGS, **changed}),
+    }
+    save_file(network().state_dict(), tmp_path / "a.safetensors", metadata)
+    for path in (tmp_path / "a.pkl", tmp_path / "a.safetensors"):
+        one_line(run("inspect", path), str(path), words)
+        one_line(run("convert", path, tmp_path / "b.safetensors"), str(path), words)
+        with pytest.raises(UserError) as caught:
+            prepare("+model=file", f"model.path={path}", "detector=none", "seeds=0-1", f"results_dir={tmp_path}")
+        assert words in str(caught.value)
+    assert not (tmp_path / "b.safetensors").exists()
+
+
+def test_label_dropout_is_taken_and_written_on(tmp_path: Path) -> None:
+    (tmp_path / "a.pkl").write_bytes(dumps(checkpoint(ema(label_dropout=0.1))))
+    assert run("convert", tmp_path / "a.pkl", tmp_path / "b.safetensors").exit_code == 0
+    before, after = read_stored(tmp_path / "a.pkl"), read_stored(tmp_path / "b.safetensors")
+    assert before.init_kwargs == after.init_kwargs == {**INIT_KWARGS, "label_dropout": 0.1}
+
+
+def test_a_user_without_a_home_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody(*_: object) -> None:
+        raise KeyError("uid not found")
+
+    monkeypatch.setattr("pwd.getpwuid", nobody)
+    for name in ("HOME", "XDG_CACHE_HOME", "BDIA_EDM_CACHE"):
+        monkeypatch.delenv(name, raising=False)
+    for command in (("fetch", "cifar10"), ("list",), ("clean", "--all"), ("inspect", "https://example.org/a.pkl")):
+        one_line(run(*command), "BDIA_EDM_CACHE=: must name a folder")

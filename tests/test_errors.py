@@ -54,7 +54,7 @@ UNDEFINED = (
         ([DIGITS, "class_idx=10"], "error: class_idx=10: must be from 0 to 9"),
         ([DIGITS, "class_idx=three"], "error: class_idx=three: must be a whole number or null"),
         (["+model=gaussian_mixture", "class_idx=0"], "error: class_idx=0: this network is unconditional"),
-        (["+model=gaussian_mixture", "model.components=0"], "error: model.components=0: must be at least 1"),
+        (["+model=gaussian_mixture", "model.components=0"], "error: model.components=0: must be from 1 to 100000"),
         (["+model=gaussian_mixture", "detector=digits"], "error: detector=digits: takes images of shape (1, 8, 8)"),
         (["+model=file"], "error: model.path: missing"),
         (["+model=file", "model.path=no.safetensors"], "error: model.reference: missing; distances need"),
@@ -156,15 +156,15 @@ def test_damaged_files(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     reference = (ASSETS / "digits_reference.npz").read_bytes()
     np.savez(tmp_path / "other.npz", mean=np.zeros(64))
     np.savez(tmp_path / "small.npz", mu=np.zeros(3), sigma=np.eye(3))
-    for name, content in {
-        "empty.safetensors": b"",
-        "cut.safetensors": whole[: len(whole) // 2],
-        "text.safetensors": b"<!doctype html><html>not here</html>",
+    for name, (content, words) in {
+        "empty.safetensors": (b"", "it is empty"),
+        "cut.safetensors": (whole[: len(whole) // 2], "not a readable safetensors file"),
+        "text.safetensors": (b"<!doctype html><html>not here</html>", "it is an HTML page instead of the file"),
     }.items():
         (tmp_path / name).write_bytes(content)
         result = run_here(capsys, "sample", "+model=file", f"model.path={tmp_path / name}", "detector=none")
         assert result.status == 2
-        assert result.err.startswith(f"error: {tmp_path / name}: not a readable safetensors file")
+        assert result.err.startswith(f"error: {tmp_path / name}: {words}")
         assert result.err.count("\n") == 1
     (tmp_path / "cut.npz").write_bytes(reference[: len(reference) // 2])
     (tmp_path / "empty.npz").write_bytes(b"")

@@ -153,7 +153,7 @@ COVARIANCE = np.eye(64)
         ({"mu": np.full(64, np.nan), "sigma": COVARIANCE}, "must be finite"),
         ({"mu": np.zeros(64), "sigma": np.full((64, 64), np.inf)}, "must be finite"),
         ({"mu": np.zeros(64), "sigma": COVARIANCE + np.triu(np.ones((64, 64)), 1)}, "must be symmetric"),
-        ({"mu": np.zeros(64), "sigma": -COVARIANCE}, "must be positive semi-definite"),
+        ({"mu": np.zeros(64), "sigma": -COVARIANCE}, "must have no negative variance"),
         ({"mu": np.zeros(64), "sigma": np.full((64, 64), {}, dtype=object)}, "must be an npz with mu and sigma"),
     ],
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,8 @@ __all__ = ["is_locked", "locked"]
 _POLL = 0.2
 # A look at whether the lock is held holds it for a moment; that is nobody's work.
 _LOOKS = 3
+# Somebody may have put a link or a FIFO there: not followed, not waited for.
+_AS_IT_IS = os.O_NOFOLLOW | os.O_NONBLOCK
 _NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
 
 
@@ -45,7 +48,7 @@ def locked(path: Path, say: Say, waiting: str, without: str) -> Iterator[None]:
 def is_locked(path: Path) -> bool:
     """Whether a process holds the lock file ``path``; works where nothing can be written."""
     try:
-        descriptor = os.open(path, os.O_RDONLY)
+        descriptor = os.open(path, os.O_RDONLY | _AS_IT_IS)
     except OSError:
         return False
     try:
@@ -57,10 +60,18 @@ def is_locked(path: Path) -> bool:
     return False
 
 
+def _open(path: Path) -> int:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | _AS_IT_IS, 0o666)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "is no plain file, and no lock therefore", str(path))
+    return descriptor
+
+
 def _take(path: Path, say: Say, waiting: str, without: str) -> int:
     looks = 0
     while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        descriptor = _open(path)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             # Its last holder may have removed the file in the meantime: then this lock keeps nobody out.

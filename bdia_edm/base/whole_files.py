@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
-__all__ = ["clear_partials", "clear_partials_below", "write_text_whole", "written_whole"]
+__all__ = ["PARTIAL", "clear_partials", "clear_partials_below", "write_text_whole", "written_whole"]
 
-_SUFFIX = ".partial"
+PARTIAL = ".partial"
+"""How names end that are being written."""
 
 
 @contextmanager
@@ -23,7 +24,7 @@ def written_whole(path: Path, durable: bool = False) -> Iterator[Path]:
     Args:
         durable: the content is on the disk before the file has its name, so that it also survives a power cut.
     """
-    partial = path.with_name(f"{path.name}.{uuid4().hex}{_SUFFIX}")
+    partial = path.with_name(f"{path.name}.{uuid4().hex}{PARTIAL}")
     try:
         yield partial
         if durable:
@@ -43,11 +44,11 @@ def write_text_whole(path: Path, text: str, durable: bool = False) -> None:
 def clear_partials(path: Path) -> None:
     """Removes what killed writers of the file ``path`` left; nobody may be writing it."""
     for partial in path.parent.iterdir():
-        if re.fullmatch(re.escape(path.name) + r"\.[0-9a-f]{32}" + re.escape(_SUFFIX), partial.name):
+        if re.fullmatch(re.escape(path.name) + r"\.[0-9a-f]{32}" + re.escape(PARTIAL), partial.name):
             partial.unlink(missing_ok=True)
 
 
 def clear_partials_below(folder: Path) -> None:
     """Removes what killed writers left in ``folder`` and below; nobody may be writing there."""
-    for partial in folder.rglob(f"*{_SUFFIX}"):
+    for partial in folder.rglob(f"*{PARTIAL}"):
         partial.unlink(missing_ok=True)

@@ -6,6 +6,8 @@ import math
 from pathlib import Path
 from typing import Any
 
+from bdia_edm.base.errors import UserError
+from bdia_edm.base.file_kind import kind_of
 from bdia_edm.checkpoints.downloads import file_sha256
 from bdia_edm.checkpoints.pickle_reader import read_pickle
 from bdia_edm.checkpoints.safetensors_file import StoredNetwork, load_weights, read_network
@@ -15,12 +17,21 @@ __all__ = ["describe_file", "read_stored"]
 
 
 def read_stored(path: Path) -> StoredNetwork:
-    """The denoiser in an EDM pickle (.pkl) or in a safetensors file (any other name).
+    """The denoiser in an EDM pickle or in a safetensors file, told apart by the content.
 
     Raises:
         UserError: it is missing, damaged, or neither.
     """
-    return read_pickle(path) if path.suffix == ".pkl" else read_network(path, "denoiser")
+    return _read(path, "denoiser")[0]
+
+
+def _read(path: Path, *kinds: str) -> tuple[StoredNetwork, str]:
+    found = kind_of(path)
+    if found.name == "pickle":
+        return read_pickle(path), "EDM pickle"
+    if found.name == "safetensors":
+        return read_network(path, *kinds), "safetensors"
+    raise UserError(f"{path}: {found.words}; a network is needed: an EDM pickle or a safetensors file")
 
 
 def describe_file(path: Path) -> dict[str, Any]:
@@ -29,10 +40,7 @@ def describe_file(path: Path) -> dict[str, Any]:
     Raises:
         UserError: the file is missing, damaged, or no network.
     """
-    if path.suffix == ".pkl":
-        stored, form = read_pickle(path), "EDM pickle"
-    else:
-        stored, form = read_network(path, "denoiser", "detector"), "safetensors"
+    stored, form = _read(path, "denoiser", "detector")
     facts = _describe_denoiser(stored, path) if stored.kind == "denoiser" else _describe_detector(stored)
     return {
         "file": str(path),

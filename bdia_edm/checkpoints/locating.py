@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from bdia_edm import assets
 from bdia_edm.base.errors import UserError
+from bdia_edm.base.file_kind import kind_of
 from bdia_edm.base.option_names import named
 from bdia_edm.checkpoints.downloads import fetch, file_sha256
 
@@ -59,6 +60,8 @@ def locate(path: str, sha256: str | None = None, option: str = "model") -> Path:
         return fetch(path, sha256)
     found = ASSETS / path.removeprefix(_EMBEDDED) if path.startswith(_EMBEDDED) else Path(path)
     if sha256 is not None and found.is_file() and file_sha256(found) != sha256.lower():
+        if (kind := kind_of(found)).name in ("empty", "html", "lfs"):
+            raise UserError(f"{found}: {kind.words}")
         pin = named("model.reference_sha256" if option == "model.reference" else f"{option}.sha256")
         raise UserError(
             f"{found}: its sha256 is {file_sha256(found)}, {pin} is {sha256}; give its own to take this file"

@@ -260,7 +260,7 @@ class _Machine:
 
     def _set_items(self, items: list[object]) -> None:
         target = self.stack[-1]
-        if type(target) is not DictItems or len(items) % 2:
+        if not isinstance(target, DictItems) or len(items) % 2:
             raise MalformedPickle(f"items are set near byte {self.position} on what takes none")
         target.extend(zip(items[::2], items[1::2], strict=True))
 

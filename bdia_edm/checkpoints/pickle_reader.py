@@ -25,6 +25,8 @@ from typing import Any
 import torch
 
 from bdia_edm.base.errors import UserError
+from bdia_edm.base.lines import one_line
+from bdia_edm.checkpoints.building import MOST_TENSORS, build_empty
 from bdia_edm.checkpoints.pickle_machine import (
     Budget,
     Buildable,
@@ -36,7 +38,7 @@ from bdia_edm.checkpoints.pickle_machine import (
     quoted,
     run_pickle,
 )
-from bdia_edm.checkpoints.safetensors_file import StoredNetwork, require_enough_tensors
+from bdia_edm.checkpoints.safetensors_file import StoredNetwork
 from bdia_edm.checkpoints.stored_values import NumpyType, StoredTensor, numpy_number, read_storage, rebuild_tensor
 from bdia_edm.models.preconditioning import PRECONDITIONINGS
 
@@ -99,7 +101,7 @@ def _budget(file_size: int) -> Budget:
         bytes_of_text=8 << 20,
         bytes_of_encoded_text=file_size,
         bytes_of_weights=2 * file_size + (16 << 20),
-        weights=10_000,
+        weights=MOST_TENSORS,
     )
 
 
@@ -279,16 +281,6 @@ def _scalar(name: str, value: object) -> object:
 def _check_fit(class_name: str, init_kwargs: Mapping[str, Any], tensors: Mapping[str, StoredTensor]) -> None:
     """Refuses weights that are not those of the network that the arguments build; no memory is taken for either."""
     try:
-        require_enough_tensors(init_kwargs, len(tensors))
+        build_empty(PRECONDITIONINGS, class_name, init_kwargs, {name: each.size for name, each in tensors.items()})
     except ValueError as error:
-        raise MalformedPickle(str(error)) from error
-    try:
-        with torch.device("meta"):
-            network = PRECONDITIONINGS[class_name](**init_kwargs)
-    except Exception as error:  # whatever a constructor makes of these arguments
-        raise MalformedPickle(f"its arguments do not build {class_name}: {quoted(str(error))}") from error
-    expected = {name: tuple(values.shape) for name, values in network.state_dict().items()}
-    for name in sorted(expected.keys() | tensors.keys()):
-        size = tensors[name].size if name in tensors else "missing"
-        if size != expected.get(name):
-            raise MalformedPickle(f"its {name} is {size}, and {expected.get(name, 'missing')} in its {class_name}")
+        raise MalformedPickle(one_line(error, 700).encode("ascii", "backslashreplace").decode()) from error

@@ -11,19 +11,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from bdia_edm.base.errors import UserError
-from bdia_edm.base.lines import one_line
+from bdia_edm.base.file_kind import kind_of
+from bdia_edm.base.lines import one_line, printable
 from bdia_edm.base.whole_files import written_whole
+from bdia_edm.checkpoints.building import MOST_TENSORS, build_empty
 
-__all__ = ["StoredNetwork", "load_weights", "read_network", "require_enough_tensors", "write_network"]
+__all__ = ["StoredNetwork", "load_weights", "read_network", "write_network"]
 
-# A U-Net block has ten tensors or more, in each of the two halves of the network.
-_TENSORS_PER_BLOCK = 10
+_LONGEST_HEADER = 4 << 20
+"""Bytes: a tensor takes 150 of them; the format allows 100 MB, which take half a minute to read."""
+_LONGEST_ARGUMENTS = 1 << 16
 
 
 class StoredNetwork(NamedTuple):
@@ -68,25 +70,33 @@ def read_network(path: Path, *kinds: str) -> StoredNetwork:
         UserError: the file is missing, damaged, or not a network of these kinds.
     """
     wanted = " or ".join(kinds)
-    if not path.is_file():
-        raise UserError(f"{path}: no such file; a {wanted} in a safetensors file is needed")
+    kind = kind_of(path)
+    if kind.name != "safetensors":
+        raise UserError(f"{path}: {kind.words}; a {wanted} in a safetensors file is needed")
+    _require_short_header(path)
     try:
         with safe_open(path, framework="pt") as file:
+            names = list(file.keys())
+            if len(names) > MOST_TENSORS:
+                raise UserError(f"{path}: it holds {len(names)} tensors; must be {MOST_TENSORS} at most")
             metadata = dict(file.metadata() or {})
-            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+            state = {name: file.get_tensor(name) for name in names}
     except (SafetensorError, OSError, ValueError) as error:
         raise UserError(f"{path}: not a readable safetensors file: {one_line(error)}") from error
-    found = metadata.pop("format", "no format entry")
-    kind = found.removeprefix("bdia_edm ")
-    if found != f"bdia_edm {kind}" or kind not in kinds:
-        raise UserError(f"{path}: its metadata must say format 'bdia_edm {wanted}', it says {found!r}")
+    said = metadata.pop("format", "no format entry")
+    what = said.removeprefix("bdia_edm ")
+    if said != f"bdia_edm {what}" or what not in kinds:
+        raise UserError(f"{path}: its metadata must say format 'bdia_edm {wanted}', it says {said[:100]!r}")
     try:
-        class_name, init_kwargs = metadata.pop("class_name"), json.loads(metadata.pop("init_kwargs"))
+        class_name, arguments = metadata.pop("class_name"), metadata.pop("init_kwargs")
+        if len(arguments) > _LONGEST_ARGUMENTS:
+            raise ValueError(f"init_kwargs of {len(arguments)} characters; must be {_LONGEST_ARGUMENTS} at most")
+        init_kwargs = json.loads(arguments)
     except (KeyError, ValueError, RecursionError) as error:
         raise UserError(f"{path}: its metadata has no valid class_name and init_kwargs: {error!r}") from error
     if not isinstance(init_kwargs, dict):
         raise UserError(f"{path}: init_kwargs in its metadata must be a JSON object")
-    return StoredNetwork(kind, class_name, init_kwargs, state, metadata)
+    return StoredNetwork(what, class_name, init_kwargs, state, metadata)
 
 
 def load_weights(classes: Mapping[str, type[nn.Module]], stored: StoredNetwork, path: Path) -> nn.Module:
@@ -95,14 +105,14 @@ def load_weights(classes: Mapping[str, type[nn.Module]], stored: StoredNetwork, 
     Raises:
         UserError: the class is unknown, its arguments are wrong, or weights are missing, surplus or misshapen.
     """
-    if stored.class_name not in classes:
-        raise UserError(f"{path}: class {stored.class_name!r} is unknown; known are {', '.join(classes)}")
+    shapes = {name: tuple(tensor.shape) for name, tensor in stored.state_dict.items()}
     try:
-        require_enough_tensors(stored.init_kwargs, len(stored.state_dict))
-        with torch.device("meta"):
-            network = classes[stored.class_name](**stored.init_kwargs)
-    except Exception as error:  # whatever arguments from a file make a constructor do
-        raise UserError(f"{path}: {stored.class_name} cannot be built from init_kwargs: {one_line(error)}") from error
+        network = build_empty(classes, stored.class_name, stored.init_kwargs, shapes)
+    except ValueError as error:
+        raise UserError(f"{path}: {one_line(error, 700)}") from error
+    for name, tensor in stored.state_dict.items():
+        if not tensor.is_floating_point():
+            raise UserError(f"{path}: its {printable(name)} is of type {tensor.dtype}; weights are floating-point")
     try:
         # Copied into memory that PyTorch aligns: where a file's tensors happen to lie decides which kernels run, and
         # so the last bits of the images.
@@ -112,10 +122,10 @@ def load_weights(classes: Mapping[str, type[nn.Module]], stored: StoredNetwork, 
     return network.eval().requires_grad_(False)
 
 
-def require_enough_tensors(init_kwargs: Mapping[str, Any], num_tensors: int) -> None:
-    """Raises ValueError where a network of so many blocks cannot have so few tensors: before it is built."""
-    levels, blocks = init_kwargs.get("channel_mult"), init_kwargs.get("num_blocks")
-    num_levels = len(levels) if isinstance(levels, list) else 1
-    num_blocks = blocks if isinstance(blocks, int) else 0
-    if num_levels * num_blocks * _TENSORS_PER_BLOCK > num_tensors:
-        raise ValueError(f"its {num_levels} levels of {num_blocks} blocks have only {num_tensors} tensors")
+def _require_short_header(path: Path) -> None:
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+    if length > _LONGEST_HEADER:
+        raise UserError(
+            f"{path}: not a readable safetensors file: its header has {length} bytes; must be {_LONGEST_HEADER} at most"
+        )

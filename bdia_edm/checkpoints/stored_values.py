@@ -29,15 +29,25 @@ from bdia_edm.checkpoints.pickle_machine import (
     run_pickle,
 )
 
-__all__ = ["NumpyType", "StoredStorage", "StoredTensor", "numpy_number", "read_storage", "rebuild_tensor"]
+__all__ = [
+    "STORAGES",
+    "NumpyType",
+    "StoredStorage",
+    "StoredTensor",
+    "after_preamble",
+    "numpy_number",
+    "read_storage",
+    "rebuild_tensor",
+]
 
 _MAGIC_NUMBER = 0x1950A86A20F9469CFC6C
 _FORMAT_VERSION = 1001
-_STORAGES: dict[str, np.dtype[np.floating[Any]]] = {
+STORAGES: dict[str, np.dtype[np.floating[Any]]] = {
     "torch HalfStorage": np.dtype("<f2"),
     "torch FloatStorage": np.dtype("<f4"),
     "torch DoubleStorage": np.dtype("<f8"),
 }
+"""Of a network's weights, which end in float32."""
 _MOST_AXES = 8
 # No objects ('O'), whose bytes NumPy would unpickle; no text, dates or structures.
 _NUMPY_NUMBERS = frozenset({"b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8"})
@@ -47,7 +57,7 @@ _NUMPY_NUMBERS = frozenset({"b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8"
 class StoredStorage:
     """Values as they lie in the file."""
 
-    dtype: np.dtype[np.floating]
+    dtype: np.dtype[Any]
     values: memoryview
 
     def num_values(self) -> int:
@@ -69,7 +79,7 @@ class StoredTensor:
         return math.prod(self.size)
 
     def to_torch(self) -> torch.Tensor:
-        """A float32 copy on the CPU, contiguous; float32 values keep their bits."""
+        """A copy on the CPU, contiguous: float32, of which the bits are kept, or whole numbers as they are."""
         itemsize = self.storage.dtype.itemsize
         # The stride of an axis of length 1 means nothing and may be any number.
         strides = [step * itemsize if length > 1 else 0 for length, step in zip(self.size, self.stride, strict=True)]
@@ -77,7 +87,8 @@ class StoredTensor:
             self.size, self.storage.dtype, self.storage.values, self.offset * itemsize, strides
         )
         with np.errstate(all="ignore"):  # a float64 beyond float32's range becomes infinite, as in torch
-            return torch.from_numpy(np.array(view, dtype=np.float32, order="C"))
+            dtype = np.float32 if self.storage.dtype.kind == "f" else self.storage.dtype
+            return torch.from_numpy(np.array(view, dtype=dtype, order="C"))
 
 
 class NumpyType(Buildable):
@@ -118,21 +129,31 @@ def numpy_number(arguments: tuple[object, ...]) -> bool | int | float:
     raise MalformedPickle("a NumPy scalar is not made of a dtype and bytes")
 
 
+def after_preamble(data: memoryview, budget: Budget) -> int:
+    """Where what torch.save wrote before zip archives begins: behind magic number, version and system.
+
+    Raises:
+        MalformedPickle: these are others.
+    """
+    magic, position = run_pickle(data, 0, {}, budget)
+    version, position = run_pickle(data, position, {}, budget)
+    system, position = run_pickle(data, position, {}, budget)
+    if magic != _MAGIC_NUMBER or version != _FORMAT_VERSION:
+        raise MalformedPickle("it is not in torch's format before zip archives")
+    if type(system) is not DictItems or ("little_endian", True) not in system:
+        raise MalformedPickle("its values are not little-endian")
+    return position
+
+
 def read_storage(data: memoryview, budget: Budget) -> StoredStorage:
     """The one storage in a file of torch.save, of which no value is copied.
 
     Raises:
         MalformedPickle: the data are anything else, or more than that.
     """
-    parts, position = [], 0
-    for _ in range(5):
-        part, position = run_pickle(data, position, dict.fromkeys(_STORAGES), budget, _storage_header)
-        parts.append(part)
-    magic, version, system, header, keys = parts
-    if magic != _MAGIC_NUMBER or version != _FORMAT_VERSION:
-        raise MalformedPickle("a storage is not in torch's format before zip archives")
-    if type(system) is not DictItems or ("little_endian", True) not in system:
-        raise MalformedPickle("a storage is not little-endian")
+    position = after_preamble(data, budget)
+    header, position = run_pickle(data, position, dict.fromkeys(STORAGES), budget, _storage_header)
+    keys, position = run_pickle(data, position, {}, budget)
     if type(header) is not _StorageHeader or keys != [header.key]:
         raise MalformedPickle("the bytes of a storage do not hold exactly one")
     if len(data) - position < 8:
@@ -176,5 +197,5 @@ def _storage_header(identity: tuple[object, ...]) -> _StorageHeader:
     match identity:
         # The last is the storage that this one is a view of, from before torch 0.4.
         case ("storage", Global(name), str(key), _, int(num_values), None):
-            return _StorageHeader(_STORAGES[name], key, num_values)
+            return _StorageHeader(STORAGES[name], key, num_values)
     raise MalformedPickle("a persistent id in a storage is not a storage's")

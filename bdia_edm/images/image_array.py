@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bdia_edm.base.errors import UserError
+from bdia_edm.base.file_kind import kind_of
 from bdia_edm.base.lines import one_line, printable
 from bdia_edm.base.npy_header import read_npy_header
 from bdia_edm.base.plain_zip import open_plain_zip
@@ -113,4 +114,5 @@ class ImageArray:
         self.shape = (int(shape[3]) if len(shape) == 4 else 1, int(shape[1]), int(shape[2]))
 
     def _unreadable(self, error: Exception) -> UserError:
-        return UserError(f"{self.label}: not a readable npz with images in arr_0: {one_line(error, 150)}")
+        reason = one_line(error, 150) if (kind := kind_of(self._path)).name in ("npz", "zip") else kind.words
+        return UserError(f"{self.label}: not a readable npz with images in arr_0: {reason}")

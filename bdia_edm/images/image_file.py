@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from bdia_edm.base.errors import UserError
+from bdia_edm.base.file_kind import kind_of_start
 from bdia_edm.base.lines import one_line
 
 __all__ = ["EXTENSIONS", "MAX_BYTES", "MAX_PIXELS", "image_shape", "read_image"]
@@ -79,6 +80,7 @@ def read_image(file: IO[bytes], name: str) -> NDArray[np.uint8]:
 
 def _open(file: IO[bytes], name: str) -> tuple[Image.Image, int, tuple[int, int]]:
     """The image with its header read and checked, its channels (1 or 3), and its width and height."""
+    start = b"-"
     try:
         start = file.read(_START)
         file.seek(0)
@@ -89,7 +91,9 @@ def _open(file: IO[bytes], name: str) -> tuple[Image.Image, int, tuple[int, int]
     except Image.DecompressionBombError as error:
         raise UserError(f"{name}: too large; an image has {MAX_PIXELS} pixels at most") from error
     except Exception as error:  # Pillow's parsers raise whatever they stumble over
-        raise UserError(f"{name}: not a readable image ({', '.join(_FORMATS)}): {_reason(error)}") from error
+        kind = kind_of_start(start)
+        reason = kind.words if kind.name in ("empty", "html", "lfs") else _reason(error)
+        raise UserError(f"{name}: not a readable image ({', '.join(_FORMATS)}): {reason}") from error
     if image.width * image.height > MAX_PIXELS:
         raise UserError(f"{name}: too large ({image.width}x{image.height}); an image has {MAX_PIXELS} pixels at most")
     if frames != 1:

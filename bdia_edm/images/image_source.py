@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bdia_edm.base.errors import UserError
+from bdia_edm.base.file_kind import kind_of
 from bdia_edm.base.lines import Say, one_line, printable, to_stderr
 from bdia_edm.base.options import require
 from bdia_edm.base.plain_zip import open_plain_zip
@@ -68,7 +69,7 @@ def open_images(path: Path, option: str = "--images", say: Say = to_stderr) -> I
         return _Arrays([ImageArray(path)], given)
     if suffix == ".zip":
         return _open_zip(path, given, say)
-    raise UserError(f"{given}: must be {_TAKEN}")
+    raise UserError(f"{given}: must be {_TAKEN}; this is by its content {kind_of(path).words}")
 
 
 class _Container(Protocol):
@@ -247,7 +248,8 @@ def _open_zip(path: Path, given: str, say: Say) -> ImageSource:
     try:
         archive = open_plain_zip(path)
     except (OSError, ValueError, RuntimeError, zipfile.BadZipFile) as error:
-        raise UserError(f"{given}: not a readable zip: {one_line(error, 150)}") from error
+        reason = one_line(error, 150) if (kind := kind_of(path)).name in ("npz", "zip") else kind.words
+        raise UserError(f"{given}: not a readable zip: {reason}") from error
     try:
         return _Files(_Zip(path, archive), _image_entries(archive, given, say))
     except BaseException:

@@ -20,6 +20,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from bdia_edm.base.errors import UserError
+from bdia_edm.base.file_kind import kind_of
 from bdia_edm.base.lines import one_line, printable
 from bdia_edm.base.npy_header import NpyHeader, read_npy_header
 from bdia_edm.base.plain_zip import open_plain_zip
@@ -29,6 +30,7 @@ from bdia_edm.metrics.statistics import FeatureStatistics
 __all__ = ["Reference", "ReferenceStatistics", "read_reference", "reference_detector", "write_reference"]
 
 _LONGEST_NAME = 1000
+_LARGEST = 1e100
 
 
 class Reference(Protocol):
@@ -113,8 +115,11 @@ def read_reference(
 @contextmanager
 def _opened(path: Path, option: str) -> Iterator[zipfile.ZipFile]:
     """The file; what reading it raises becomes one line."""
-    if not path.is_file():
-        raise UserError(f"{option}={path}: no such file; it must be an npz with mu and sigma")
+    kind = kind_of(path)
+    if kind.name == "missing":
+        raise UserError(f"{option}={path}: {kind.words}; it must be an npz with mu and sigma")
+    if kind.name not in ("npz", "zip"):
+        raise UserError(f"{option}={path}: must be an npz with mu and sigma: {kind.words}")
     try:
         with open_plain_zip(path) as file:
             yield file
@@ -136,12 +141,24 @@ def _array(file: zipfile.ZipFile, key: str) -> NDArray[Any]:
 
 
 def _check_covariance(given: str, mean: NDArray[np.float64], covariance: NDArray[np.float64]) -> None:
+    """Raises UserError unless distances from these are numbers: cheap looks first, the eigenvalues last."""
     if not (np.isfinite(mean).all() and np.isfinite(covariance).all()):
         raise UserError(f"{given}: mu and sigma must be finite")
+    for name, values in (("mu", mean), ("sigma", covariance)):
+        largest = float(np.abs(values).max())
+        # Distances square and multiply them, and add up as many as there are features.
+        if largest > _LARGEST:
+            raise UserError(f"{given}: {name} must be {_LARGEST:g} at most, its largest value is {largest:.3g}")
     scale = float(np.abs(covariance).max())
+    smallest = float(covariance.diagonal().min())
+    if smallest < -1e-6 * scale:
+        raise UserError(f"{given}: sigma must have no negative variance on its diagonal, it has {smallest:.3g}")
     if not np.allclose(covariance, covariance.T, rtol=0, atol=1e-6 * scale):
         raise UserError(f"{given}: sigma must be symmetric")
-    eigenvalues = torch.linalg.eigvalsh(torch.from_numpy(covariance))
+    try:
+        eigenvalues = torch.linalg.eigvalsh(torch.from_numpy(covariance))
+    except torch.linalg.LinAlgError as error:
+        raise UserError(f"{given}: sigma has no eigenvalues: {one_line(error, 200)}") from error
     smallest = float(eigenvalues[0])
     # What rounding makes of zero, in files that were computed in float32 too.
     if smallest < -1e-6 * float(eigenvalues[-1]):

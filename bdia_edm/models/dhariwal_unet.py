@@ -23,6 +23,7 @@ class DhariwalUNet(nn.Module):
         img_resolution, in_channels, out_channels: the images' size and channels.
         label_dim: number of classes, 0 for an unconditional network.
         augment_dim: size of the augmentation labels used in training; their weights are in the files.
+        dropout, label_dropout: of training; evaluation takes neither.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class DhariwalUNet(nn.Module):
         num_blocks: int = 3,
         attn_resolutions: Sequence[int] = (32, 16, 8),
         dropout: float = 0.1,
+        label_dropout: float = 0.0,
     ) -> None:
         super().__init__()
         emb_channels = model_channels * channel_mult_emb

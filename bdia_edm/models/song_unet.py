@@ -22,6 +22,7 @@ class SongUNet(nn.Module):
         img_resolution, in_channels, out_channels: the images' size and channels.
         label_dim: number of classes, 0 for an unconditional network.
         augment_dim: size of the augmentation labels used in training; their weights are in the files.
+        dropout, label_dropout: of training; evaluation takes neither.
         embedding_type: 'positional' (DDPM++) or 'fourier' (NCSN++).
         encoder_type, decoder_type: 'standard', 'residual' (encoder only) or 'skip'.
     """
@@ -39,6 +40,7 @@ class SongUNet(nn.Module):
         num_blocks: int = 4,
         attn_resolutions: Sequence[int] = (16,),
         dropout: float = 0.1,
+        label_dropout: float = 0.0,
         embedding_type: str = "positional",
         channel_mult_noise: int = 1,
         encoder_type: str = "standard",

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from bdia_edm.base.errors import UserError
 from bdia_edm.base.launched import launch_number, launched_ranks
 from bdia_edm.base.lines import Say, printable, to_stderr
+from bdia_edm.base.urls import without_secrets, without_secrets_in
 from bdia_edm.base.versions import code_version
 from bdia_edm.engine.block_folder import BlockFolder
 from bdia_edm.engine.block_sampler import BlockSampler
@@ -203,11 +204,11 @@ def _summarize(run: Run, shards: Iterator[Shard], facts: Mapping[str, Any]) -> R
             "model": config.model.name,
             "class_idx": config.class_idx,
             "detector": config.detector.name if run.detector is None else run.detector.name,
-            "command": run.command,
+            "command": without_secrets(run.command),
             "device": describe_device(run.device),
             "precision": describe_precision(run.denoiser, run.device),
             "checksums": run.checksums,
-            "config": config.source,
+            "config": without_secrets_in(config.source),
             **facts,
         },
     )
@@ -234,7 +235,7 @@ def _work_of(run: Run) -> SamplingWork:
 
 def _plan_of(run: Run, workers: int) -> Plan:
     found = _folder_of(run).found(run.blocks)
-    return Plan(len(run.config.seeds), run.config.block_size, found, workers, run.command)
+    return Plan(len(run.config.seeds), run.config.block_size, found, workers, without_secrets(run.command))
 
 
 def _record_of(run: Run) -> Record | None:

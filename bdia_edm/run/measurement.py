@@ -26,6 +26,7 @@ from tqdm import tqdm
 from bdia_edm.base.errors import UserError
 from bdia_edm.base.option_names import named, options_named
 from bdia_edm.base.options import require
+from bdia_edm.base.urls import without_secrets
 from bdia_edm.base.versions import code_version, installed_versions
 from bdia_edm.checkpoints.locating import locate
 from bdia_edm.config.detector_card import detector_card
@@ -77,7 +78,7 @@ def measure(images: Path | str, ref: Path | str, options: Measuring | None = Non
     chosen = [word for name in names for word in ("--metric", name)]
     return {
         "metrics": figures,
-        "reference": str(ref),
+        "reference": without_secrets(str(ref)),
         **task.described(),
         "metric": names,
         "checksums": checksums,
@@ -177,8 +178,7 @@ class _Task:
         with shown as bar, closing(self._batches()) as batches:
             for pixels in batches:
                 digest.update(pixels.data)
-                images = torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous().to(self.device)
-                findings.add(*self._seen(images, "logits" in needs))
+                findings.add(*self._seen(pixels, "logits" in needs))
                 bar.update(len(pixels))
         return findings, digest.hexdigest()
 
@@ -192,7 +192,7 @@ class _Task:
             "seed": options.seed,
             "shape": list(self.source.shape),
             "detector": self.detector.name,
-            "detector_path": options.detector_path,
+            "detector_path": None if options.detector_path is None else without_secrets(options.detector_path),
             "batch": options.batch,
             "device": self.device.type,
             "threads": torch.get_num_threads(),
@@ -208,6 +208,7 @@ class _Task:
             line += ["--detector-path", options.detector_path]
         if options.detector_sha256 is not None:
             line += ["--detector-sha256", options.detector_sha256]
+        line = [without_secrets(word) for word in line]
         return shlex.join([*line, "--batch", str(options.batch), "--device", self.device.type])
 
     def _batches(self) -> Generator[NDArray[np.uint8], None, None]:
@@ -222,17 +223,18 @@ class _Task:
                 yield pixels
             yield coming.result()
 
-    def _seen(self, images: torch.Tensor, with_logits: bool) -> list[NDArray[np.float32]]:
-        """The images' features and, where they are needed, logits."""
+    def _seen(self, pixels: NDArray[np.uint8], with_logits: bool) -> list[NDArray[np.float32]]:
+        """The features of images (n, H, W, C) and, where they are needed, logits."""
         detector = self.detector
         try:
+            images = torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous().to(self.device)
             found = detector.with_logits(images) if with_logits else (detector(images),)
             values = [each.cpu().numpy() for each in found]
-        except RuntimeError as error:
+        except (RuntimeError, MemoryError) as error:
             if not says_out_of_memory(error):
                 raise
             raise UserError(
-                f"{named('batch')}={self.options.batch}: does not fit into the GPU's memory with {detector.name}; "
+                f"{named('batch')}={self.options.batch}: does not fit into the device's memory with {detector.name}; "
                 "take a smaller one"
             ) from error
         if not all(np.isfinite(each).all() for each in values):

@@ -53,9 +53,20 @@ def test_a_denoiser_of_an_unknown_class_is_refused_and_a_detector_described(tmp_
     assert (facts["what"], facts["class"], facts["parameters"]) == ("detector, safetensors", "Linear", 8)
 
 
+@pytest.mark.parametrize("ending", [".pkl", ".safetensors", ".pt", ""])
+def test_networks_are_told_by_their_content(ending: str, tmp_path: Path) -> None:
+    for source, what in ((PICKLE, "EDM pickle"), (PACKAGE / "assets" / "digits.safetensors", "safetensors")):
+        path = tmp_path / f"network{ending}"
+        path.write_bytes(source.read_bytes())
+        assert describe_file(path)["what"] == f"denoiser, {what}"
+        assert read_stored(path).kind == "denoiser"
+
+
 def test_what_is_no_network(tmp_path: Path) -> None:
     (tmp_path / "a.pkl").write_bytes(b"garbage")
-    with pytest.raises(UserError, match=r"a.pkl: not read as an EDM checkpoint"):
+    with pytest.raises(
+        UserError, match=r'a.pkl: a text; it begins with "garbage"; a network is needed: an EDM pickle or'
+    ):
         describe_file(tmp_path / "a.pkl")
-    with pytest.raises(UserError, match=r"digits_reference.npz: not a readable safetensors file"):
+    with pytest.raises(UserError, match=r"digits_reference.npz: an npz with .*; a network is needed"):
         describe_file(PACKAGE / "assets" / "digits_reference.npz")

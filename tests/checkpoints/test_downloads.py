@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import gzip
 import hashlib
 import os
+import pwd
 import shutil
 import signal
 import ssl
@@ -24,7 +26,7 @@ import requests
 import urllib3
 
 from bdia_edm.base.errors import UserError
-from bdia_edm.checkpoints import downloads
+from bdia_edm.checkpoints import transfer
 from bdia_edm.checkpoints.downloads import cache_folder, cached_path, fetch, file_sha256
 
 BODY = bytes(range(256)) * 4096  # 1 MiB, so several of the downloader's chunks
@@ -65,6 +67,7 @@ class Server(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.lock = threading.Lock()
+        self.stopped = threading.Event()
         self.answers: dict[str, list[Answer]] = {}
         self.gets: defaultdict[str, int] = defaultdict(int)
         self.scheme = "http"
@@ -153,8 +156,8 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     """A server, an empty cache, and a downloader that hardly pauses."""
     monkeypatch.setenv("BDIA_EDM_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("NO_PROXY", "*")
-    monkeypatch.setattr(downloads, "BACKOFF_SECONDS", 0.005)
-    monkeypatch.setattr(downloads, "TIMEOUTS_SECONDS", (10.0, 10.0))
+    monkeypatch.setattr(transfer, "BACKOFF_SECONDS", 0.005)
+    monkeypatch.setattr(transfer, "TIMEOUTS_SECONDS", (10.0, 10.0))
     with serving(Server()) as running:
         yield running
 
@@ -166,6 +169,7 @@ def serving(server: Server) -> Iterator[Server]:
     try:
         yield server
     finally:
+        server.stopped.set()
         server.shutdown()
         server.server_close()
 
@@ -175,7 +179,7 @@ def impatient(server: Server, request: pytest.FixtureRequest, monkeypatch: pytes
     """Short time-outs, only where the server's silence is the point: a busy machine is silent too."""
     given = request.node.callspec.params
     if {silent, stalling} & {given.get("answer"), *given.get("answers", [])}:
-        monkeypatch.setattr(downloads, "TIMEOUTS_SECONDS", (10.0, 0.4))
+        monkeypatch.setattr(transfer, "TIMEOUTS_SECONDS", (10.0, 0.4))
 
 
 def refusal(url: str, sha256: str | None = None) -> str:
@@ -228,7 +232,7 @@ def test_file_arrives_whole_after_passing_failures(server: Server, answers: list
 def test_pause_doubles(server: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     pauses: list[float] = []
     monkeypatch.setattr(time, "sleep", pauses.append)
-    monkeypatch.setattr(downloads, "BACKOFF_SECONDS", 1.0)
+    monkeypatch.setattr(transfer, "BACKOFF_SECONDS", 1.0)
     refusal(server.serves(fails(500)))
     assert pauses == [1.0, 2.0, 4.0, 8.0]
     assert capsys.readouterr().err.count("the server answers 500") == 4
@@ -463,11 +467,12 @@ def test_killed_download_leaves_no_file_and_no_lock(server: Server, tmp_path: Pa
     assert files_of(url) == {"network.pkl", "network.pkl.sha256", other.name}
 
 
+@pytest.mark.parametrize("number", [errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOLCK, errno.ENOSYS])
 def test_where_nothing_can_be_locked_it_is_said_and_fetched(
-    server: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    server: Server, number: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def refuse(descriptor: int, operation: int) -> None:
-        raise OSError(errno.EOPNOTSUPP, "Operation not supported")
+        raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(fcntl, "flock", refuse)
     path = fetch(server.serves(whole))
@@ -535,7 +540,10 @@ def test_folder_in_the_way_is_said(server: Server) -> None:
 )
 def test_other_urls_are_refused(server: Server, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     monkeypatch.setattr(requests, "get", lambda *_, **__: pytest.fail("a request was made"))
-    assert repr(url)[1:-1] in refusal(url)
+    shown = repr(url)[1:-1]
+    message = refusal(url)
+    assert shown in message or shown.split("//")[1].split("@")[-1] in message
+    assert "secret" not in message
 
 
 def test_cached_path_is_readable_and_every_url_has_its_own(server: Server) -> None:
@@ -625,3 +633,173 @@ def test_progress_bar_only_on_a_terminal(
     out, err = capsys.readouterr()
     assert out == ""
     assert ("100%" in err) == shown
+
+
+# Servers that mean harm, or are broken
+
+
+def huge(handler: Handler) -> None:
+    handler.head(200, Content_Length="9" * 5000)
+
+
+def announces_too_much(handler: Handler) -> None:
+    handler.head(200, Content_Length=9 << 30)
+
+
+def packed(handler: Handler) -> None:
+    body = gzip.compress(bytes(1 << 20))
+    handler.head(200, Content_Encoding="gzip", Content_Length=len(body))
+    handler.wfile.write(body)
+
+
+def endless(handler: Handler) -> None:
+    handler.protocol_version = "HTTP/1.1"
+    handler.head(200, Transfer_Encoding="chunked")
+    while True:
+        handler.wfile.write(b"%x\r\n%b\r\n" % (len(BODY), BODY))
+
+
+def drips(start: bytes, drop: bytes) -> Answer:
+    """Sends ``drop`` for ever, never silent for long."""
+
+    def answer(handler: Handler) -> None:
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\n" + start)
+        while not handler.server.stopped.wait(0.05):
+            handler.wfile.write(drop)
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (huge, "announces a length of '99999"),
+        (announces_too_much, "announces 9663676416 bytes; 8589934592 are the most"),
+        (packed, "packs the file (gzip), which it was asked not to do"),
+        (redirects("http://[::1"), "redirects to what is no URL"),
+        (redirects("https://exa mple.org:port/\x1b[2J"), "redirects to "),
+        (redirects("https://" + "a" * 70 + ".invalid:99999/"), "redirects to "),
+        (sends(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n"), "a Git LFS pointer"),
+    ],
+    ids=["length", "too-much", "gzip", "redirect", "redirect-port", "redirect-number", "lfs"],
+)
+def test_broken_answers_are_refused_at_once(server: Server, answer: Answer, reason: str) -> None:
+    url = server.serves(answer)
+    message = refusal(url)
+    assert reason in message
+    assert message.isprintable()
+    assert server.requests_made() == 1
+    assert_nothing_kept(url)
+
+
+def test_a_body_without_end_is_given_up(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transfer, "MOST_BYTES", 3 << 20)
+    url = server.serves(endless)
+    assert "more than 3145728 bytes came" in refusal(url)
+    assert server.requests_made() == 1
+    assert_nothing_kept(url)
+
+
+@pytest.mark.parametrize(
+    ("start", "drop"),
+    [
+        (b"Content-Length: 1000000\r\n\r\n", b"x"),
+        (b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n"),
+        (b"Transfer-Encoding: chunked\r\n\r\n", b"0"),
+        (b"X-Header: ", b"x"),
+    ],
+    ids=["body", "chunks", "length-of-a-chunk", "header"],
+)
+def test_a_byte_now_and_then_is_given_up(
+    server: Server, monkeypatch: pytest.MonkeyPatch, start: bytes, drop: bytes
+) -> None:
+    monkeypatch.setattr(transfer, "GRACE_SECONDS", 0.5)
+    url = server.serves(drips(start, drop))
+    assert "must be 50000 a second or more" in refusal(url)
+    assert server.requests_made() == 1
+    assert_nothing_kept(url)
+
+
+# What is nobody else's
+
+
+@pytest.mark.parametrize("answer", [fails(404), fails(500), redirects("http://example.org/a?token=secret"), empty])
+def test_tokens_are_not_told(server: Server, answer: Answer, capsys: pytest.CaptureFixture[str]) -> None:
+    url = server.serves(answer, path="/a.pkl?token=secret&X-Amz-Signature=secret")
+    message = refusal(url)
+    assert "a.pkl?... (" in message
+    assert "secret" not in message + capsys.readouterr().err
+
+
+def test_tokens_are_not_kept(server: Server) -> None:
+    url = server.serves(whole, path="/a.pkl?token=secret")
+    path = fetch(url)
+    assert "secret" not in str(path) + path.with_name("a.pkl.sha256").read_text()
+    path.unlink()
+    message = refusal(url, OTHER_SHA256)
+    assert "/a.pkl?...: its sha256 is" in message
+    assert "secret" not in message
+
+
+# Links and FIFOs in a shared cache
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: os.symlink("/dev/zero", path), os.mkdir])
+@pytest.mark.parametrize("ending", [".sha256", ".lock"])
+def test_links_and_fifos_are_not_followed(server: Server, make: Callable[[Path], object], ending: str) -> None:
+    url = server.serves(whole)
+    path = cached_path(url)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(BODY)
+    make(Path(f"{path}{ending}"))
+    assert f"{path}{ending}: " in refusal(url)
+    path.unlink()
+    assert f"{path}{ending}: " in refusal(url)
+
+
+def test_a_link_to_a_large_file_elsewhere_is_a_file(server: Server, tmp_path: Path) -> None:
+    """The file itself may be a link: people keep large files elsewhere."""
+    (tmp_path / "elsewhere").write_bytes(BODY)
+    path = cached_path(server.serves(whole))
+    path.parent.mkdir(parents=True)
+    path.symlink_to(tmp_path / "elsewhere")
+    assert fetch(server.url("/folder/network.pkl")) == path
+    assert server.requests_made() == 0
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES])
+def test_a_read_only_cache_is_used(
+    server: Server, number: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Permissions would not stop root."""
+    url = server.serves(whole)
+    path = cached_path(url)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(BODY)
+    real = os.open
+
+    def refuse(name: str | Path, flags: int, *more: int) -> int:
+        if flags & os.O_CREAT:
+            raise OSError(number, os.strerror(number), str(name))
+        return real(name, flags, *more)
+
+    monkeypatch.setattr(os, "open", refuse)
+    assert fetch(url) == path
+    assert capsys.readouterr().err == (
+        f"{path}: taken as it is; no checksum is recorded beside it, and its folder cannot be written\n"
+    )
+    path.unlink()
+    assert "must be writable" in refusal(url)
+
+
+def test_without_a_home_the_cache_must_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody(*_: object) -> None:
+        raise KeyError("uid not found")
+
+    monkeypatch.setattr(pwd, "getpwuid", nobody)
+    for name in ("HOME", "XDG_CACHE_HOME", "BDIA_EDM_CACHE"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(UserError, match="BDIA_EDM_CACHE=: must name a folder"):
+        cache_folder()
+    monkeypatch.setenv("BDIA_EDM_CACHE", "/elsewhere")
+    assert cache_folder() == Path("/elsewhere")

@@ -42,7 +42,7 @@ def test_all_that_is_missing_is_named_at_once(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setenv("BDIA_EDM_CACHE", str(tmp_path))
     files = [RemoteFile(f"http://127.0.0.1:1/{name}", None) for name in ("a", "b")]
     with monkeypatch.context() as patched:
-        patched.setattr("bdia_edm.checkpoints.downloads.ATTEMPTS", 1)
+        patched.setattr("bdia_edm.checkpoints.transfer.ATTEMPTS", 1)
         with pytest.raises(UserError) as error:
             fetch_files(files)
     lines = str(error.value).splitlines()

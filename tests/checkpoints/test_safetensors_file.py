@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from bdia_edm.base.errors import UserError
+from bdia_edm.checkpoints import safetensors_file
 from bdia_edm.checkpoints.safetensors_file import load_weights, read_network, write_network
 from bdia_edm.models.preconditioning import PRECONDITIONINGS
 from tests.references import build, describe
@@ -66,18 +67,48 @@ def test_mistakes(tmp_path: Path) -> None:
     write(state, init_kwargs="[]")
     assert "must be a JSON object" in problem(path)
     write(state, init_kwargs=json.dumps({**kwargs, "model_type": "UNet"}))
-    assert "cannot be built from init_kwargs: model_type='UNet': must be one of" in problem(path)
+    assert "its argument model_type is 'UNet'; must be one of SongUNet, DhariwalUNet" in problem(path)
     write(state, init_kwargs=json.dumps({**kwargs, "model_channels": "many"}))
-    assert "cannot be built from init_kwargs" in problem(path)
-    write(state, init_kwargs=json.dumps({**kwargs, "num_blocks": 2000}))
+    assert "its argument model_channels is 'many'; must be a whole number from 4 to 32768" in problem(path)
+    write(state, init_kwargs=json.dumps({**kwargs, "num_blocks": 900}))
     assert "blocks have only" in problem(path)  # at once: building it would take half a minute
     write(state, init_kwargs="[" * 100_000)
     assert "no valid class_name and init_kwargs" in problem(path)
     write({key: value for key, value in state.items() if "map_layer0" not in key})
-    assert "Missing key(s) in state_dict" in problem(path)
+    assert "the weights do not fit: its 'model.map_layer0.bias' is missing, and (64,) in" in problem(path)
     write({**state, "surplus": torch.zeros(1)})
-    assert "Unexpected key(s) in state_dict" in problem(path)
+    assert "its 'surplus' is (1,), and missing in its EDMPrecond" in problem(path)
     write({**state, "model.map_layer0.bias": torch.zeros(63)})
-    assert "size mismatch" in problem(path)
+    assert "its 'model.map_layer0.bias' is (63,), and (64,) in its EDMPrecond" in problem(path)
     path.write_bytes(path.read_bytes()[:1000])
     assert "not a readable safetensors file" in problem(path)
+
+
+def test_limits_are_those_of_pickles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is read of a header that is too long, and no network of a million levels is begun."""
+    path = tmp_path / "a.safetensors"
+    kwargs = describe("tiny-song-vp-cond")["init_kwargs"]
+    good = {"format": "bdia_edm denoiser", "class_name": "EDMPrecond"}
+
+    def write(tensors: int, **metadata: str) -> None:
+        entry = {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]}
+        header = json.dumps({"__metadata__": {**good, **metadata}, **{str(i): entry for i in range(tensors)}}).encode()
+        path.write_bytes(len(header).to_bytes(8, "little") + header)
+
+    write(1, init_kwargs=json.dumps({**kwargs, "channel_mult": [1] * 1_000_000, "num_blocks": 0}))
+    assert "init_kwargs of 3000" in problem(path)
+    write(1, init_kwargs=json.dumps({**kwargs, "channel_mult": [1] * 1_000, "num_blocks": 0}))
+    assert "its argument channel_mult is [1, 1, " in problem(path)
+    write(10_001, init_kwargs=json.dumps(kwargs))
+    assert "it holds 10001 tensors; must be 10000 at most" in problem(path)
+    write(1, init_kwargs=json.dumps(kwargs), note="x" * (5 << 20))
+    monkeypatch.setattr(safetensors_file, "safe_open", lambda *_, **__: pytest.fail("it was opened"))
+    assert "must be 4194304 at most" in problem(path)
+
+
+def test_weights_are_floating_point(tmp_path: Path) -> None:
+    path, state = tmp_path / "a.safetensors", dict(build("tiny-song-vp-cond").state_dict())
+    state["model.map_layer0.bias"] = torch.zeros(64, dtype=torch.int64)
+    kwargs = json.dumps(describe("tiny-song-vp-cond")["init_kwargs"])
+    save_file(state, path, {"format": "bdia_edm denoiser", "class_name": "EDMPrecond", "init_kwargs": kwargs})
+    assert "its model.map_layer0.bias is of type torch.int64; weights are floating-point" in problem(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import zipfile
 from contextlib import closing
@@ -16,6 +17,7 @@ from bdia_edm.base.lines import printable
 from bdia_edm.engine.plan import cut_into_blocks
 from bdia_edm.images.image_folder import ImageFolder
 from bdia_edm.images.image_source import open_images
+from tests.base.test_file_kind import KINDS
 from tests.foreign_images import (
     encrypt_entries,
     image_of,
@@ -254,3 +256,17 @@ def test_a_damaged_zip_never_ends_in_another_error(tmp_path: Path) -> None:
         except UserError:
             refusals += 1
     assert refusals > 200
+
+
+@pytest.mark.parametrize("what", ["lfs", "html", "empty", "gzip"])
+def test_a_file_of_another_kind_is_told_by_its_content(what: str, tmp_path: Path) -> None:
+    make, _, words = KINDS[what]
+    for name in ("a.npz", "a.zip"):
+        make(tmp_path / name)
+        with pytest.raises(UserError, match=rf"{name}: .*{re.escape(words)}"):
+            open_images(tmp_path / name)
+    if what != "gzip":
+        (tmp_path / "images").mkdir()
+        make(tmp_path / "images" / "a.png")
+        with pytest.raises(UserError, match=rf"a\.png: not a readable image .*{re.escape(words)}"):
+            open_images(tmp_path / "images")

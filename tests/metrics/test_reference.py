@@ -15,6 +15,7 @@ import pytest
 
 from bdia_edm.base.errors import UserError
 from bdia_edm.metrics.reference import read_reference, reference_detector, write_reference
+from tests.base.test_file_kind import KINDS
 from tests.foreign_images import encrypt_entries
 from tests.metrics.test_frechet import distance_from
 from tests.metrics.test_statistics import made, statistics_of
@@ -55,8 +56,13 @@ def test_a_singular_covariance_is_fine(tmp_path: Path) -> None:
         ({"mu": MEAN * np.nan, "sigma": COVARIANCE}, "must be finite"),
         ({"mu": MEAN, "sigma": COVARIANCE * np.inf}, "must be finite"),
         ({"mu": MEAN, "sigma": COVARIANCE + np.triu(np.ones((4, 4)))}, "must be symmetric"),
-        ({"mu": MEAN, "sigma": -COVARIANCE}, "must be positive semi-definite; its smallest eigenvalue is -"),
-        ({"mu": MEAN, "sigma": np.diag([1.0, 1.0, 1.0, -1e-5])}, "must be positive semi-definite"),
+        ({"mu": MEAN, "sigma": -COVARIANCE}, "must have no negative variance on its diagonal, it has -"),
+        ({"mu": MEAN, "sigma": COVARIANCE - np.eye(4) * 10}, "must have no negative variance on its diagonal"),
+        ({"mu": MEAN, "sigma": np.ones((4, 4)) - np.eye(4) / 2}, "positive semi-definite"),
+        ({"mu": MEAN, "sigma": COVARIANCE * 1e200}, "sigma must be 1e.100 at most, its largest value is"),
+        ({"mu": MEAN, "sigma": np.eye(4) * 1.7e308}, "sigma must be 1e.100 at most, its largest value is 1.7e.308"),
+        ({"mu": MEAN * 1e200, "sigma": COVARIANCE}, "mu must be 1e.100 at most"),
+        ({"mu": MEAN, "sigma": np.diag([1.0, 1.0, 1.0, -1e-5])}, "no negative variance on its diagonal, it has -1e-05"),
         ({"mu": MEAN, "sigma": np.array([["a"] * 4] * 4)}, "must be an npz with mu and sigma"),
         ({"mu": MEAN, "sigma": np.array([[None] * 4] * 4)}, "must be an npz with mu and sigma"),
     ],
@@ -76,6 +82,18 @@ def test_a_reference_names_its_detector(tmp_path: Path) -> None:
     assert reference_detector(tmp_path / "edm.npz") is None
     with pytest.raises(UserError, match=r"--ref=.*no\.npz: no such file"):
         reference_detector(tmp_path / "no.npz", "--ref")
+
+
+def test_files_of_other_kinds_are_told_by_their_content(tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    for make, name, words in KINDS.values():
+        if name in ("npz", "missing"):
+            continue
+        make(path)
+        with pytest.raises(UserError, match=r"^--ref=") as caught:
+            read_reference(path, "any", 4, "--ref")
+        assert "must be an npz with mu and sigma: " in str(caught.value)
+        assert words in str(caught.value) or name == "zip"
 
 
 class Attack:

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from bdia_edm.base.options import option
+from bdia_edm.base.options import option, require
 from bdia_edm.config.model_card import MODEL_KINDS, ModelCard
 from bdia_edm.detectors.detector import Detector
 from bdia_edm.engine.batch import to_uint8
@@ -22,6 +22,9 @@ from bdia_edm.models.gaussian_mixture import GaussianMixture
 
 __all__ = ["MixtureCard"]
 
+_MOST_NUMBERS = 2**26
+"""Of all means, half a gigabyte."""
+
 
 @MODEL_KINDS.add("gaussian_mixture")
 @dataclass(frozen=True, kw_only=True)
@@ -29,14 +32,23 @@ class MixtureCard(ModelCard):
     """A Gaussian mixture; its dimension is img_channels·img_resolution²."""
 
     kind = "gaussian_mixture"
-    img_resolution: int = option(words="height and width of an image", unit="pixels", low=1)
-    img_channels: int = option(words="channels of an image", low=1)
-    components: int = option(words="number of Gaussians", low=1)
+    img_resolution: int = option(words="height and width of an image", unit="pixels", low=1, high=4096)
+    img_channels: int = option(words="channels of an image", low=1, high=1024)
+    components: int = option(words="number of Gaussians", low=1, high=100_000)
     seed: int = option(words="of the means, deviations and weights", low=0, high=2**63 - 1)
     reference: str | None = option(
         "exact", words="exact takes the statistics of reference_samples exact samples; or an npz file"
     )
-    reference_samples: int = option(50_000, words="how many exact samples the reference is made of", low=2)
+    reference_samples: int = option(
+        50_000, words="how many exact samples the reference is made of", low=2, high=10_000_000
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        numbers = self.components * self.img_channels * self.img_resolution**2
+        given = f"{self.components} of {self.img_channels} x {self.img_resolution} x {self.img_resolution}"
+        allowed = f"so few that their means are {_MOST_NUMBERS} numbers at most, these are {numbers}"
+        require(numbers <= _MOST_NUMBERS, "model.components", given, allowed)
 
     def checksum(self) -> str:
         # The same numbers are other means in images of another shape.

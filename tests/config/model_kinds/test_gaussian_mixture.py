@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from bdia_edm.base.errors import UserError
 from bdia_edm.config.model_kinds.gaussian_mixture import MixtureCard
 from bdia_edm.detectors.pixels import PixelDetector
 from bdia_edm.engine.batch import to_uint8
@@ -40,6 +41,26 @@ def test_the_exact_reference_is_that_of_exact_samples() -> None:
 
 def test_its_checksum_is_known_before_it_is_computed() -> None:
     """Workers that do not measure need no reference, but they need its checksum."""
-    reference = replace(MIXTURE, reference_samples=2**60).load_reference(PixelDetector((1, 3, 3)))
-    other = replace(MIXTURE, reference_samples=2**61).load_reference(PixelDetector((1, 3, 3)))
+    reference = replace(MIXTURE, reference_samples=9_000_000).load_reference(PixelDetector((1, 3, 3)))
+    other = replace(MIXTURE, reference_samples=10_000_000).load_reference(PixelDetector((1, 3, 3)))
     assert reference.checksum != other.checksum
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"img_resolution": 1_000_000}, "model.img_resolution=1000000: must be from 1 to 4096"),
+        ({"img_channels": 10**30}, "model.img_channels=1000000000000000000000000000000: must be from 1 to 1024"),
+        ({"components": 10**9}, "model.components=1000000000: must be from 1 to "),
+        ({"reference_samples": 2**60}, "model.reference_samples=1152921504606846976: must be from 2 to "),
+        ({"img_resolution": 4096, "img_channels": 4}, "model.components=4 of 4 x 4096 x 4096: must be so few that"),
+        ({"components": 90_000, "img_resolution": 28}, "model.components=90000 of 1 x 28 x 28: must be so few that"),
+    ],
+)
+def test_what_no_memory_holds_is_refused_at_once(
+    changed: dict[str, int], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(MixtureCard, "mixture", lambda self: pytest.fail("it was built"))
+    with pytest.raises(UserError) as caught:
+        replace(MIXTURE, **changed)
+    assert str(caught.value).startswith(words)
