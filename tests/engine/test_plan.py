@@ -21,8 +21,8 @@ from bdia_edm.engine.plan import cut_into_blocks, format_seeds, parse_seeds
     ],
 )
 def test_seeds(text: object, seeds: list[int]) -> None:
-    assert parse_seeds(text) == seeds
-    assert parse_seeds(format_seeds(seeds)) == seeds
+    assert list(parse_seeds(text)) == seeds
+    assert list(parse_seeds(format_seeds(seeds))) == seeds
 
 
 def test_shortest_text() -> None:
