@@ -22,7 +22,7 @@ from bdia_edm.base.option_names import named, options_named
 from bdia_edm.config.conf_folder import conf_folder
 from bdia_edm.config.yaml_files import load_yaml, shown_path
 
-__all__ = ["cards_named", "check_settings"]
+__all__ = ["cards_named", "check_settings", "own_folders"]
 
 _SETTING = re.compile(r"model\.settings\.([\w.]+)")
 _GROUPS = ("model", "sampler", "detector", "experiment")
@@ -74,9 +74,9 @@ def check_settings(config: DictConfig) -> None:
 
 def _said_in_files(config_name: str, overrides: Sequence[str]) -> dict[str, Path]:
     """Every option that a file of the user's own says, with the last that does."""
-    sources = _folders()
-    if all(Path(source.path) == conf_folder() for source in sources):
+    if not own_folders():
         return {}
+    sources = _folders()
     loader = GlobalHydra.instance().config_loader()
     said: dict[str, Path] = {}
     for part in loader.compute_defaults_list(config_name, list(overrides), RunMode.RUN).defaults:
@@ -91,6 +91,11 @@ def _said_in_files(config_name: str, overrides: Sequence[str]) -> dict[str, Path
             if not file.is_relative_to(conf_folder()):
                 said[name] = file
     return said
+
+
+def own_folders() -> list[Path]:
+    """The folders of cards in force beside conf/."""
+    return [Path(source.path) for source in _folders() if Path(source.path) != conf_folder()]
 
 
 def _folders() -> list[ConfigSource]:

@@ -22,8 +22,9 @@ from bdia_edm.base.errors import UserError
 from bdia_edm.base.lines import one_line
 from bdia_edm.base.nearest import did_you_mean
 from bdia_edm.base.option_names import named
-from bdia_edm.config.card_files import cards_named, check_settings
+from bdia_edm.config.card_files import cards_named, check_settings, own_folders
 from bdia_edm.config.conf_folder import conf_folder, model_list
+from bdia_edm.config.help import listed
 from bdia_edm.config.overrides import check_words, names_as_typed, option_names, override
 from bdia_edm.config.run_config import RunConfig, read_config
 from bdia_edm.config.yaml_files import checked_files, load_yaml
@@ -123,9 +124,7 @@ def plain_values(config: DictConfig) -> dict[str, Any]:
         UserError: no model is chosen, or an option that must be given is missing.
     """
     if "model" not in config:
-        known = model_list()
-        width = max(map(len, known))
-        models = "\n".join(f"  {name:<{width}}  {description}" for name, description in known.items())
+        models = "\n".join(listed(model_list(*own_folders())))
         raise UserError(f"no model chosen; add +model=NAME, one of\n{models}")
     try:
         values = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)

@@ -25,8 +25,8 @@ from bdia_edm.base.lines import to_stderr
 from bdia_edm.base.signals import Interrupted, interruptible, quoted_status
 from bdia_edm.config.card_files import cards_named, check_settings
 from bdia_edm.config.composing import explain
-from bdia_edm.config.conf_folder import conf_folder
-from bdia_edm.config.help import help_text
+from bdia_edm.config.conf_folder import conf_folder, model_list
+from bdia_edm.config.help import help_text, listed
 from bdia_edm.config.overrides import check_words, names_as_typed
 from bdia_edm.config.run_config import import_modules
 from bdia_edm.config.yaml_files import checked_files
@@ -64,6 +64,10 @@ def run_command(
             own, modules = _given("--config-dir", "-cd"), _given("modules")
             import_modules([name for given in modules for name in given.strip("[]").split(",") if name])
             print(help_text(what, examples, [Path(folder) for folder in own], more))
+        return
+    if "--list" in sys.argv[1:]:
+        with _one_line_errors(full_error=False):
+            print("\n".join(listed(model_list(*map(Path, _given("--config-dir", "-cd"))))))
         return
     if "--version" in sys.argv[1:]:
         print(f"bdia_edm {version('bdia_edm')}")
