@@ -25,7 +25,7 @@ __all__ = ["commands", "completions", "main"]
 _COMPLETE = "--complete"
 _SHELL = f'complete -o nospace -o default -C "bdia-edm {_COMPLETE}" bdia-edm'
 _FOOT = f"""\
-COMMAND --help says what it does and every option of it. The same: python -m bdia_edm COMMAND, python -m bdia_edm.COMMAND.
+COMMAND --help says what it does and all its options. The same: python -m bdia_edm COMMAND, python -m bdia_edm.COMMAND.
 In bash (and zsh, after autoload -U bashcompinit; bashcompinit) options and values are completed after
   {_SHELL}"""
 

@@ -39,7 +39,7 @@ def help_text(what: str, examples: Sequence[str], folders: Sequence[Path] = (), 
         path.stem for folder in (conf_folder(), *folders) for path in (folder / "experiment").glob("*.yaml")
     )
     parts = [what, "", *(f"  {line}" for line in examples), "", *describe_options(RunConfig, ""), ""]
-    parts += ["+model=NAME, one of", *listed(modellisted(*folders)), ""]
+    parts += ["+model=NAME, one of", *listed(model_list(*folders)), ""]
     for name in MODEL_KINDS.names():
         parts += [f"model.OPTION= of a card of kind {name}:", *describe_options(MODEL_KINDS[name], "model."), ""]
     parts += [

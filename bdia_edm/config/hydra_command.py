@@ -119,6 +119,13 @@ def _check_line(words: list[str]) -> None:
     parser.error = _refuse  # type: ignore[assignment]
     given = parser.parse_args(words)
     check_words(given.overrides)
+    # What a record's command could not say again.
+    for name in ("config_path", "config_name", "experimental_rerun"):
+        if getattr(given, name) is not None:
+            raise UserError(f"--{name.replace('_', '-')}: not taken here; --config-dir=FOLDER adds cards of your own")
+    for word in given.overrides:
+        if word.lstrip("+").startswith("hydra.searchpath="):
+            raise UserError(f"{word}: not taken here; --config-dir=FOLDER adds cards of your own")
     shown = [f"--{name}" for name in ("cfg", "info", "shell_completion") if getattr(given, name)]
     if shown and given.multirun:
         raise UserError(f"{shown[0].replace('_', '-')}: tells of one run; leave out -m, and one value for each option")
