@@ -11,10 +11,13 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from hydra import compose, initialize_config_dir
+from hydra import compose
+from hydra._internal.hydra import Hydra
+from hydra._internal.utils import create_config_search_path
+from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.version import VersionBase
+from hydra.version import VersionBase, setbase
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
@@ -25,7 +28,7 @@ from bdia_edm.base.option_names import named
 from bdia_edm.config.card_files import cards_named, check_settings, own_folders
 from bdia_edm.config.conf_folder import conf_folder, model_list
 from bdia_edm.config.help import listed
-from bdia_edm.config.overrides import check_words, names_as_typed, option_names, override
+from bdia_edm.config.overrides import check_words, names_as_typed, option_names
 from bdia_edm.config.run_config import RunConfig, read_config
 from bdia_edm.config.yaml_files import checked_files, load_yaml
 from bdia_edm.samplers.registry import SAMPLERS
@@ -67,11 +70,16 @@ def _composition(overrides: Sequence[str], config_dir: str | Path | None) -> Ite
         raise UserError(
             f"config_dir={config_dir}: no such folder; it must be laid out as conf/ (model/, sampler/, ...)"
         )
-    with _hydra_of_ones_own(), initialize_config_dir(version_base="1.3", config_dir=str(conf_folder())):
+    search_path = create_config_search_path(str(conf_folder()))
+    if config_dir is not None:
+        # Where --config-dir has it.
+        own = f"file://{Path(config_dir).resolve()}"
+        search_path.prepend("command-line", own, anchor=SearchPathQuery(provider="schema"))
+    with _hydra_of_ones_own():
+        setbase("1.3")
+        Hydra.create_main_hydra2("sample", search_path)
         words = names_as_typed(overrides)
         check_words(words)
-        if config_dir is not None:
-            words.insert(0, override("hydra.searchpath", [f"file://{Path(config_dir).resolve()}"]))
         config = _composed(words)
         with cards_named("sample", words, config):
             check_settings(config)

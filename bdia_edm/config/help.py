@@ -92,7 +92,8 @@ def _default(found: Field[Any], facts: Option) -> str:
 def listed(known: dict[str, str]) -> list[str]:
     """Names and their words in two columns."""
     width = max(map(len, known), default=0)
-    return [f"  {name:<{width}}  {words}" for name, words in known.items()]
+    lines = [f"  {name:<{width}}  {words}" for name, words in known.items()]
+    return [part for line in lines for part in textwrap.wrap(line, _WIDTH, subsequent_indent=" " * (width + 4))]
 
 
 def _first_line(kind: Any) -> str:

@@ -73,9 +73,7 @@ def _text(path: Path) -> str:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
-        raise _wrong(
-            path, f"is not UTF-8 text (a byte of another encoding in line {line}); save it as UTF-8"
-        ) from error
+        raise _wrong(path, f"is not UTF-8 text (line {line} is of another encoding); save it as UTF-8") from error
 
 
 def _check_events(path: Path, text: str) -> None:
