@@ -14,8 +14,7 @@ from pathlib import Path
 
 from bdia_edm.base.errors import UserError
 from bdia_edm.base.options import option
-from bdia_edm.config.composing import compose_values, sample_command
-from bdia_edm.config.run_config import read_config
+from bdia_edm.config.composing import compose_config, sample_command
 from bdia_edm.detectors.detector import Detector
 from bdia_edm.detectors.registry import DETECTORS, DetectorKind
 from bdia_edm.engine.batch import sample_images, to_uint8
@@ -100,6 +99,6 @@ def prepare(
                 raise UserError(f"{override}: an object was given in its place; leave one of them out")
     if sampler is not None and not isinstance(sampler, Sampler):
         raise UserError(f"sampler: must be a Sampler, from make_sampler or of a class derived from it, not {sampler!r}")
-    config = read_config(compose_values(overrides, config_dir), sampler)
+    config = compose_config(overrides, config_dir, sampler)
     own = OwnParts(denoiser=denoiser, detector=detector, metrics=metrics, sampler=sampler is not None)
     return prepare_run(config, sample_command(list(overrides), config_dir), own)

@@ -21,10 +21,9 @@ from bdia_edm.checkpoints.description import describe_file, read_stored
 from bdia_edm.checkpoints.downloads import cache_folder, cached_path, fetch, file_sha256
 from bdia_edm.checkpoints.locating import RemoteFile, locate
 from bdia_edm.checkpoints.safetensors_file import load_weights, read_network, write_network
-from bdia_edm.config.composing import compose_values
+from bdia_edm.config.composing import compose_config
 from bdia_edm.config.conf_folder import model_list
 from bdia_edm.config.detector_card import detector_card, detector_names
-from bdia_edm.config.run_config import read_config
 from bdia_edm.models.preconditioning import PRECONDITIONINGS
 
 __all__ = ["main"]
@@ -187,7 +186,7 @@ def _wanted(name: str) -> list[RemoteFile]:
 def _files_of_model(name: str) -> list[RemoteFile]:
     # The path that the card of one's own network asks for is no file that could be fetched.
     overrides = ["model.path=none", "detector=none"] if name == "file" else []
-    return read_config(compose_values([f"+model={name}", *overrides])).remote_files
+    return compose_config([f"+model={name}", *overrides]).remote_files
 
 
 if __name__ == "__main__":

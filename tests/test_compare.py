@@ -189,10 +189,10 @@ def test_the_command_lines_model_wins(
         ("defaults: [override /sampler: edm]", "experiment=mine: sampler=edm: in a comparison the grid says the"),
         ("detector: none", "experiment=mine: detector=none: is chosen in its defaults list, as defaults: [override"),
         ("model: digits", "experiment=mine: model=digits: is chosen in its defaults list, as defaults: [override"),
-        ("batchsize: 3", "batchsize=3: unknown option"),
-        ("model: {steps: 3}", "model.steps=3: unknown option"),
+        ("batchsize: 3", "mine.yaml: batchsize=3: unknown option"),
+        ("model: {steps: 3}", "mine.yaml: model.steps=3: unknown option"),
         ("class_idx: 11", "class_idx=11: must be from 0 to 9"),
-        ("save_images: jpg", "save_images=jpg: must be one of"),
+        ("save_images: jpg", "mine.yaml: save_images=jpg: must be one of"),
     ],
 )
 def test_what_an_experiment_cannot_say_is_refused_by_name(
@@ -203,7 +203,8 @@ def test_what_an_experiment_cannot_say_is_refused_by_name(
     model = [] if text == "model: digits" else ["+model=digits"]
     done = run_here(capsys, "compare", own, "experiment=mine", *model)
     assert (done.status, done.out, done.err.count("\n")) == (2, "", 1), done.err
-    assert done.err.startswith(f"error: {message}")
+    # What is wrong in itself is told with the file that says it.
+    assert done.err.startswith((f"error: {message}", f"error: conf/experiment/{message}")), done.err
 
 
 def test_a_sweep_keeps_the_tables_of_every_point(

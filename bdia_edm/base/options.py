@@ -21,6 +21,7 @@ __all__ = ["Option", "check_ranges", "option", "options_of", "read_options", "re
 T = TypeVar("T")
 _KINDS: dict[type, str] = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
 _KEY = "option"
+_LONGEST_SHOWN = 300
 
 
 @dataclass(frozen=True)
@@ -52,11 +53,11 @@ class Option:
         if self.one_of:
             return f"one of {', '.join(self.one_of)}"
         if self.above is not None:
-            return f"above {self.above:g} and finite"
+            return f"above {_number(self.above)} and finite"
         if self.low is not None and self.high is not None:
-            return f"from {self.low:g} to {self.high:g}"
+            return f"from {_number(self.low)} to {_number(self.high)}"
         if self.low is not None:
-            return f"at least {self.low:g}"
+            return f"at least {_number(self.low)}"
         return ""
 
     def takes(self, value: Any) -> bool:
@@ -66,6 +67,10 @@ class Option:
         if self.above is not None:
             return self.above < value < math.inf
         return (self.low is None or value >= self.low) and (self.high is None or value <= self.high)
+
+
+def _number(end: float) -> str:
+    return str(end) if isinstance(end, int) else f"{end:g}"
 
 
 def option(default: Any = MISSING, **facts: Any) -> Any:
@@ -146,7 +151,10 @@ def _read_value(name: str, value: Any, hint: Any) -> Any:
         if type(value) is kind and not (kind is float and math.isnan(value)):
             return value
         if kind is float and type(value) is int:
-            return float(value)
+            try:
+                return float(value)
+            except OverflowError:
+                return math.inf if value > 0 else -math.inf
         if kind is str and type(value) is int:
             return str(value)
     nothing = " or null" if type(None) in allowed else ""
@@ -155,4 +163,8 @@ def _read_value(name: str, value: Any, hint: Any) -> Any:
 
 
 def _shown(value: object) -> str:
-    return "null" if value is None else printable(str(value))
+    if type(value) is int and value.bit_length() > _LONGEST_SHOWN:
+        # Python does not write an integer of over 4,300 digits.
+        return f"(a number of {value.bit_length()} bits)"
+    text = "null" if value is None else printable(str(value))
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:60]}... ({len(text):,} characters)"

@@ -11,55 +11,92 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from hydra import compose, initialize_config_dir
+from hydra import compose
+from hydra._internal.hydra import Hydra
+from hydra._internal.utils import create_config_search_path
+from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException
-from hydra.version import VersionBase
+from hydra.version import VersionBase, setbase
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import InterpolationKeyError, MissingMandatoryValue, OmegaConfBaseException
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from bdia_edm.base.errors import UserError
 from bdia_edm.base.lines import one_line
 from bdia_edm.base.nearest import did_you_mean
+from bdia_edm.base.option_names import named
+from bdia_edm.config.card_files import cards_named, check_settings, own_folders
 from bdia_edm.config.conf_folder import conf_folder, model_list
-from bdia_edm.config.overrides import names_as_typed, option_names
+from bdia_edm.config.help import listed
+from bdia_edm.config.overrides import check_words, names_as_typed, option_names
+from bdia_edm.config.run_config import RunConfig, read_config
+from bdia_edm.config.yaml_files import checked_files, load_yaml
 from bdia_edm.samplers.registry import SAMPLERS
+from bdia_edm.samplers.sampler import Sampler
 
-__all__ = ["compose_run", "compose_values", "explain", "own_folder", "plain_values", "sample_command"]
+__all__ = ["compose_config", "compose_run", "compose_values", "explain", "own_folder", "plain_values", "sample_command"]
 
 _ONE_AT_A_TIME = threading.RLock()
 
 
-def compose_values(overrides: Sequence[str], config_dir: str | Path | None = None) -> dict[str, Any]:
-    """The config of one run that ``sample`` would make of these options, outside of a Hydra command.
+def compose_config(
+    overrides: Sequence[str], config_dir: str | Path | None = None, sampler: Sampler | None = None
+) -> RunConfig:
+    """The checked config of one run that ``sample`` would make of these options, outside of a Hydra command.
 
     Works in any thread and within a program that is a Hydra command itself: Hydra's global state is put back. (A
     program that composes configs of its own in another thread at the same time shares that state with this.)
 
     Args:
         config_dir: a folder of the user's own, laid out as conf/, as ``--config-dir`` takes it.
+        sampler: one of the user's own, instead of the config's.
 
     Raises:
         UserError: an option is wrong.
     """
+    with _composition(overrides, config_dir) as config:
+        return read_config(plain_values(config), sampler)
+
+
+def compose_values(overrides: Sequence[str], config_dir: str | Path | None = None) -> dict[str, Any]:
+    """As ``compose_config``, but the plain values, which have still to be read."""
+    with _composition(overrides, config_dir) as config:
+        return plain_values(config)
+
+
+@contextmanager
+def _composition(overrides: Sequence[str], config_dir: str | Path | None) -> Iterator[DictConfig]:
     if config_dir is not None and not Path(config_dir).is_dir():
         raise UserError(
             f"config_dir={config_dir}: no such folder; it must be laid out as conf/ (model/, sampler/, ...)"
         )
-    own = [] if config_dir is None else [f"hydra.searchpath=[file://{Path(config_dir).resolve()}]"]
-    try:
-        with _hydra_of_ones_own(), initialize_config_dir(version_base="1.3", config_dir=str(conf_folder())):
-            return plain_values(compose(config_name="sample", overrides=[*own, *names_as_typed(overrides)]))
-    except (HydraException, OmegaConfBaseException) as error:
-        raise UserError(explain(error, overrides)) from error
+    search_path = create_config_search_path(str(conf_folder()))
+    if config_dir is not None:
+        # Where --config-dir has it.
+        own = f"file://{Path(config_dir).resolve()}"
+        search_path.prepend("command-line", own, anchor=SearchPathQuery(provider="schema"))
+    with _hydra_of_ones_own():
+        setbase("1.3")
+        Hydra.create_main_hydra2("sample", search_path)
+        words = names_as_typed(overrides)
+        check_words(words)
+        config = _composed(words)
+        with cards_named("sample", words, config):
+            check_settings(config)
+            yield config
 
 
 def compose_run(overrides: Sequence[str]) -> dict[str, Any]:
     """As ``compose_values`` within a Hydra command of this program, with that command's folders of cards."""
+    return plain_values(_composed(overrides))
+
+
+def _composed(overrides: Sequence[str]) -> DictConfig:
     try:
-        return plain_values(compose(config_name="sample", overrides=list(overrides)))
-    except (HydraException, OmegaConfBaseException) as error:
+        return compose(config_name="sample", overrides=list(overrides))
+    except UserError:
+        raise
+    except Exception as error:  # Hydra has many ways to say that an option or a card is wrong
         raise UserError(explain(error, overrides)) from error
 
 
@@ -81,7 +118,8 @@ def _hydra_of_ones_own() -> Iterator[None]:
         hydra_before, base_before = GlobalHydra.instance().hydra, VersionBase.instance().version_base
         GlobalHydra.instance().clear()
         try:
-            yield
+            with checked_files():
+                yield
         finally:
             GlobalHydra.instance().hydra = hydra_before
             VersionBase.instance().version_base = base_before
@@ -94,19 +132,28 @@ def plain_values(config: DictConfig) -> dict[str, Any]:
         UserError: no model is chosen, or an option that must be given is missing.
     """
     if "model" not in config:
-        known = model_list()
-        width = max(map(len, known))
-        models = "\n".join(f"  {name:<{width}}  {description}" for name, description in known.items())
+        models = "\n".join(listed(model_list(*own_folders())))
         raise UserError(f"no model chosen; add +model=NAME, one of\n{models}")
     try:
         values = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     except MissingMandatoryValue as error:
         name = re.search(r"full_key: (\S+)", str(error))
         raise UserError(f"{name[1] if name else 'an option'}: missing; this model needs it") from error
-    except InterpolationKeyError as error:
-        raise UserError(f"the config does not resolve: {explain(error)}") from error
+    except OmegaConfBaseException as error:
+        raise UserError(_explain_reference(error)) from error
     assert isinstance(values, dict)
     return {str(key): value for key, value in values.items()}
+
+
+def _explain_reference(error: OmegaConfBaseException) -> str:
+    """What is said of a value that refers to another one, which is not there or not what it should be."""
+    problem = next(iter(str(error).splitlines()), "")
+    option = named(error.full_key) if error.full_key else "the config"
+    missing = re.search(r"Interpolation key '([^']*)' not found", problem)
+    if missing:
+        whose = "; a model's card must have it" if missing[1].startswith("model.") else ""
+        return f"{option}: takes the value of {missing[1]}, which is not there{whose}"
+    return f"{option}: does not resolve: {one_line(problem)}"
 
 
 def explain(error: Exception, overrides: Sequence[str] = ()) -> str:
@@ -117,13 +164,22 @@ def explain(error: Exception, overrides: Sequence[str] = ()) -> str:
     """
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     text = " ".join(lines) or type(error).__name__
-    if "submitit_slurm" in text:
+    if "Could not find 'hydra/launcher/submitit_slurm'" in text:
         return "hydra/launcher=slurm: needs hydra-submitit-launcher; install it with pip install '.[cluster]'"
-    group = re.search(r"Could not find '(\w+)/([^']*)'", text)
+    if 'Could not detect "srun"' in text or "Could not detect 'srun'" in text:
+        return "hydra/launcher=slurm: there is no Slurm on this machine (srun is not found); start the sweep on one"
+    card = re.search(r"In '([^']*)': Could not load '([^']*)'", text)
+    if card:
+        return f"{card[1]}.yaml: its defaults list names {card[2]}, and there is no such file beside it or in conf/"
+    group = re.search(r"Could not find '((?:hydra/)?\w+)/([^']*)'", text)
     if group:
         lines = [line for line in str(error).splitlines() if line.startswith("\t") and "=" not in line]
         known = [line.strip() for line in lines]
-        return f"{group[1]}={group[2]}: unknown; there are {', '.join(known)}{did_you_mean(group[2], known)}"
+        chosen = f"{group[1]}={group[2]}"
+        inside = re.search(r"In '(\w+/\w+)': Could not find", text)
+        typed = any(each.lstrip("+") == chosen for each in overrides)
+        where = f"{inside[1]}.yaml: " if inside and overrides and not typed else ""
+        return f"{where}{chosen}: unknown; there are {', '.join(known)}{did_you_mean(group[2], known)}"
     unknown = re.search(r"Could not override '([^']*)'.*\+(\S+)", text)
     if unknown and unknown[1] == "model":
         return f"{unknown[2]}: a model is added with a plus sign: +{unknown[2]}"
@@ -132,9 +188,9 @@ def explain(error: Exception, overrides: Sequence[str] = ()) -> str:
         if takers:
             return f"{unknown[2]}: {_sampler_in_use(overrides)} has no such option; {takers} takes it"
         return f"{unknown[2]}: unknown option; --help lists those there are{did_you_mean(unknown[1], option_names())}"
-    several = re.search(r"Ambiguous value for argument '([^']*)'", text)
+    several = re.search(r"Ambiguous value for argument '(.*?)' 1\. ", text)
     if several:
-        name, _, value = several[1].partition("=")
+        name, _, value = several[1].replace("'", "").partition("=")
         return f"{several[1]}: several values; quote them to mean one (\"{name}='{value}'\"), or add -m to run each"
     return one_line(text, 400)
 
@@ -149,6 +205,6 @@ def _samplers_with(option: str) -> str:
 def _sampler_in_use(overrides: Sequence[str]) -> str:
     """The sampler that these choose, or the default."""
     chosen = [each.partition("=")[2] for each in overrides if each.startswith("sampler=")]
-    usual = [each["sampler"] for each in OmegaConf.load(conf_folder() / "sample.yaml").defaults if "sampler" in each]
+    usual = [each["sampler"] for each in load_yaml(conf_folder() / "sample.yaml")["defaults"] if "sampler" in each]
     name = [*usual, *chosen][-1]
     return name if name in SAMPLERS else "the sampler in use"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from omegaconf import DictConfig, OmegaConf
+from bdia_edm.base.errors import UserError
+from bdia_edm.config.yaml_files import load_yaml
 
 __all__ = ["PACKAGE", "conf_folder", "model_list"]
 
@@ -18,7 +19,20 @@ def conf_folder() -> Path:
 
 
 def model_list(*own: Path) -> dict[str, str]:
-    """The name and description of every model card, those in the user's ``own`` folders included."""
+    """The name of every model card, those in the user's ``own`` folders included, with its description, published
+    figure and licence."""
     paths = [path for folder in (conf_folder(), *own) for path in sorted((folder / "model").glob("*.yaml"))]
-    cards = {path.stem: DictConfig(OmegaConf.load(path)) for path in paths}
-    return {name: str(card.get("description", "")) for name, card in cards.items()}
+    return {path.stem: _described(path) for path in paths}
+
+
+def _described(path: Path) -> str:
+    try:
+        card = load_yaml(path)
+    except UserError as error:
+        # The others are shown all the same.
+        return f"(cannot be read: {error})"
+    published, licence = card.get("published"), card.get("licence")
+    facts = [str(card.get("description", ""))]
+    if isinstance(published, dict) and "fid" in published:
+        facts.append(f"FID {published['fid']} ({published.get('sampler', 'published')})")
+    return "; ".join([*facts, *([] if licence is None else [f"licence {licence}"])])

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from omegaconf import OmegaConf
-
 from bdia_edm.base.options import option, read_options, require
 from bdia_edm.checkpoints.locating import RemoteFile, remote_files
 from bdia_edm.config.conf_folder import conf_folder
 from bdia_edm.config.model_card import check_sha256
+from bdia_edm.config.yaml_files import load_yaml
 from bdia_edm.detectors.registry import DETECTORS
 
 __all__ = ["NONE", "DetectorCard", "detector_card", "detector_names"]
@@ -62,6 +61,4 @@ def detector_card(name: str, path: str | None = None, sha256: str | None = None)
     # One of the user's own module may have no card.
     if path is not None or not card.is_file():
         return DetectorCard(name, path, sha256)
-    values = OmegaConf.to_container(OmegaConf.load(card))
-    assert isinstance(values, dict)
-    return read_options(DetectorCard, {str(key): value for key, value in values.items()}, "detector")
+    return read_options(DetectorCard, load_yaml(card), "detector")

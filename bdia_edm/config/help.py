@@ -17,12 +17,13 @@ from bdia_edm.metrics.metric import METRICS
 from bdia_edm.samplers.registry import SAMPLERS
 from bdia_edm.samplers.sampler import Sampler
 
-__all__ = ["describe_options", "help_text"]
+__all__ = ["describe_options", "help_text", "listed"]
 
 _WIDTH = 116
 _FOOT = """\
 Options are Hydra's: name=value; -m runs every combination of comma-separated values; --cfg job shows those in force;
---config-dir=FOLDER adds cards and experiments of your own (FOLDER/model, FOLDER/sampler, FOLDER/experiment, ...)."""
+--config-dir=FOLDER adds cards and experiments of your own (FOLDER/model, FOLDER/sampler, FOLDER/experiment, ...).
+--list lists the models alone, with published FID and licence; --version tells this program's."""
 
 
 def help_text(what: str, examples: Sequence[str], folders: Sequence[Path] = (), more: Sequence[str] = ()) -> str:
@@ -38,7 +39,7 @@ def help_text(what: str, examples: Sequence[str], folders: Sequence[Path] = (), 
         path.stem for folder in (conf_folder(), *folders) for path in (folder / "experiment").glob("*.yaml")
     )
     parts = [what, "", *(f"  {line}" for line in examples), "", *describe_options(RunConfig, ""), ""]
-    parts += ["+model=NAME, one of", *_list(model_list(*folders)), ""]
+    parts += ["+model=NAME, one of", *listed(model_list(*folders)), ""]
     for name in MODEL_KINDS.names():
         parts += [f"model.OPTION= of a card of kind {name}:", *describe_options(MODEL_KINDS[name], "model."), ""]
     parts += [
@@ -50,7 +51,7 @@ def help_text(what: str, examples: Sequence[str], folders: Sequence[Path] = (), 
         own = describe_options(SAMPLERS[name], "sampler.", {each.name for each, _ in options_of(Sampler)})
         parts += [f"sampler={name}: {_first_line(SAMPLERS[name])}", *own, ""]
     parts += [f"detector=NAME, one of {', '.join(detector_names())}", *describe_options(DetectorCard, "detector."), ""]
-    parts += ["metric=[NAME,...]", *_list({name: _first_line(METRICS[name]) for name in METRICS.names()}), ""]
+    parts += ["metric=[NAME,...]", *listed({name: _first_line(METRICS[name]) for name in METRICS.names()}), ""]
     if more:
         parts += [*more, f"experiment=NAME, one of {', '.join(experiments)}", ""]
     return "\n".join([*parts, _FOOT])
@@ -88,9 +89,11 @@ def _default(found: Field[Any], facts: Option) -> str:
     return f"default {default:g}" if isinstance(default, float) else f"default {default}"
 
 
-def _list(known: dict[str, str]) -> list[str]:
+def listed(known: dict[str, str]) -> list[str]:
+    """Names and their words in two columns."""
     width = max(map(len, known), default=0)
-    return [f"  {name:<{width}}  {words}" for name, words in known.items()]
+    lines = [f"  {name:<{width}}  {words}" for name, words in known.items()]
+    return [part for line in lines for part in textwrap.wrap(line, _WIDTH, subsequent_indent=" " * (width + 4))]
 
 
 def _first_line(kind: Any) -> str:

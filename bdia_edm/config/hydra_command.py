@@ -6,22 +6,30 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
 from itertools import pairwise
 from pathlib import Path
+from typing import NoReturn
 
 import hydra
+from hydra._internal.utils import get_args_parser
+from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
+from hydra.version import setbase
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from bdia_edm.base.errors import UserError
 from bdia_edm.base.lines import one_line, to_stderr
 from bdia_edm.base.signals import Interrupted, interruptible, quoted_status
+from bdia_edm.config.card_files import cards_named, check_settings
 from bdia_edm.config.composing import explain
-from bdia_edm.config.conf_folder import conf_folder
-from bdia_edm.config.help import help_text
-from bdia_edm.config.overrides import names_as_typed
+from bdia_edm.config.conf_folder import conf_folder, model_list
+from bdia_edm.config.help import help_text, listed
+from bdia_edm.config.overrides import check_words, names_as_typed
 from bdia_edm.config.run_config import import_modules
+from bdia_edm.config.yaml_files import checked_files
 from bdia_edm.engine.device import says_out_of_memory
 from bdia_edm.workers.board import ToldError
 from bdia_edm.workers.meeting import is_leader, join, launched_ranks, leave, say_error, users_error_was_noted
@@ -31,6 +39,7 @@ __all__ = ["run_command", "say"]
 _FULL_ERROR = "HYDRA_FULL_ERROR"
 _WITH_VALUE = ("--cfg", "-c", "--config-dir", "-cd", "--config-path", "-cp", "--config-name", "-cn", "--package", "-p")
 _SHORT = {"-q": "verbosity=quiet", "-v": "verbosity=verbose"}
+_HYDRAS_BASE = "1.3"
 _IN_A_SWEEPS_JOB = "SUBMITIT_EXECUTOR"
 
 
@@ -58,21 +67,34 @@ def run_command(
             import_modules([name for given in modules for name in given.strip("[]").split(",") if name])
             print(help_text(what, examples, [Path(folder) for folder in own], more))
         return
-    # Hydra takes its own options before or after all others, but not between them.
-    words = [_SHORT.get(word, word) for word in sys.argv[1:]]
-    sys.argv[1:] = names_as_typed(_flags_first(words))
+    if "--list" in sys.argv[1:]:
+        with _one_line_errors(full_error=False):
+            print("\n".join(listed(model_list(*map(Path, _given("--config-dir", "-cd"))))))
+        return
+    if "--version" in sys.argv[1:]:
+        print(f"bdia_edm {version('bdia_edm')}")
+        return
     full_error = os.environ.get(_FULL_ERROR) == "1"
+    stage = _Stage()
     # Hydra then raises what it would else print over several lines.
     os.environ[_FULL_ERROR] = "1"
 
     def checked(config: DictConfig) -> None:
-        with _one_line_errors(full_error):
+        stage.within_task = True
+        given = HydraConfig.get().overrides
+        with _one_line_errors(full_error), cards_named(config_name, [*given.hydra, *given.task], config):
+            check_settings(config)
             task(config)
+        stage.within_task = False
 
     try:
-        with _one_line_errors(full_error), interruptible(_say_interrupted):
+        with _one_line_errors(full_error, stage), interruptible(_say_interrupted), checked_files():
             _meet_others()
-            hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=config_name)(checked)()
+            setbase(_HYDRAS_BASE)  # for the parser too, which is asked before Hydra
+            # Hydra takes its own options before or after all others, but not between them.
+            sys.argv[1:] = names_as_typed(_flags_first([_SHORT.get(word, word) for word in sys.argv[1:]]))
+            _check_line(sys.argv[1:])
+            hydra.main(version_base=_HYDRAS_BASE, config_path=str(conf_folder()), config_name=config_name)(checked)()
     finally:
         if not full_error:
             del os.environ[_FULL_ERROR]
@@ -88,9 +110,40 @@ def _meet_others() -> None:
         join()
 
 
+@dataclass
+class _Stage:
+    within_task: bool = False
+
+
+def _check_line(words: list[str]) -> None:
+    """Raises UserError where Hydra would not take the command line, and print several lines."""
+    parser = get_args_parser()
+    parser.error = _refuse  # type: ignore[assignment]
+    given = parser.parse_args(words)
+    check_words(given.overrides)
+    # What a record's command could not say again.
+    for name in ("config_path", "config_name", "experimental_rerun"):
+        if getattr(given, name) is not None:
+            raise UserError(f"--{name.replace('_', '-')}: not taken here; --config-dir=FOLDER adds cards of your own")
+    for word in given.overrides:
+        if word.lstrip("+").startswith("hydra.searchpath="):
+            raise UserError(f"{word}: not taken here; --config-dir=FOLDER adds cards of your own")
+    shown = [f"--{name}" for name in ("cfg", "info", "shell_completion") if getattr(given, name)]
+    if shown and given.multirun:
+        raise UserError(f"{shown[0].replace('_', '-')}: tells of one run; leave out -m, and one value for each option")
+
+
+def _refuse(problem: str) -> NoReturn:
+    raise UserError(f"{problem}; --help and --hydra-help list what there is")
+
+
 @contextmanager
-def _one_line_errors(full_error: bool) -> Iterator[None]:
-    """Ends the process on an error that is the user's; around the task too, since Hydra adds lines of its own."""
+def _one_line_errors(full_error: bool, stage: _Stage | None = None) -> Iterator[None]:
+    """Ends the process on an error that is the user's; around the task too, since Hydra adds lines of its own.
+
+    Args:
+        stage: of a whole command: all that Hydra raises before and after the task is about options, cards or plugins.
+    """
     try:
         yield
     except Interrupted as interrupted:
@@ -103,11 +156,17 @@ def _one_line_errors(full_error: bool) -> Iterator[None]:
         words = str(error) if isinstance(error, UserError) else explain(error, sys.argv[1:])
         say_error(words, told=isinstance(error, ToldError))
         sys.exit(2)
-    except (RuntimeError, MemoryError) as error:
+    except Exception as error:
         short = says_out_of_memory(error)
-        if full_error or not (short or type(error).__module__.startswith("submitit.")):
+        expected = short or (stage is not None and not stage.within_task)
+        if full_error or not expected or _IN_A_SWEEPS_JOB in os.environ:
             raise
-        say_error(f"the memory is too small for it: {one_line(error)}" if short else _explain_job(str(error)))
+        if short:
+            say_error(f"the memory is too small for it: {one_line(error)}")
+        elif type(error).__module__.startswith("submitit."):
+            say_error(_explain_job(str(error)))
+        else:
+            say_error(explain(error, sys.argv[1:]))
         sys.exit(2)
 
 

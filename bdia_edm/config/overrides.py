@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from typing import Any, get_type_hints
@@ -10,12 +11,14 @@ from typing import Any, get_type_hints
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
+from bdia_edm.base.errors import UserError
+from bdia_edm.base.lines import printable
 from bdia_edm.config.detector_card import DetectorCard
 from bdia_edm.config.model_card import MODEL_KINDS
 from bdia_edm.config.run_config import RunOptions
 from bdia_edm.samplers.registry import SAMPLERS
 
-__all__ = ["differences", "names_as_typed", "option_names", "override"]
+__all__ = ["check_words", "differences", "names_as_typed", "option_names", "override"]
 
 
 def override(name: str, value: Any) -> str:
@@ -34,7 +37,7 @@ def differences(wanted: Mapping[str, Any], got: Mapping[str, Any], where: str = 
 
 
 def names_as_typed(words: Sequence[str]) -> list[str]:
-    """The command line with the values of options that are texts quoted where Hydra would make a number of them.
+    """The command line with those values of options for texts quoted that Hydra would take for a number or not read.
 
     A folder ``2024_01_01`` is no 20240101, and a model ``1_0`` no 10; of ``a,b`` each, since a sweep takes them apart.
     """
@@ -44,16 +47,56 @@ def names_as_typed(words: Sequence[str]) -> list[str]:
 
 def _as_typed(word: str) -> str:
     name, _, value = word.partition("=")
-    if "=" not in word or set(value) & set("'\"[]{}()$"):
+    if "=" not in word:
         return word
+    if set(value) & set("'\"[]{}()$"):
+        # Hydra's own writing, or a path such as "it's (1).pkl".
+        return word if _is_readable(value) else f"{name}={_quoted(value)}"
     return f"{name}={','.join(map(_kept, value.split(',')))}"
 
 
 def _kept(text: str) -> str:
     read = _read(text)
+    # A '~' is left for check_words to refuse: the shell did not make the home folder of it.
+    if read is None and not text.startswith("~") and not _is_readable(text):
+        # What else than letters, digits and a few signs is in it: a URL's '=' and '&', an 'é'.
+        return _quoted(text)
     # Of numbers only a whole one as it is usually written becomes the same text again.
     as_it_is = not isinstance(read, int | float) or (type(read) is int and str(read) == text.strip())
     return text if as_it_is else f"'{text.strip()}'"
+
+
+def check_words(words: Sequence[str]) -> None:
+    """Raises UserError at the first option on a command line that Hydra would not read, and says how to write it."""
+    groups = ("model", "sampler", "detector", "experiment")
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals and not name.startswith("~"):
+            raise UserError(f"{printable(_short(word))}: must be an option and its value, NAME=VALUE")
+        try:
+            read = OverridesParser.create().parse_override(word)
+        except RecursionError as error:
+            raise UserError(f"{name}={_short(value)}: nested too deep") from error
+        except ValueError as error:  # Python's bound on the digits of a number
+            raise UserError(f"{name}={_short(value)}: a number of too many digits") from error
+        except HydraException as error:
+            quoted = f'{name}="{value}"' if "'" in value else f"{name}='{value}'"
+            raise UserError(
+                f"{printable(_short(word))}: cannot be read as it is; a value with other signs than letters, digits "
+                f"and -_./:%+@ stands in quotes of its own within the shell's: {_in_shells_quotes(_short(quoted))}"
+            ) from error
+        choice = read.value()
+        a_name = read.is_sweep_override() or isinstance(choice, str | list | dict)
+        if read.key_or_group in groups and not read.is_delete() and not a_name:
+            raise UserError(f"{word}: must be the name of a card; --help lists those there are")
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 200 else f"{text[:60]}... ({len(text):,} characters)"
+
+
+def _in_shells_quotes(text: str) -> str:
+    return f'"{text}"' if "'" in text and not set(text) & set('"$`\\!') else shlex.quote(text)
 
 
 def option_names() -> list[str]:
@@ -75,11 +118,19 @@ def _options() -> Iterator[tuple[str, Any]]:
         yield from ((f"{where}{each.name}", hints[each.name]) for each in fields(kind))
 
 
+def _is_readable(text: str) -> bool:
+    try:
+        OverridesParser.create().parse_override(f"x={text}")
+    except (HydraException, ValueError, RecursionError):
+        return False
+    return True
+
+
 def _read(text: str) -> Any:
     """What Hydra makes of an option's value; None where it cannot read it."""
     try:
         return OverridesParser.create().parse_override(f"x={text}").value()
-    except HydraException:
+    except (HydraException, ValueError, RecursionError):
         return None
 
 

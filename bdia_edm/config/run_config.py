@@ -22,22 +22,27 @@ from bdia_edm.samplers.sampler import Sampler
 __all__ = ["RunConfig", "RunOptions", "import_modules", "read_config"]
 
 # For people and for other options' defaults; a run itself does not need them.
-_NOTES = ("description", "published", "settings")
+_NOTES = ("description", "published", "licence", "settings")
+
+_MOST = 1_000_000
+_MOST_WORKERS = 1024
+_MOST_BLOCKS = 100_000
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
     """The options of a run beside model, sampler, detector and seeds."""
 
-    class_idx: int | None = option(None, words="one class for all images; null draws one for each", low=0)
+    class_idx: int | None = option(None, words="one class for all images; null draws one for each", low=0, high=_MOST)
     batch_size: int = option(
         words="images sampled at once",
         low=1,
+        high=_MOST,
         default_words="the model's card",
         # In one batch or another an image differs in float32's last bits, as it does on another machine.
         harmless="changes an image's last bits at most, so that a run goes on where there is less memory",
     )
-    block_size: int = option(500, words="images of one block, which is what an interruption can cost", low=1)
+    block_size: int = option(500, words="images of one block, which is what an interruption costs", low=1, high=_MOST)
     device: str = option(
         "auto",
         words="where to sample: auto (a GPU where there is one), cpu, cuda, or cuda:N for the GPU of this number",
@@ -77,8 +82,8 @@ class RunOptions:
 
     def __post_init__(self) -> None:
         check_ranges(self, "")
-        counted = isinstance(self.workers, int) and self.workers >= 1
-        require(self.workers == "auto" or counted, "workers", self.workers, "auto or a number from 1")
+        counted = isinstance(self.workers, int) and 1 <= self.workers <= _MOST_WORKERS
+        require(self.workers == "auto" or counted, "workers", self.workers, f"auto or from 1 to {_MOST_WORKERS}")
         make_metrics(self.metric)
 
 
@@ -165,8 +170,14 @@ def read_config(values: Mapping[str, Any], sampler: Sampler | None = None) -> Ru
     detector = read_options(DetectorCard, _section(rest, "detector"), "detector")
     seeds = parse_seeds(rest.pop("seeds", ""))
     checked = read_options(RunOptions, rest, "")
+    blocks = -(-len(seeds) // checked.block_size)
+    if blocks > _MOST_BLOCKS:
+        raise UserError(
+            f"{named('block_size')}={checked.block_size}: cuts {len(seeds):,} seeds into {blocks:,} blocks, and "
+            f"{_MOST_BLOCKS:,} are the most; take larger blocks or fewer seeds"
+        )
     plain = {each.name: getattr(checked, each.name) for each in fields(checked)}
-    return RunConfig(model=card, sampler=sampler, detector=detector, seeds=tuple(seeds), source=source, **plain)
+    return RunConfig(model=card, sampler=sampler, detector=detector, seeds=seeds, source=source, **plain)
 
 
 @dataclass(frozen=True)

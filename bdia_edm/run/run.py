@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -99,7 +100,7 @@ class Run:
         return before.with_name("-".join([begin, *_in_file_names(sampler), digest]))
 
     @cached_property
-    def blocks(self) -> list[Block]:
+    def blocks(self) -> Sequence[Block]:
         """The run's seeds, cut."""
         return cut_into_blocks(self.config.seeds, self.config.block_size)
 

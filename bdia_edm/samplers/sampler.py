@@ -35,7 +35,7 @@ class Sampler(ABC):
 
     name: ClassVar[str]
     title: ClassVar[str] = ""
-    num_steps: int = option(words="number of steps N", default_words="the model's", low=2)
+    num_steps: int = option(words="number of steps N", default_words="the model's", low=2, high=1_000_000)
     sigma_min: float | None = option(
         None,
         words="lowest noise level, as far as the network goes",

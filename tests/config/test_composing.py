@@ -79,7 +79,7 @@ def test_cards_of_ones_own() -> None:
             "sampler.S_churn=1: bdia has no such option; sampler=ablation or sampler=edm",
         ),
         ("sampler=nope", "sampler=nope: unknown; there are ablation, bdia, edm, euler"),
-        ("model.reference", "Error parsing override 'model.reference'"),
+        ("model.reference", "model.reference: must be an option and its value, NAME=VALUE"),
     ],
 )
 def test_mistakes(option: str, message: str) -> None:

@@ -39,7 +39,7 @@ def test_an_option_is_told_whole() -> None:
     at = next(place for place, line in enumerate(lines) if line.startswith("  save_images="))
     assert " ".join(line.strip() for line in lines[at : at + 2]).endswith("; one of none, npz, png; default none")
     (line,) = [line for line in lines if line.startswith("  block_size=")]
-    assert line.endswith("; at least 1; default 500")
+    assert line.endswith("; from 1 to 1000000; default 500")
 
 
 def test_every_option_has_words() -> None:

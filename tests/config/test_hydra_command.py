@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -100,3 +103,80 @@ def test_the_forgotten_plus(capsys: pytest.CaptureFixture) -> None:
     assert run_here(capsys, "sample", "model=digits").err == (
         "error: model=digits: a model is added with a plus sign: +model=digits\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["hydra/launcher=nope"], "hydra/launcher=nope: unknown; there are basic, "),
+        (["-m", "hydra/launcher=nope"], "hydra/launcher=nope: unknown; there are basic, "),
+        (["-m", "hydra/sweeper=nope"], "hydra/sweeper=nope: unknown; there are basic"),
+        (["-m", "hydra/launcher=slurm"], "hydra/launcher=slurm: there is no Slurm on this machine (srun is not found)"),
+        (["-m", "--cfg", "job"], "--cfg: tells of one run; leave out -m"),
+        (["-m", "--info=config"], "--info: tells of one run; leave out -m"),
+        (["--cfg", "jobs"], "argument --cfg/-c: invalid choice: 'jobs' (choose from "),
+        (["--resolve"], "The --resolve flag can only be used in conjunction with --cfg"),
+        (["--nope"], "unrecognized arguments: --nope; --help"),
+        (["--config-dir=nope"], "Additional config directory '"),
+        (["--config-name=nope"], "--config-name: not taken here; --config-dir=FOLDER"),
+        (["hydra.searchpath=[file:///tmp]"], "hydra.searchpath=[file:///tmp]: not taken here; --config-dir=FOLDER"),
+    ],
+)
+def test_what_hydra_takes_for_itself(
+    words: list[str], message: str, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))  # no srun there
+    monkeypatch.chdir(tmp_path)
+    option = "sampler.gamma=0.1,0.2" if "-m" in words else "seeds=0-9"
+    done = run_here(capsys, "sample", "+model=digits", *words, option)
+    assert (done.status, done.out, done.err.count("\n")) == (2, "", 1), done.err
+    assert done.err.startswith(f"error: {message}"), done.err
+
+
+def test_a_bug_is_not_taken_for_the_users(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    """What Hydra raises by itself is about options; what the task raises is not."""
+
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("bdia_edm.sample.finish", broken)
+    with pytest.raises(ZeroDivisionError):
+        run_here(capsys, "sample", "+model=digits", "seeds=0-9")
+
+
+def test_the_models_are_listed(capsys: pytest.CaptureFixture, toys: Path) -> None:
+    """With size, published figure and licence; with those of one's own; where none was chosen too."""
+    listed = run_here(capsys, "sample", "--list", f"--config-dir={toys}")
+    assert (listed.status, listed.err) == (0, "")
+    (line,) = re.findall(r"  cifar10  +(.*?)\n  \w", listed.out, re.DOTALL)
+    assert " ".join(line.split()) == (
+        "CIFAR-10 32×32, class-conditional, VP (DDPM++); FID 1.79 (edm, 18 steps, 35 evaluations); "
+        "licence CC BY-NC-SA 4.0"
+    )
+    assert "images of one grey" in listed.out
+    assert run_here(capsys, "sample", f"--config-dir={toys}").err.endswith(f"one of\n{listed.out}")
+
+
+def test_a_record_of_ones_own_cards_can_be_pasted(
+    tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From anywhere: the command names the folder of cards."""
+    (tmp_path / "my cards" / "model").mkdir(parents=True)
+    (tmp_path / "my cards" / "experiment").mkdir()
+    card = "defaults: [gaussian_mixture, _self_]\nname: mine=é\nreference_samples: 50\nsettings: {num_steps: 3}\n"
+    (tmp_path / "my cards" / "model" / "mine.yaml").write_text(card)
+    experiment = "# @package _global_\nblock_size: 7\ngrid: [{sampler: edm}, {sampler: euler, num_steps: 2}]\n"
+    (tmp_path / "my cards" / "experiment" / "two.yaml").write_text(experiment)
+    monkeypatch.chdir(tmp_path)
+    options = ["--config-dir", "my cards", "+model=mine", "seeds=0-9", f"results_dir={tmp_path}/a=b"]
+    assert run_here(capsys, "sample", *options).status == 0
+    assert run_here(capsys, "compare", *options, "experiment=two").status == 0
+    records = [json.loads(path.read_text()) for path in (tmp_path / "a=b").glob("*/record.json")]
+    assert len(records) == 3
+    monkeypatch.chdir("/")
+    for record in records:
+        _, _, module, *words = shlex.split(record["command"])
+        assert module == "bdia_edm.sample"
+        again = run_here(capsys, "sample", *words)
+        assert again.err.startswith("done before: ")
+        assert json.loads(again.out) == record

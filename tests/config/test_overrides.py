@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import shlex
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bdia_edm.base.errors import UserError
 from bdia_edm.config.composing import compose_values
 from bdia_edm.config.overrides import differences, names_as_typed, override
 from tests.commands import run_here
@@ -74,3 +76,36 @@ def test_a_name_like_a_number_on_the_command_line(
     done = run_here(capsys, "sample", *options, "results_dir=2024_01_01")
     assert done.status == 0, done.err
     assert [path.parent.name for path in tmp_path.glob("*/1_0-bdia-2steps-*")] == ["2024_01_01"]
+
+
+@pytest.mark.parametrize(
+    "text", ["a=b", "a#b", "a&b;c", "é", "it's (1)", "{x", "http://h/?a=1&b=2", "back\\ a=b\\", "a|b*?"]
+)
+def test_texts_need_no_quotes(text: str) -> None:
+    """What Hydra cannot read is meant as it is, where an option is a text."""
+    assert compose_values(["+model=digits", f"model.name={text}"])["model"]["name"] == text
+
+
+@pytest.mark.parametrize("value", ["a=b", "a#b", "é", "{x", "'x", "~/x", "a;b", "x(", "[[" * 2000])
+def test_what_cannot_be_read_is_told_with_its_quotes(value: str) -> None:
+    """Pasting what the message says into a shell gives that value."""
+    with pytest.raises(UserError) as error:
+        compose_values(["+model=digits", f"+mine={value}"])
+    message = str(error.value)
+    assert message.startswith(f"+mine={value[:40]}")
+    assert "\n" not in message
+    assert len(message) < 500
+    if len(value) < 100:
+        (word,) = shlex.split(message.partition("within the shell's: ")[2])
+        assert compose_values(["+model=digits", word])["mine"] == value
+
+
+@pytest.mark.parametrize("word", ["model=3", "+model=null", "sampler=true", "detector=1.5"])
+def test_a_choice_is_a_name(word: str) -> None:
+    with pytest.raises(UserError, match=r"must be the name of a card"):
+        compose_values([word])
+
+
+def test_a_home_folder_that_the_shell_left_is_refused() -> None:
+    with pytest.raises(UserError, match=r"^results_dir=~/x: cannot be read as it is"):
+        compose_values(["+model=digits", "results_dir=~/x"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 
 from bdia_edm.base.errors import UserError
@@ -21,8 +23,8 @@ from bdia_edm.engine.plan import cut_into_blocks, format_seeds, parse_seeds
     ],
 )
 def test_seeds(text: object, seeds: list[int]) -> None:
-    assert parse_seeds(text) == seeds
-    assert parse_seeds(format_seeds(seeds)) == seeds
+    assert list(parse_seeds(text)) == seeds
+    assert list(parse_seeds(format_seeds(seeds))) == seeds
 
 
 def test_shortest_text() -> None:
@@ -60,3 +62,30 @@ def test_blocks_are_the_seeds_in_order(size: int) -> None:
     assert [seed for block in blocks for seed in block.seeds] == seeds
     assert [block.index for block in blocks] == list(range(len(blocks)))
     assert all(block.seeds[0] == seeds[block.start] and len(block.seeds) <= size for block in blocks)
+
+
+def test_four_billion_seeds_take_no_memory() -> None:
+    tracemalloc.start()
+    seeds = parse_seeds("5,4294967295,100-4294967000")
+    blocks = cut_into_blocks(seeds, 1_000_000)
+    assert format_seeds(seeds) == "5,4294967295,100-4294967000"
+    assert (len(seeds), len(blocks), sum(block.num for block in blocks)) == (4294966903, 4295, 4294966903)
+    assert list(blocks[0].seeds[:4]) == [5, 2**32 - 1, 100, 101]
+    assert (blocks[-1].seeds[-1], blocks[3].start, blocks[3].seeds[0]) == (4294967000, 3_000_000, 3_000_098)
+    used = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert used < 5_000_000
+
+
+@pytest.mark.parametrize("text", ["0-9", "7,0-3,12,20-30,5", "3"])
+def test_seeds_are_a_sequence_as_a_list_is(text: str) -> None:
+    seeds, listed = parse_seeds(text), list(parse_seeds(text))
+    assert len(seeds) == len(listed)
+    for start in range(-len(listed), len(listed) + 2):
+        for stop in range(len(listed) + 2):
+            assert list(seeds[start:stop]) == listed[start:stop]
+    assert list(seeds[::-2]) == listed[::-2]
+    assert [seeds[at] for at in range(-len(listed), len(listed))] == listed * 2
+    with pytest.raises(IndexError):
+        seeds[len(listed)]
+    assert seeds == parse_seeds(listed)
