@@ -15,7 +15,7 @@ import click
 import torch
 
 from bdia_edm.base.errors import UserError, one_line_errors
-from bdia_edm.base.lines import printable
+from bdia_edm.base.lines import printable, to_stderr, to_stdout
 from bdia_edm.checkpoints.description import describe_file, read_stored
 from bdia_edm.checkpoints.downloads import cached_path, fetch, file_sha256
 from bdia_edm.checkpoints.locating import RemoteFile, locate
@@ -60,7 +60,7 @@ def convert(source: str, dest: Path, force: bool) -> None:
         # By bytes: a weight that is not a number is equal to itself here.
         if any(not torch.equal(_bits(written[name]), _bits(weights[name])) for name in weights):
             raise UserError(f"{dest}: reads back differently; is the disk sound?")
-        click.echo(f"{file_sha256(dest)}  {dest}")
+        to_stdout(f"{file_sha256(dest)}  {dest}")
 
 
 def _bits(weights: torch.Tensor) -> torch.Tensor:
@@ -74,7 +74,7 @@ def inspect(file: str, as_json: bool) -> None:
     """Says what network FILE (.pkl or .safetensors) holds."""
     with one_line_errors():
         facts = describe_file(locate(file))
-        click.echo(json.dumps(facts, indent=2) if as_json else _table(facts))
+        to_stdout(json.dumps(facts, indent=2) if as_json else _table(facts))
 
 
 def _table(facts: dict[str, Any]) -> str:
@@ -102,9 +102,9 @@ def fetch_command(name: str) -> None:
             cached_path(remote.url)  # a URL that cannot be is said before any download
     failed = [remote for remote in wanted if not _fetched(remote)]
     if not wanted:
-        click.echo(f"{name}: nothing to fetch, it needs no file from elsewhere", err=True)
+        to_stderr(f"{name}: nothing to fetch, it needs no file from elsewhere")
     if failed:
-        click.echo(f"error: {len(failed)} of {len(wanted)} files could not be fetched", err=True)
+        to_stderr(f"error: {len(failed)} of {len(wanted)} files could not be fetched")
         sys.exit(2)
 
 
@@ -112,9 +112,9 @@ def _fetched(remote: RemoteFile) -> bool:
     try:
         path = fetch(remote.url, remote.sha256)
     except (UserError, OSError) as error:
-        click.echo(f"error: {error}", err=True)
+        to_stderr(f"error: {error}")
         return False
-    click.echo(f"{file_sha256(path)}  {path}")
+    to_stdout(f"{file_sha256(path)}  {path}")
     return True
 
 

@@ -72,7 +72,7 @@ def test_the_table(results: Path) -> None:
     shown = run_apart("status", str(results))
     lines = shown.out.splitlines()
     assert (shown.status, shown.err, len(lines)) == (0, "", 4)
-    assert lines[0].split() == ["run", "state", "done", "total", "workers", "images/s", "left", "error"]
+    assert lines[0].split() == ["run", "what", "state", "done", "total", "workers", "images/s", "left", "error"]
     assert lines[1].split() == ["a", "interrupted", "60", "100", "2"]
     assert lines[2].split() == ["b", "failed", "100", "100", "2", "the", "disk", "is", "full"]
 
@@ -92,6 +92,7 @@ def test_json(results: Path) -> None:
         "rate": None,
         "seconds_left": None,
         "error": None,
+        "title": "",
     }
 
 

@@ -9,6 +9,7 @@ from click.testing import CliRunner
 from bdia_edm.api import finish, prepare
 from bdia_edm.table import main
 from tests.commands import modules_of
+from tests.report.test_comparison import FILES
 
 
 def run(tmp_path: Path, *overrides: str) -> None:
@@ -24,7 +25,7 @@ def test_records_of_two_models(tmp_path: Path) -> None:
     assert done.stdout.count("### ") == 2
     assert done.stdout.count("| bdia |") == 2
     assert "| edm |" in done.stdout
-    assert sorted(path.name for path in (tmp_path / "tables").iterdir()) == ["table.csv", "table.md", "table.png"]
+    assert sorted(path.name for path in (tmp_path / "tables").iterdir()) == FILES
 
 
 def test_it_starts_without_torch(tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def locked(path: Path, say: Say, waiting: str, without: str) -> Iterator[None]:
 def is_locked(path: Path) -> bool:
     """Whether a process holds the lock file ``path``; works where nothing can be written."""
     try:
-        descriptor = os.open(path, os.O_RDONLY)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     except OSError:
         return False
     try:

@@ -15,7 +15,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from bdia_edm.base.errors import UserError
-from bdia_edm.base.lines import to_stderr
+from bdia_edm.base.lines import to_stderr, to_stdout
 from bdia_edm.base.signals import Interrupted, interruptible, quoted_status
 from bdia_edm.config.composing import explain
 from bdia_edm.config.conf_folder import conf_folder
@@ -54,7 +54,7 @@ def run_command(
         with _one_line_errors(full_error=False):
             own, modules = _given("--config-dir", "-cd"), _given("modules")
             import_modules([name for given in modules for name in given.strip("[]").split(",") if name])
-            print(help_text(what, examples, [Path(folder) for folder in own], more))
+            to_stdout(help_text(what, examples, [Path(folder) for folder in own], more))
         return
     # Hydra takes its own options before or after all others, but not between them.
     sys.argv[1:] = names_as_typed(_flags_first(sys.argv[1:]))

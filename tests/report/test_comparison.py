@@ -13,6 +13,8 @@ from bdia_edm.report import comparison
 from bdia_edm.report.comparison import side_by_side, write_comparison
 from tests.report.test_tables import BDIA, record
 
+FILES = ["table.csv", "table.md", "table.pdf", "table.png", "table.svg", "table.tex"]
+
 
 def folder_of(path: Path, value: int) -> Path:
     path.mkdir()
@@ -42,5 +44,5 @@ def test_side_by_side_takes_the_best_of_the_same_cost(tmp_path: Path, monkeypatc
 
 def test_files(tmp_path: Path) -> None:
     text = write_comparison([record("edm", 6, 11, 0.9)], tmp_path / "new", "table")
-    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["table.csv", "table.md", "table.png"]
+    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == FILES
     assert (tmp_path / "new" / "table.md").read_text() == text

@@ -7,7 +7,8 @@ import io
 import random
 from typing import Any
 
-from bdia_edm.report.tables import group_records, in_words, to_csv, to_markdown
+from bdia_edm.report.rows import group_records
+from bdia_edm.report.tables import to_csv, to_markdown
 
 BDIA = {"backward": "euler", "gamma": 0.1}
 
@@ -173,8 +174,3 @@ def test_without_distances() -> None:
     text = to_markdown(group_records([record("edm", 6, 11, None)]))
     assert text.startswith("### digits: 3,000 images (seeds 0-2999), nothing measured\n")
     assert text.endswith("| edm | 6 | 11 | 123 |\n")
-
-
-def test_columns_in_words() -> None:
-    assert in_words(BDIA) == "euler, gamma 0.1"
-    assert in_words({}) == ""
