@@ -79,8 +79,8 @@ class RunFolder:
             for entry in list(os.scandir(self.shards)):
                 stem = entry.name.partition(".")[0]
                 # '²' is a digit to Python, and '٣' a number.
-                index = int(stem) if stem.isascii() and stem.isdigit() else -1
-                if self.shard(index).name == entry.name:
+                index = int(stem) if stem.isascii() and stem.isdigit() else None
+                if index is not None and self.shard(index).name == entry.name:
                     with suppress(FileNotFoundError):
                         found[index] = entry.stat().st_mtime
         return found

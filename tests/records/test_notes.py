@@ -64,8 +64,10 @@ def changed(**values: object) -> str:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "[1]", '{"total": 3}', '{"color": 1}', "[" * 100_000]
-    + [changed(total="100"), changed(total=0), changed(block_size=0), changed(found=None), changed(workers=[2])],
+    [
+        *("", "[1]", '{"total": 3}', '{"color": 1}', "[" * 100_000),
+        *(changed(total="100"), changed(total=0), changed(block_size=0), changed(found=None), changed(workers=[2])),
+    ],
 )
 def test_what_is_no_plan(text: str, tmp_path: Path) -> None:
     (tmp_path / PLAN).write_text(text)
