@@ -33,7 +33,9 @@ def main(results_dir: Path, dest: Path | None) -> None:
             to_stderr(f"error: {line}")
         if not records:
             sys.exit(2)
-        to_stdout(write_comparison(records, dest or results_dir, "table", damaged))
+        # The folder may be moved, and the table with it.
+        left_out = [line.removeprefix(f"{results_dir}/") for line in damaged]
+        to_stdout(write_comparison(records, dest or results_dir, "table", left_out))
     if damaged:
         sys.exit(1)
 

@@ -63,4 +63,5 @@ def test_damaged_records_are_told_beside_the_others(tmp_path: Path) -> None:
     assert done.stdout.count("Left out: ") == done.stderr.count("error: ") == len(done.stderr.splitlines()) == 3
     assert "nested too deeply" in done.stderr
     assert "\x1b" not in done.output
+    assert str(tmp_path) not in done.stdout
     assert (tmp_path / "table.md").read_text() == done.stdout.removesuffix("\n")

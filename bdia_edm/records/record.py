@@ -159,7 +159,7 @@ def as_record(value: Any) -> Record:
         ValueError: it is none; says what is missing or of another type.
     """
     if isinstance(value, dict) and isinstance(value.get("sampler"), dict):
-        value = {"labels": _labels_of(value["sampler"]), **value}
+        value = {**value, "labels": value.get("labels", _labels_of(value["sampler"]))}
     return cast(Record, checked(value, Record))
 
 

@@ -51,6 +51,7 @@ def test_round_trip_and_order(tmp_path: Path) -> None:
         folder.mkdir(parents=True)
         write_record(folder, {**MINIMAL, "seeds": name})
         assert [path.name for path in folder.iterdir()] == [RECORD]
+        assert list(read_record(folder) or ()) == list(MINIMAL)
     good, damaged = read_records(tmp_path)
     assert [record["seeds"] for record in good] == ["a/c", "b"]
     assert damaged == []
