@@ -17,7 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
 
-from bdia_edm.base.lines import to_stderr
+from bdia_edm.base.lines import to_stderr, to_stdout
 from bdia_edm.base.nearest import did_you_mean
 
 __all__ = ["commands", "completions", "main"]
@@ -72,7 +72,7 @@ def _complete(word: str) -> None:
     line = os.environ.get("COMP_LINE", "")
     last = "" if line[-1:].isspace() else line.split()[-1]
     shared = len(last) - len(word.lstrip("=:"))
-    print(*(found[shared:] for found in completions(line)), sep="\n")
+    to_stdout("\n".join(found[shared:] for found in completions(line)))
 
 
 def main() -> None:
@@ -83,10 +83,10 @@ def main() -> None:
     elif name in ("--help", "-h", "help"):
         known = commands()
         width = max(map(len, known))
-        print("usage: bdia-edm COMMAND ..., one of", *(f"  {each:<{width}}  {known[each]}" for each in known), sep="\n")
-        print(f"\n{_FOOT}")
+        lines = [f"  {each:<{width}}  {known[each]}" for each in known]
+        to_stdout("\n".join(["usage: bdia-edm COMMAND ..., one of", *lines, "", _FOOT]))
     elif name == "--version":
-        print(f"bdia_edm {version('bdia_edm')}")
+        to_stdout(f"bdia_edm {version('bdia_edm')}")
     elif name in commands():
         # What click calls the program: with -m it puts the package's name before.
         sys.argv = [name if __name__ == "__main__" else f"bdia-edm {name}", *rest]

@@ -15,7 +15,7 @@ import click
 import torch
 
 from bdia_edm.base.errors import UserError, one_line_errors
-from bdia_edm.base.lines import printable
+from bdia_edm.base.lines import printable, to_stderr, to_stdout
 from bdia_edm.checkpoints.cached_files import cached_files, chosen, take_out
 from bdia_edm.checkpoints.description import describe_file, read_stored
 from bdia_edm.checkpoints.downloads import cache_folder, cached_path, fetch, file_sha256
@@ -60,7 +60,7 @@ def convert(source: str, dest: Path, force: bool) -> None:
         # By bytes: a weight that is not a number is equal to itself here.
         if any(not torch.equal(_bits(written[name]), _bits(weights[name])) for name in weights):
             raise UserError(f"{dest}: reads back differently; is the disk sound?")
-        click.echo(f"{file_sha256(dest)}  {dest}")
+        to_stdout(f"{file_sha256(dest)}  {dest}")
 
 
 def _bits(weights: torch.Tensor) -> torch.Tensor:
@@ -74,7 +74,7 @@ def inspect(file: str, as_json: bool) -> None:
     """Says what network FILE (an EDM pickle or safetensors, whatever its name; a path or a URL) holds."""
     with one_line_errors():
         facts = describe_file(locate(file))
-        click.echo(json.dumps(facts, indent=2) if as_json else _table(facts))
+        to_stdout(json.dumps(facts, indent=2) if as_json else _table(facts))
 
 
 def _table(facts: dict[str, Any]) -> str:
@@ -102,9 +102,9 @@ def fetch_command(name: str) -> None:
             cached_path(remote.url)  # a URL that cannot be is said before any download
     failed = [remote for remote in wanted if not _fetched(remote)]
     if not wanted:
-        click.echo(f"{name}: nothing to fetch, it needs no file from elsewhere", err=True)
+        to_stderr(f"{name}: nothing to fetch, it needs no file from elsewhere")
     if failed:
-        click.echo(f"error: {len(failed)} of {len(wanted)} files could not be fetched", err=True)
+        to_stderr(f"error: {len(failed)} of {len(wanted)} files could not be fetched")
         sys.exit(2)
 
 
@@ -119,14 +119,14 @@ def list_command(as_json: bool) -> None:
         files = cached_files()
         if as_json:
             facts = [{**file._asdict(), "path": str(file.path)} for file in files]
-            click.echo(json.dumps({"folder": str(cache_folder()), "files": facts}, indent=2))
+            to_stdout(json.dumps({"folder": str(cache_folder()), "files": facts}, indent=2))
             return
         for file in files:
             state = "" if file.whole else "  (partial)"
             state += "  (being downloaded)" if file.in_use else ""
-            click.echo(f"{_size(file.num_bytes):>9}  {printable(file.name)}{state}")
+            to_stdout(f"{_size(file.num_bytes):>9}  {printable(file.name)}{state}")
         total = _size(sum(file.num_bytes for file in files))
-        click.echo(f"{total:>9}  in {len(files)} files in {cache_folder()}")
+        to_stdout(f"{total:>9}  in {len(files)} files in {cache_folder()}")
 
 
 @main.command()
@@ -146,8 +146,8 @@ def clean(names: tuple[str, ...], everything: bool) -> None:
             kept += found is None
             freed += found or 0
             did = "is being downloaded, kept" if found is None else f"removed, {_size(found)}"
-            click.echo(f"{printable(file.name)}: {did}")
-        click.echo(f"freed {_size(freed)} in {cache_folder()}")
+            to_stdout(f"{printable(file.name)}: {did}")
+        to_stdout(f"freed {_size(freed)} in {cache_folder()}")
         if kept and not everything:
             raise UserError(f"{kept} of {len(names)} files are being downloaded, and were kept")
 
@@ -163,9 +163,9 @@ def _fetched(remote: RemoteFile) -> bool:
     try:
         path = fetch(remote.url, remote.sha256)
     except (UserError, OSError) as error:
-        click.echo(f"error: {error}", err=True)
+        to_stderr(f"error: {error}")
         return False
-    click.echo(f"{file_sha256(path)}  {path}")
+    to_stdout(f"{file_sha256(path)}  {path}")
     return True
 
 

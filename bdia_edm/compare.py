@@ -20,6 +20,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from bdia_edm.base.errors import UserError
+from bdia_edm.base.lines import to_stdout
 from bdia_edm.config.composing import compose_run, own_folder, plain_values, sample_command
 from bdia_edm.config.hydra_command import run_command, say
 from bdia_edm.config.overrides import differences, override
@@ -36,8 +37,9 @@ _OWN = ("grid", "experiment")
 _CARD = "card"
 _PUT_IT_THERE = "in a comparison the grid says the samplers and their options; put it there"
 _WHAT = """\
-Runs a grid of samplers on the same seeds, each as `sample` does, and writes comparison.md, .csv and .png and the same
-seeds side by side to results_dir; prints the table. A run whose record exists is not run again."""
+Runs a grid of samplers on the same seeds, each as `sample` does, and writes comparison.md, .csv, .tex, .png, .svg
+and .pdf and the same seeds side by side to results_dir; prints the table. A run whose record exists is not run
+again."""
 _EXAMPLES = (
     "python -m bdia_edm.compare +model=digits",
     "python -m bdia_edm.compare +model=cifar10 'grid=[{sampler: edm},{sampler: bdia, gamma: [0.1, 0.3]}]'",
@@ -108,8 +110,8 @@ def _compare(config: DictConfig) -> None:
         folder /= f"comparison-{runs[0].config.model.name}-{digest}"
     text = write_comparison(records, folder, "comparison")
     side_by_side([(run.folder, record) for run, record in zip(runs, records, strict=True)], folder / "side_by_side.png")
-    say(f"written: {folder}/comparison.md, comparison.csv, comparison.png, side_by_side.png")
-    print(text, flush=True)
+    say(f"written: {folder}/comparison.md, .csv, .tex, .png, .svg, .pdf and side_by_side.png")
+    to_stdout(text)
 
 
 def _shared() -> tuple[dict[str, Any], list[str], Collection[str]]:

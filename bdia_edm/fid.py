@@ -12,6 +12,7 @@ from typing import Any, get_args, get_type_hints
 import click
 
 from bdia_edm.base.errors import one_line_errors
+from bdia_edm.base.lines import to_stdout
 from bdia_edm.base.option_names import options_named
 from bdia_edm.base.options import Option, options_of
 from bdia_edm.base.registry import Registry
@@ -131,7 +132,7 @@ def _words(result: dict[str, Any]) -> str:
 
 
 def _print(result: dict[str, Any], line: str, as_json: bool) -> None:
-    click.echo(json.dumps(result, indent=2) if as_json else line)
+    to_stdout(json.dumps(result, indent=2) if as_json else line)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from bdia_edm.base.lines import to_stdout
 from bdia_edm.config.composing import own_folder, plain_values, sample_command
 from bdia_edm.config.hydra_command import run_command, say
 from bdia_edm.config.run_config import read_config
@@ -36,7 +37,7 @@ def _sample(config: DictConfig) -> None:
     record = finish(prepare_run(read_config(plain_values(config)), command), say)
     if is_leader():
         # One record is for reading; those of a sweep are one a line.
-        print(to_json(record, indent=None if hydra_config.mode == RunMode.MULTIRUN else 2), flush=True)
+        to_stdout(to_json(record, indent=None if hydra_config.mode == RunMode.MULTIRUN else 2))
 
 
 def main() -> None:

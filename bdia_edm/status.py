@@ -6,7 +6,6 @@ Nothing is written, and the runs are not disturbed: it works from another machin
 from __future__ import annotations
 
 import json
-import os
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,11 +13,15 @@ from pathlib import Path
 import click
 
 from bdia_edm.base.errors import UserError, one_line_errors
+from bdia_edm.base.lines import one_line, to_stdout
 from bdia_edm.records.notes import read_error, read_plan
 from bdia_edm.records.record import read_record
-from bdia_edm.records.run_folder import PLAN, RECORD, RunFolder
+from bdia_edm.records.run_folder import PLAN, RECORD, RunFolder, run_folders
+from bdia_edm.records.wording import run_words
 
 __all__ = ["RunStatus", "find_runs", "main"]
+
+_WIDEST = 500
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,7 @@ class RunStatus:
         rate: images per second; of a finished run, per second of one worker's work.
         seconds_left: of a running one, at that rate.
         error: what ended a failed one.
+        title: what tells it from the others: its sampler's options and its seeds.
     """
 
     name: str
@@ -43,17 +47,12 @@ class RunStatus:
     rate: float | None = None
     seconds_left: float | None = None
     error: str | None = None
+    title: str = ""
 
 
 def find_runs(results_dir: Path) -> list[RunStatus]:
     """Every run in ``results_dir`` and below, by name."""
-    found: list[Path] = []
-    for path, folders, files in os.walk(results_dir):
-        if {RECORD, PLAN} & set(files):
-            found.append(Path(path))
-            # Below there are no runs, and perhaps 50,000 images.
-            folders.clear()
-    return [_look_at(path, path.relative_to(results_dir)) for path in sorted(found)]
+    return [_look_at(path, path.relative_to(results_dir)) for path in run_folders(results_dir, RECORD, PLAN)]
 
 
 def _look_at(folder: Path, name: Path) -> RunStatus:
@@ -64,13 +63,14 @@ def _look_at(folder: Path, name: Path) -> RunStatus:
     except UserError as damage:
         return RunStatus(str(name), "failed", 0, error=str(damage))
     if record is not None and not running and error is None:
-        num, workers = int(record["num_images"]), record.get("workers", 1)
-        return RunStatus(str(name), "done", num, num, workers, float(record["images_per_second"]))
+        num, workers, speed = record["num_images"], record.get("workers", 1), record["images_per_second"]
+        title = run_words(record["labels"], record["sampler"]["num_steps"], record["seeds"], record["class_idx"])
+        return RunStatus(str(name), "done", num, num, workers, speed, title=title)
     state = "running" if running else "interrupted" if error is None else "failed"
     if plan is None:
         return RunStatus(str(name), state, 0, error=error)
     shards = files.shard_times()
-    done = sum(min(plan.block_size, plan.total - index * plan.block_size) for index in shards)
+    done = sum(max(min(plan.block_size, plan.total - index * plan.block_size), 0) for index in shards)
     rate = left = None
     # A run that finishes in this moment removes its plan.
     with suppress(FileNotFoundError):
@@ -79,12 +79,14 @@ def _look_at(folder: Path, name: Path) -> RunStatus:
             elapsed = max(shards.values()) - files.plan.stat().st_mtime
             rate = (done - plan.found) / max(elapsed, 1e-3)
             left = (plan.total - done) / rate
-    return RunStatus(str(name), state, done, plan.total, plan.workers, rate, left, None if running else error)
+    error = None if running else error
+    return RunStatus(str(name), state, done, plan.total, plan.workers, rate, left, error, plan.title)
 
 
 def _table(runs: list[RunStatus]) -> str:
-    head = ("run", "state", "done", "total", "workers", "images/s", "left", "error")
-    rows = [head, *(_row(run) for run in runs)]
+    head = ("run", "what", "state", "done", "total", "workers", "images/s", "left", "error")
+    # Names and texts from files: each stays in its cell.
+    rows = [head, *([one_line(cell, _WIDEST) for cell in _row(run)] for run in runs)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(head) - 1)]
     return "\n".join(
         "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]).rstrip()
@@ -97,6 +99,7 @@ def _row(run: RunStatus) -> tuple[str, ...]:
     rate = "" if run.rate is None else f"{run.rate:.4g}"
     return (
         run.name,
+        run.title,
         run.state,
         str(run.done),
         "?" if run.total is None else str(run.total),
@@ -116,7 +119,7 @@ def main(results_dir: Path, as_json: bool) -> None:
         runs = find_runs(results_dir)
         if not runs and not as_json:
             raise UserError(f"{results_dir}: no runs in it or below; bdia_edm.sample starts them")
-        click.echo(json.dumps([asdict(run) for run in runs], indent=2) if as_json else _table(runs))
+        to_stdout(json.dumps([asdict(run) for run in runs], indent=2) if as_json else _table(runs))
 
 
 if __name__ == "__main__":

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
 
 from bdia_edm.base.errors import UserError, one_line_errors
+from bdia_edm.base.lines import to_stderr, to_stdout
 from bdia_edm.records.record import read_records
 from bdia_edm.report.comparison import write_comparison
 
@@ -19,12 +21,23 @@ __all__ = ["main"]
     "--dest", type=click.Path(file_okay=False, path_type=Path), help="where to write; RESULTS_DIR if not given"
 )
 def main(results_dir: Path, dest: Path | None) -> None:
-    """Writes table.md, table.csv and table.png from the records in RESULTS_DIR and below; prints the table."""
+    """Writes table.md, .csv, .tex, .png, .svg and .pdf from the records in RESULTS_DIR and below; prints the table.
+
+    A damaged record is named, and the table is made of the others; the exit status is then 1.
+    """
     with one_line_errors():
-        records = read_records(results_dir)
-        if not records:
+        records, damaged = read_records(results_dir)
+        if not records and not damaged:
             raise UserError(f"{results_dir}: no record.json in it or below; bdia_edm.sample writes them")
-        click.echo(write_comparison(records, dest or results_dir, "table"))
+        for line in damaged:
+            to_stderr(f"error: {line}")
+        if not records:
+            sys.exit(2)
+        # The folder may be moved, and the table with it.
+        left_out = [line.removeprefix(f"{results_dir}/") for line in damaged]
+        to_stdout(write_comparison(records, dest or results_dir, "table", left_out))
+    if damaged:
+        sys.exit(1)
 
 
 if __name__ == "__main__":

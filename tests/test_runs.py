@@ -316,7 +316,7 @@ def test_without_a_detector_nothing_is_measured(tmp_path: Path) -> None:
     record = finish(run, silent)
     assert record["metrics"] == {}
     assert set(record["checksums"]) == {"model"}
-    assert Image.open(run.folder / "grid.png").size == (256, 32)
+    assert Image.open(run.folder / "grid.png").size == (270, 32)
 
 
 def test_a_damaged_record_is_said(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 from bdia_edm.api import finish, prepare
-from bdia_edm.records.notes import Plan, plan_kept
+from bdia_edm.base.errors import UserError
+from bdia_edm.records.notes import Plan, note_error, plan_kept
 from bdia_edm.records.run_folder import PLAN, RunFolder
 from bdia_edm.status import RunStatus, find_runs, main
 from tests.commands import modules_of, run_apart
@@ -72,7 +73,7 @@ def test_the_table(results: Path) -> None:
     shown = run_apart("status", str(results))
     lines = shown.out.splitlines()
     assert (shown.status, shown.err, len(lines)) == (0, "", 4)
-    assert lines[0].split() == ["run", "state", "done", "total", "workers", "images/s", "left", "error"]
+    assert lines[0].split() == ["run", "what", "state", "done", "total", "workers", "images/s", "left", "error"]
     assert lines[1].split() == ["a", "interrupted", "60", "100", "2"]
     assert lines[2].split() == ["b", "failed", "100", "100", "2", "the", "disk", "is", "full"]
 
@@ -92,6 +93,7 @@ def test_json(results: Path) -> None:
         "rate": None,
         "seconds_left": None,
         "error": None,
+        "title": "",
     }
 
 
@@ -137,3 +139,55 @@ def test_a_run_that_finishes_while_it_is_looked_at(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr("os.scandir", lambda path: listed if Path(path).name == "shards" else scandir(path))
     (found,) = find_runs(tmp_path)
     assert (found.state, found.done, found.total) == ("interrupted", 0, 20)
+
+
+def test_runs_are_told_apart_by_what_differs(tmp_path: Path) -> None:
+    for gamma in (0.1, 0.25):
+        options = ["sampler=bdia", f"sampler.gamma={gamma}", "sampler.backward=euler", "sampler.num_steps=3"]
+        run = prepare("+model=gaussian_mixture", "seeds=0-9", f"results_dir={tmp_path}", *options)
+        finish(run, str)
+    # One that is not finished says so in its plan.
+    words = "bdia, euler, gamma 0.1, 3 steps, seeds 0-9"
+    note_error(tmp_path / "begun", Plan(10, 10, 0, 1, "a command", words), UserError("the disk is full"))
+    assert sorted(run.title for run in find_runs(tmp_path)) == [words, words, words.replace("0.1", "0.25")]
+    shown = CliRunner().invoke(main, [str(tmp_path)]).output
+    assert [shown.count(words), shown.count("gamma 0.25")] == [2, 1]
+    (line,) = (line for line in shown.splitlines() if " failed " in line)
+    assert words in line
+    assert line.endswith("the disk is full")
+
+
+def test_a_plan_says_what_tells_its_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*given: object, **options: object) -> None:
+        raise UserError("stopped")
+
+    monkeypatch.setattr("bdia_edm.run.finish.lead", fail)
+    run = prepare("+model=gaussian_mixture", "seeds=3-9", "sampler=edm", "sampler.S_churn=4", f"results_dir={tmp_path}")
+    with pytest.raises(UserError):
+        finish(run, str)
+    (found,) = find_runs(tmp_path)
+    assert (found.state, found.error) == ("failed", "stopped")
+    assert found.title == f"edm S_churn=4.0, {run.config.sampler.num_steps} steps, seeds 3-9"
+
+
+def test_nothing_that_lies_there_hides_a_run_or_breaks_a_line(results: Path) -> None:
+    (results / "record.json").write_text("[" * 100_000)
+    os.mkfifo(results / "a" / "record.json")
+    os.mkfifo(results / "a" / "error.txt")
+    RunFolder(results / "b").error.write_text("two\nlines \x1b[31m")
+    (results / "a" / "shards" / "²³.npz").touch()
+    (results / "new\nline\x1b").mkdir()
+    (results / "new\nline\x1b" / PLAN).write_text("{}")
+    runs = find_runs(results)
+    assert [run.state for run in runs] == ["failed", "failed", "failed", "done", "interrupted"]
+    shown = CliRunner().invoke(main, [str(results)])
+    lines = shown.output.splitlines()
+    assert (shown.exit_code, len(lines)) == (0, 6)
+    assert all(line.isprintable() for line in lines)
+    assert "nested too deeply" in lines[1]
+
+
+def test_shards_beyond_the_plan_are_none_of_the_runs_images(tmp_path: Path) -> None:
+    begin(tmp_path / "run", 2)
+    (tmp_path / "run" / "shards" / "99999.npz").touch()
+    assert find_runs(tmp_path)[0].done == 60

@@ -9,6 +9,7 @@ from click.testing import CliRunner
 from bdia_edm.api import finish, prepare
 from bdia_edm.table import main
 from tests.commands import modules_of
+from tests.report.test_comparison import FILES
 
 
 def run(tmp_path: Path, *overrides: str) -> None:
@@ -24,7 +25,7 @@ def test_records_of_two_models(tmp_path: Path) -> None:
     assert done.stdout.count("### ") == 2
     assert done.stdout.count("| bdia |") == 2
     assert "| edm |" in done.stdout
-    assert sorted(path.name for path in (tmp_path / "tables").iterdir()) == ["table.csv", "table.md", "table.png"]
+    assert sorted(path.name for path in (tmp_path / "tables").iterdir()) == FILES
 
 
 def test_it_starts_without_torch(tmp_path: Path) -> None:
@@ -42,9 +43,25 @@ def test_mistakes(tmp_path: Path) -> None:
     damaged = CliRunner().invoke(main, [str(tmp_path)])
     assert damaged.exit_code == 2
     assert damaged.stderr.startswith(f"error: {tmp_path / 'record.json'}: not a readable record")
+    assert [path.name for path in tmp_path.iterdir()] == ["record.json"]
     (tmp_path / "record.json").unlink()
     run(tmp_path, "+model=digits")
     unwritable = CliRunner().invoke(main, [str(tmp_path), "--dest", "/proc/nothere"])
     assert unwritable.exit_code == 2
     assert unwritable.stderr.startswith("error: ")
     assert unwritable.stderr.count("\n") == 1
+
+
+def test_damaged_records_are_told_beside_the_others(tmp_path: Path) -> None:
+    run(tmp_path, "+model=digits", "sampler=edm")
+    for name, content in (("a", "[" * 100_000), ("b", "{}"), ("c|\x1b[31m", "")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "record.json").write_text(content)
+    done = CliRunner().invoke(main, [str(tmp_path)])
+    assert done.exit_code == 1
+    assert done.stdout.count("| edm |") == 1
+    assert done.stdout.count("Left out: ") == done.stderr.count("error: ") == len(done.stderr.splitlines()) == 3
+    assert "nested too deeply" in done.stderr
+    assert "\x1b" not in done.output
+    assert str(tmp_path) not in done.stdout
+    assert (tmp_path / "table.md").read_text() == done.stdout.removesuffix("\n")

@@ -1,11 +1,14 @@
-"""Lines for people: text from elsewhere in one line that cannot speak to the terminal, and who takes such lines."""
+"""Lines for people: text from elsewhere in one line that cannot speak to the terminal, and who takes such lines.
+
+Everything that this program prints goes through ``to_stderr`` or ``to_stdout`` (``tests/base/test_lines.py``).
+"""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
 
-__all__ = ["Say", "one_line", "printable", "to_stderr"]
+__all__ = ["Say", "harmless", "one_line", "printable", "to_stderr", "to_stdout"]
 
 Say = Callable[[str], object]
 """Takes a line for the user."""
@@ -13,7 +16,19 @@ Say = Callable[[str], object]
 
 def to_stderr(line: str) -> None:
     """A line for the user where results go to stdout."""
-    print(line, file=sys.stderr, flush=True)
+    print(harmless(line), file=sys.stderr, flush=True)
+
+
+def to_stdout(text: str) -> None:
+    """A result, in lines."""
+    print(harmless(text), flush=True)
+
+
+def harmless(text: str) -> str:
+    """The text in its lines, whatever else would speak to the terminal escaped, wherever in it that comes from."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() or each == "\n" else ascii(each)[1:-1] for each in text)
 
 
 def printable(text: str) -> str:

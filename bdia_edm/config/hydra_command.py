@@ -21,7 +21,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from bdia_edm.base.errors import UserError
-from bdia_edm.base.lines import one_line, to_stderr
+from bdia_edm.base.lines import one_line, to_stderr, to_stdout
 from bdia_edm.base.signals import Interrupted, interruptible, quoted_status
 from bdia_edm.config.card_files import cards_named, check_settings
 from bdia_edm.config.composing import explain
@@ -65,14 +65,14 @@ def run_command(
         with _one_line_errors(full_error=False):
             own, modules = _given("--config-dir", "-cd"), _given("modules")
             import_modules([name for given in modules for name in given.strip("[]").split(",") if name])
-            print(help_text(what, examples, [Path(folder) for folder in own], more))
+            to_stdout(help_text(what, examples, [Path(folder) for folder in own], more))
         return
     if "--list" in sys.argv[1:]:
         with _one_line_errors(full_error=False):
-            print("\n".join(listed(model_list(*map(Path, _given("--config-dir", "-cd"))))))
+            to_stdout("\n".join(listed(model_list(*map(Path, _given("--config-dir", "-cd"))))))
         return
     if "--version" in sys.argv[1:]:
-        print(f"bdia_edm {version('bdia_edm')}")
+        to_stdout(f"bdia_edm {version('bdia_edm')}")
         return
     full_error = os.environ.get(_FULL_ERROR) == "1"
     stage = _Stage()

@@ -17,16 +17,18 @@ PNG_CHANNELS = (1, 3)
 
 Pixels = NDArray[np.uint8]
 _CELL = 32
+_GAP = 2
 
 
-def make_grid(images: Pixels, columns: int) -> Pixels:
-    """Images (n, H, W, C) as one picture (rows·H, columns·W, C); missing ones are black."""
+def make_grid(images: Pixels, columns: int, gap: int = 0) -> Pixels:
+    """Images (n, H, W, C) as one picture (rows·(H+gap)-gap, columns·(W+gap)-gap, C), white around them."""
     n, height, width, channels = images.shape
     rows = -(-n // columns)
-    cells = np.zeros((rows * columns, height, width, channels), np.uint8)
-    cells[:n] = images
-    rows_first = cells.reshape(rows, columns, height, width, channels).transpose(0, 2, 1, 3, 4)
-    return rows_first.reshape(rows * height, columns * width, channels)
+    cells = np.full((rows * columns, height + gap, width + gap, channels), 255, np.uint8)
+    cells[:n, :height, :width] = images
+    rows_first = cells.reshape(rows, columns, *cells.shape[1:]).transpose(0, 2, 1, 3, 4)
+    picture = rows_first.reshape(rows * cells.shape[1], columns * cells.shape[2], channels)
+    return picture[: picture.shape[0] - gap, : picture.shape[1] - gap]
 
 
 def save_png(path: Path, picture: Pixels) -> None:
@@ -50,4 +52,4 @@ def write_grid(path: Path, images: Pixels, columns: int = 8) -> None:
     if images.shape[3] not in PNG_CHANNELS:
         images = images[..., :1]
     scale = max(_CELL // images.shape[1], 1)
-    save_png(path, make_grid(images, columns).repeat(scale, axis=0).repeat(scale, axis=1))
+    save_png(path, make_grid(images.repeat(scale, axis=1).repeat(scale, axis=2), columns, _GAP))

@@ -8,12 +8,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
+from typing import Annotated
 
 from bdia_edm.base.lines import one_line
 from bdia_edm.base.whole_files import write_text_whole
+from bdia_edm.records.json_types import AtLeast, checked, parse
 from bdia_edm.records.run_folder import RunFolder
+from bdia_edm.records.text_files import read_text
 
 __all__ = ["Plan", "forget_plan", "note_error", "plan_kept", "read_error", "read_plan"]
 
@@ -30,13 +33,15 @@ class Plan:
         found: images that were there at this start.
         workers: how many work on it.
         command: what the user typed.
+        title: what tells the run from others, in words.
     """
 
-    total: int
-    block_size: int
-    found: int
-    workers: int
+    total: Annotated[int, AtLeast(1)]
+    block_size: Annotated[int, AtLeast(1)]
+    found: Annotated[int, AtLeast(0)]
+    workers: Annotated[int, AtLeast(1)]
     command: str
+    title: str = field(default="", compare=False)
 
 
 @contextmanager
@@ -73,14 +78,17 @@ def forget_plan(folder: Path) -> None:
 def read_plan(folder: Path) -> Plan | None:
     """The plan in ``folder``; None where there is none, or none of this program."""
     try:
-        return Plan(**json.loads(RunFolder(folder).plan.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        found = checked(parse(read_text(RunFolder(folder).plan)), Plan)
+    except (OSError, ValueError):
         return None
+    return Plan(**{each.name: found[each.name] for each in fields(Plan) if each.name in found})
 
 
 def read_error(folder: Path) -> str | None:
     """What ended the run; None where nothing did."""
     try:
-        return RunFolder(folder).error.read_text(encoding="utf-8")
-    except (OSError, ValueError):
+        return read_text(RunFolder(folder).error)
+    except FileNotFoundError:
         return None
+    except (OSError, ValueError) as error:
+        return f"{RunFolder(folder).error.name} is not readable: {one_line(error)}"

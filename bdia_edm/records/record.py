@@ -6,14 +6,29 @@ import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Annotated, Any, NamedTuple, TypedDict, cast
 
 from bdia_edm.base.errors import UserError
 from bdia_edm.base.lines import one_line
 from bdia_edm.base.whole_files import write_text_whole
-from bdia_edm.records.run_folder import RECORD, RunFolder
+from bdia_edm.records.json_types import AtLeast, checked, parse, schema_of
+from bdia_edm.records.run_folder import RECORD, RunFolder, run_folders
+from bdia_edm.records.text_files import read_text
 
-__all__ = ["Labels", "Record", "read_record", "read_records", "to_json", "write_record"]
+__all__ = ["Labels", "Record", "Records", "as_record", "read_record", "read_records", "record_schema", "to_json"]
+__all__ += ["write_record"]
+
+
+class SamplerOptions(TypedDict):
+    """What every sampler has among its options.
+
+    Attributes:
+        name: the sampler's.
+        num_steps: number of steps.
+    """
+
+    name: str
+    num_steps: Annotated[int, AtLeast(0)]
 
 
 class Labels(TypedDict):
@@ -28,24 +43,34 @@ class Labels(TypedDict):
 
     sampler: str
     title: str
-    columns: dict[str, str | float]
+    columns: dict[str, str | float | bool | None]
     is_baseline: bool
+
+
+class Device(TypedDict):
+    """Where the images were made; the device's name, and a CPU's number of cores, stand beside.
+
+    Attributes:
+        type: 'cpu' or 'cuda'.
+    """
+
+    type: str
 
 
 class _Read(TypedDict):
     """What tables and ``status`` are made of: without one of these a file is no record."""
 
     model: str
-    sampler: dict[str, Any]
+    sampler: SamplerOptions
     labels: Labels
     seeds: str
     class_idx: int | None
-    num_images: int
-    nfe: float
+    num_images: Annotated[int, AtLeast(1)]
+    nfe: Annotated[float, AtLeast(0)]
     metrics: dict[str, float]
-    images_per_second: float
+    images_per_second: Annotated[float, AtLeast(0)]
     command: str
-    device: dict[str, Any]
+    device: Device
     checksums: dict[str, str]
 
 
@@ -79,6 +104,9 @@ class Record(_Read, total=False):
         versions: of Python, this program and what figures may depend on.
         code: this program's own in the last start: 'source', the SHA-256 of its modules, and 'commit', git's, where
             there is one.
+        arithmetic: the version of what this program computes, raised when a figure moves.
+        series: SHA-256 of everything that decides the figures but the seeds: runs that share it are blocks of seeds of
+            the same experiment.
         config: the whole config, as plain values.
     """
 
@@ -93,6 +121,8 @@ class Record(_Read, total=False):
     precision: dict[str, Any]
     versions: dict[str, str]
     code: dict[str, str]
+    arithmetic: int
+    series: str
     config: dict[str, Any]
 
 
@@ -114,23 +144,55 @@ def read_record(folder: Path) -> Record | None:
     """
     path = RunFolder(folder).record
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        return as_record(parse(read_text(path)))
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        raise UserError(f"{path}: not a readable record ({one_line(error)}); remove it to run again") from error
-    if isinstance(record, dict) and isinstance(record.get("sampler"), dict):
-        record.setdefault("labels", _labels_of(record["sampler"]))
-    if not isinstance(record, dict) or not set(record) >= _Read.__required_keys__:
-        raise UserError(f"{path}: not a record of this program; remove it to run again")
-    found: Record = record  # type: ignore[assignment]  # its keys were looked at
+        reason = one_line(getattr(error, "strerror", None) or error)
+        raise UserError(f"{path}: not a readable record ({reason}); remove it to run again") from error
+
+
+def as_record(value: Any) -> Record:
+    """A value from JSON as a record.
+
+    Raises:
+        ValueError: it is none; says what is missing or of another type.
+    """
+    if isinstance(value, dict) and isinstance(value.get("sampler"), dict):
+        value = {**value, "labels": value.get("labels", _labels_of(value["sampler"]))}
+    return cast(Record, checked(value, Record))
+
+
+class Records(NamedTuple):
+    """What lies in a folder and below.
+
+    Attributes:
+        good: in the order of their folders' names.
+        damaged: for each file that is no record, which one and why.
+    """
+
+    good: list[Record]
+    damaged: list[str]
+
+
+def read_records(folder: Path) -> Records:
+    """All records in ``folder`` and below; one that is damaged does not keep the others from being read."""
+    found = Records([], [])
+    for path in run_folders(folder, RECORD):
+        try:
+            record = read_record(path)
+        except UserError as damage:
+            found.damaged.append(str(damage))
+        else:
+            # Somebody may have removed it in this moment.
+            found.good.extend([record] if record is not None else [])
     return found
 
 
-def read_records(folder: Path) -> list[Record]:
-    """All records in ``folder`` and below, in the order of their folders' names."""
-    paths = sorted(folder.rglob(RECORD))
-    return [record for path in paths if (record := read_record(path.parent)) is not None]
+def record_schema() -> dict[str, Any]:
+    """The JSON schema of ``Record``: what record.schema.json beside this module holds."""
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "The record of a run of bdia_edm"}
+    return head | schema_of(Record)
 
 
 def _plain(value: Any) -> Any:

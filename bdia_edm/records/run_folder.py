@@ -11,7 +11,7 @@ from pathlib import Path
 from bdia_edm.base import file_lock
 from bdia_edm.base.lines import Say
 
-__all__ = ["PLAN", "RECORD", "RunFolder"]
+__all__ = ["PLAN", "RECORD", "RunFolder", "run_folders"]
 
 RECORD = "record.json"
 PLAN = "plan.json"
@@ -82,10 +82,12 @@ class RunFolder:
         # A run that finishes in this moment removes a shard, or all of them.
         with suppress(OSError):
             for entry in list(os.scandir(self.shards)):
-                stem, _, suffix = entry.name.partition(".")
-                if stem.isdigit() and suffix == "npz":
+                stem = entry.name.partition(".")[0]
+                # '²' is a digit to Python, and '٣' a number.
+                index = int(stem) if stem.isascii() and stem.isdigit() else None
+                if index is not None and self.shard(index).name == entry.name:
                     with suppress(FileNotFoundError):
-                        found[int(stem)] = entry.stat().st_mtime
+                        found[index] = entry.stat().st_mtime
         return found
 
     @contextmanager
@@ -99,3 +101,15 @@ class RunFolder:
     def is_locked(self) -> bool:
         """Whether a process works on the run; works where nothing can be written."""
         return file_lock.is_locked(self.lock)
+
+
+def run_folders(results_dir: Path, *names: str) -> list[Path]:
+    """Every folder in ``results_dir`` and below that holds a file of one of the names, in order."""
+    found: list[Path] = []
+    for path, folders, files in os.walk(results_dir):
+        if set(names) & set(files):
+            found.append(Path(path))
+            # Perhaps 50,000 images, and no runs.
+            own = RunFolder(Path(path))
+            folders[:] = [name for name in folders if name not in (own.shards.name, own.images.name)]
+    return sorted(found)

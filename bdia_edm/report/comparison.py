@@ -1,33 +1,44 @@
-"""A comparison's files: the table in Markdown and CSV, the plot, the same seeds side by side."""
+"""A comparison's files: the table in Markdown, CSV and LaTeX, the plot, the same seeds side by side."""
 
 from __future__ import annotations
 
+import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bdia_edm.base.errors import UserError
+from bdia_edm.base.lines import one_line
 from bdia_edm.base.whole_files import write_text_whole
 from bdia_edm.records.record import Record
 from bdia_edm.records.run_folder import RunFolder
+from bdia_edm.records.wording import in_words
+from bdia_edm.report.names import paper_name
 from bdia_edm.report.pictures import write_side_by_side
 from bdia_edm.report.plots import plot_metrics
-from bdia_edm.report.tables import group_records, in_words, to_csv, to_markdown
+from bdia_edm.report.rows import group_records
+from bdia_edm.report.tables import to_csv, to_latex, to_markdown
 
 __all__ = ["side_by_side", "write_comparison"]
 
 _SHOWN = 24
 
 
-def write_comparison(records: Sequence[Record], folder: Path, name: str) -> str:
-    """Writes folder/name.md, .csv and .png from the records; returns the Markdown."""
+def write_comparison(records: Sequence[Record], folder: Path, name: str, left_out: Sequence[str] = ()) -> str:
+    """Writes folder/name.md, .csv, .tex, .png, .svg and .pdf from the records; returns the Markdown.
+
+    Args:
+        left_out: which records there are beside these, and why they are not shown.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     groups = group_records(records)
-    text = to_markdown(groups)
-    for suffix, content in ((".md", text), (".csv", to_csv(groups))):
+    text = to_markdown(groups, left_out)
+    for suffix, content in ((".md", text), (".csv", to_csv(groups)), (".tex", to_latex(groups))):
         write_text_whole(folder / f"{name}{suffix}", content)
-    plot_metrics(groups, folder / f"{name}.png")
+    plot_metrics(groups, folder, name)
     return text
 
 
@@ -56,16 +67,22 @@ def side_by_side(runs: Sequence[tuple[Path, Record]], path: Path) -> None:
 
 
 def _steps(record: Record) -> int:
-    return int(record["sampler"]["num_steps"])
+    return record["sampler"]["num_steps"]
 
 
 def _first_metric(record: Record) -> float:
-    return float(next(iter(record["metrics"].values()), np.inf))
+    first = next(iter(record["metrics"].values()), np.inf)
+    return np.inf if np.isnan(first) else first
 
 
 def _preview(folder: Path) -> NDArray[np.uint8]:
-    with np.load(RunFolder(folder).preview, allow_pickle=False) as file:
-        return np.asarray(file["arr_0"])
+    path = RunFolder(folder).preview
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return np.asarray(file["arr_0"])
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        reason = one_line(getattr(error, "strerror", None) or error)
+        raise UserError(f"{path}: not readable ({reason}); remove {folder} to have it made again") from error
 
 
 def _label(record: Record) -> str:
@@ -73,5 +90,5 @@ def _label(record: Record) -> str:
     # What is not its default tells one EDM from another.
     name = " ".join([labels["title"], *labels["sampler"].split(" ")[1:]])
     lines = [f"{name}, {_steps(record)} steps, NFE {record['nfe']:g}", in_words(labels["columns"])]
-    lines += [f"{metric} {value:.3g}" for metric, value in record["metrics"].items()]
+    lines += [f"{paper_name(metric)} {value:.3g}" for metric, value in record["metrics"].items()]
     return "\n".join(line for line in lines if line)

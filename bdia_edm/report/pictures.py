@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bdia_edm.base.whole_files import written_whole
-from bdia_edm.images.grids import make_grid
+from bdia_edm.images.grids import PNG_CHANNELS, make_grid
+from bdia_edm.report.escaping import plot_text
 
 __all__ = ["write_side_by_side"]
 
@@ -17,16 +18,21 @@ Pixels = NDArray[np.uint8]
 
 
 def write_side_by_side(path: Path, rows: Sequence[tuple[str, Pixels]], title: str) -> None:
-    """One row of images (n, H, W, C) a sampler, its name at the left: a column is one seed."""
+    """One row of images (n, H, W, C) a sampler, its name in lines at the left: a column is one seed.
+
+    Of other numbers of channels than a PNG has, the first is shown.
+    """
     from matplotlib.figure import Figure
 
-    # A dark line keeps neighbours apart.
-    framed = [(name, np.pad(images, ((0, 0), (0, 0), (0, 1), (0, 0)), constant_values=60)) for name, images in rows]
-    shown = [(name, make_grid(images, len(images))) for name, images in framed]
+    shown: list[tuple[str, Pixels]] = []
+    for name, images in rows:
+        seen = images if images.shape[3] in PNG_CHANNELS else images[..., :1]
+        gap = max(images.shape[2] // 16, 1)
+        shown.append(("\n".join(map(plot_text, name.split("\n"))), make_grid(seen, len(seen), gap)))
     height, width = shown[0][1].shape[:2]
     row_height = 11 * height / width
     figure = Figure(figsize=(13.5, (row_height + 0.08) * len(shown) + 0.6), layout="constrained")
-    figure.suptitle(title, fontsize=10)
+    figure.suptitle(plot_text(title), fontsize=10)
     for axes, (name, picture) in zip(np.atleast_1d(figure.subplots(len(shown), 1)), shown, strict=True):
         axes.imshow(picture[:, :, 0] if picture.shape[2] == 1 else picture, cmap="gray", vmin=0, vmax=255)
         axes.set(xticks=[], yticks=[])

@@ -2,57 +2,124 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from bdia_edm.base.whole_files import written_whole
-from bdia_edm.report.tables import Group, Row, in_words
+from bdia_edm.records.wording import in_words, shortened
+from bdia_edm.report.escaping import plot_text
+from bdia_edm.report.names import paper_name
+from bdia_edm.report.rows import Group, Row
 
 __all__ = ["plot_metrics"]
 
+_PANELS = 4
+_PAGES = 3
+_LINES = 24
+_TICKS = 24
+_TITLE = 100
+"""Panels of a page, pages of a plot, lines that the legend names, ticks of an axis, characters of a title: what can
+still be read, and is drawn in seconds."""
 
-def plot_metrics(groups: Sequence[Group], path: Path) -> None:
+
+def plot_metrics(groups: Sequence[Group], folder: Path, name: str) -> list[str]:
     """A panel for each group and metric, in it a line for each sampler; both axes logarithmic where that is possible.
 
-    A sampler with other options, in its name or in columns of their own, has another line.
+    A sampler with other options, in its name or in columns of their own, has another line. A page is name.png and
+    name.svg, the next name-2.png; name.pdf holds all pages. Beyond some pages the tables alone tell the rest.
+
+    Returns:
+        The names of the files.
     """
+    from matplotlib import rc_context
+    from matplotlib.backends.backend_pdf import PdfPages
+
+    panels = [(group, metric) for group in groups for metric in group.metrics or ("nothing measured",)]
+    # One point is no plot, where there are others.
+    panels = [panel for panel in panels if len(panel[0].rows) > 1] or panels
+    pages = [panels[start : start + _PANELS] for start in range(0, len(panels), _PANELS)]
+    written: list[str] = []
+    # The same records give the same bytes; fonts that a journal takes.
+    with (
+        rc_context({"svg.hashsalt": "bdia_edm", "pdf.fonttype": 42}),
+        written_whole(folder / f"{name}.pdf") as partial,
+        PdfPages(partial, metadata={"CreationDate": None}) as pdf,
+    ):
+        for number, page in enumerate(pages[:_PAGES], 1):
+            left = len(panels) - _PANELS * _PAGES if number == _PAGES else 0
+            figure = _draw(page, f"{left} more panels are not drawn" if left > 0 else "")
+            for suffix, options in ((".png", {"dpi": 110}), (".svg", {"metadata": {"Date": None}})):
+                written.append(f"{name}{'' if number == 1 else f'-{number}'}{suffix}")
+                with written_whole(folder / written[-1]) as picture:
+                    figure.savefig(picture, format=suffix[1:], **options)
+            pdf.savefig(figure)
+    _remove_pages(folder, name, len(pages[:_PAGES]) + 1)
+    return [*written, f"{name}.pdf"]
+
+
+def _remove_pages(folder: Path, name: str, first: int) -> None:
+    """Removes the pages that an earlier plot of more records left."""
+    for number in itertools.count(first):
+        pages = [folder / f"{name}-{number}{suffix}" for suffix in (".png", ".svg")]
+        if not any(page.exists() for page in pages):
+            return
+        for page in pages:
+            page.unlink(missing_ok=True)
+
+
+def _draw(panels: Sequence[tuple[Group, str]], note: str) -> Any:
     # Figure by itself, without pyplot, needs no display and leaves no global state.
     from matplotlib.figure import Figure
 
-    panels = [(group, metric) for group in groups for metric in group.metrics or ("nothing measured",)]
-    figure = Figure(figsize=(9, 5.5 * len(panels)), layout="constrained")
+    height = 5.5 * len(panels)
+    figure = Figure(figsize=(9, height))
+    # Margins in inches: to look for the least would take as long as to draw.
+    margins = {"left": 0.8 / 9, "right": 1 - 0.15 / 9, "bottom": 0.6 / height, "top": 1 - 0.4 / height}
+    figure.subplots_adjust(**margins, hspace=1 / 4.5)
     for axes, (group, metric) in zip(figure.subplots(len(panels), 1, squeeze=False)[:, 0], panels, strict=True):
         _plot(axes, group, metric)
-    with written_whole(path) as partial:
-        figure.savefig(partial, format="png", dpi=110)
+    if note:
+        figure.text(0.98, 0.1 / height, note, ha="right", fontsize=8)
+    return figure
 
 
 def _plot(axes: Any, group: Group, metric: str) -> None:
-    from matplotlib.ticker import LogLocator, NullFormatter
+    from matplotlib.ticker import LogLocator, NullLocator
 
     lines: dict[str, list[Row]] = {}
     for row in group.rows:
-        if metric in row.metrics:
+        if row.nfe > 0 and _can_be_drawn(row.metrics.get(metric, math.nan)):
             lines.setdefault(_name(row), []).append(row)
     for number, (name, rows) in enumerate(lines.items()):
         rows.sort(key=lambda row: row.nfe)
         style = {"color": "black", "linewidth": 2.2} if rows[0].is_baseline else {"linewidth": 1.2}
         marker = "osD^vP*Xph<>"[number % 12]
-        axes.plot([row.nfe for row in rows], [row.metrics[metric] for row in rows], marker=marker, label=name, **style)
-    subject = f"{group.subject}, {metric}"
-    axes.set(xscale="log", xlabel="NFE (denoiser evaluations per image)", ylabel=metric, title=subject)
+        label = plot_text(name) if number < _LINES else None
+        axes.plot([row.nfe for row in rows], [row.metrics[metric] for row in rows], marker=marker, label=label, **style)
+    shown = plot_text(paper_name(metric))
+    axes.set(xscale="log", xlabel="NFE (denoiser evaluations per image)", ylabel=shown)
+    axes.set_title(plot_text(shortened(f"{group.subject}, {paper_name(metric)}", _TITLE)), fontsize=11)
     if lines and all(row.metrics[metric] > 0 for rows in lines.values() for row in rows):
         axes.set_yscale("log")
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
         axes.yaxis.set_major_formatter(lambda value, position: f"{value:g}")
-        axes.yaxis.set_minor_formatter(NullFormatter())
-    ticks = sorted({row.nfe for row in group.rows})
+        axes.yaxis.set_minor_locator(NullLocator())
+    ticks = sorted({row.nfe for rows in lines.values() for row in rows})
+    ticks = ticks[:: -(-len(ticks) // _TICKS) or 1]
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks], minor=False)
     axes.set_xticks([], minor=True)
     axes.grid(alpha=0.3)
     if lines:
-        axes.legend(fontsize=8)
+        more = f"and {len(lines) - _LINES} more" if len(lines) > _LINES else None
+        axes.legend(fontsize=8, title=more)
+
+
+def _can_be_drawn(value: float) -> bool:
+    """Whether an axis can hold it beside others: no infinity, and nothing near the end of floating point."""
+    return math.isfinite(value) and (value == 0 or 1e-100 < abs(value) < 1e100)
 
 
 def _name(row: Row) -> str:

@@ -22,16 +22,18 @@ from bdia_edm.base.versions import code_version
 from bdia_edm.engine.block_folder import BlockFolder
 from bdia_edm.engine.block_sampler import BlockSampler
 from bdia_edm.engine.device import share_cores
+from bdia_edm.engine.plan import format_seeds
 from bdia_edm.engine.precision import describe_precision, full_precision
 from bdia_edm.engine.sampling_work import SamplingWork
 from bdia_edm.engine.shards import Shard
 from bdia_edm.metrics.statistics import too_few_images
 from bdia_edm.records.log import logged
 from bdia_edm.records.notes import Plan, forget_plan, note_error, plan_kept
-from bdia_edm.records.record import Record, read_record, to_json
+from bdia_edm.records.record import Record, as_record, read_record, to_json
 from bdia_edm.records.run_folder import RunFolder
-from bdia_edm.run.run import Run
-from bdia_edm.run.summary import describe_device, summarize
+from bdia_edm.records.wording import run_words
+from bdia_edm.run.run import ARITHMETIC, Run
+from bdia_edm.run.summary import describe_device, labels_of, summarize
 from bdia_edm.workers.board import Board
 from bdia_edm.workers.launch import launch
 from bdia_edm.workers.meeting import join
@@ -103,7 +105,7 @@ def take_part(run: Run, board: Board, say: Say) -> Ending:
     work = _work_of(run)
     with telling(board), _disk_errors_said(run.folder), full_precision():
         if board.rank:
-            return Ending(**json.loads(follow(work, board, run.config.verbosity)))
+            return _told(json.loads(follow(work, board, run.config.verbosity)))
         ending = _lead(run, work, board, say)
         announce_end(board, to_json(ending._asdict(), indent=None))
     return ending
@@ -123,7 +125,12 @@ def _by_workers(run: Run) -> Ending:
         raise
     if "error" in outcome:
         raise UserError(outcome["error"])
-    return Ending(**outcome)
+    return _told(outcome)
+
+
+def _told(ending: Mapping[str, Any]) -> Ending:
+    """An ending that another process told as JSON."""
+    return Ending(as_record(ending["record"]), ending["done_before"])
 
 
 def _lead(run: Run, work: SamplingWork, board: Board, say: Say) -> Ending:
@@ -170,9 +177,8 @@ def _warnings(run: Run) -> list[str]:
 
 def _made_by_other_code(record: Record) -> str:
     """A warning where the record does not come from the code that runs now; '' where it does."""
-    # Earlier versions wrote none, and a file may hold anything.
-    said, now = record.get("code"), code_version()
-    made = said if isinstance(said, dict) else {}
+    # Earlier versions wrote none.
+    made, now = record.get("code", {}), code_version()
     if made.get("source") == now["source"]:
         return ""
     which = [
@@ -209,6 +215,8 @@ def _summarize(run: Run, shards: Iterator[Shard], facts: Mapping[str, Any]) -> R
             "precision": describe_precision(run.denoiser, run.device),
             "checksums": run.checksums,
             "config": without_secrets_in(config.source),
+            "arithmetic": ARITHMETIC,
+            "series": run.series,
             **facts,
         },
     )
@@ -234,8 +242,10 @@ def _work_of(run: Run) -> SamplingWork:
 
 
 def _plan_of(run: Run, workers: int) -> Plan:
-    found = _folder_of(run).found(run.blocks)
-    return Plan(len(run.config.seeds), run.config.block_size, found, workers, without_secrets(run.command))
+    config, found = run.config, _folder_of(run).found(run.blocks)
+    title = run_words(labels_of(config.sampler), config.sampler.num_steps, format_seeds(config.seeds), config.class_idx)
+    command = without_secrets(run.command)
+    return Plan(len(config.seeds), config.block_size, found, workers, command, title)
 
 
 def _record_of(run: Run) -> Record | None:

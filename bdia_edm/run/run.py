@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -70,10 +71,19 @@ class Run:
     @cached_property
     def identity(self) -> str:
         """What the images and figures depend on, as one text."""
+        return self._identity(dict(self.config.deciding()))
+
+    @cached_property
+    def series(self) -> str:
+        """SHA-256 of the identity less the seeds: runs that share it are blocks of seeds of the same experiment."""
+        options = {name: value for name, value in self.config.deciding() if name != "seeds"}
+        return hashlib.sha256(self._identity(options).encode()).hexdigest()
+
+    def _identity(self, options: dict[str, Any]) -> str:
         return json.dumps(
             {
                 "arithmetic": ARITHMETIC,
-                "options": dict(self.config.deciding()),
+                "options": options,
                 "device": self.device_type,
                 "checksums": self.checksums,
             },

@@ -21,11 +21,11 @@ from bdia_edm.images.grids import write_grid
 from bdia_edm.metrics.findings import Findings
 from bdia_edm.metrics.metric import FeatureSpace, Metric, compute_all, needs_of
 from bdia_edm.metrics.reference import Reference
-from bdia_edm.records.record import Record, write_record
+from bdia_edm.records.record import Labels, Record, write_record
 from bdia_edm.records.run_folder import RunFolder
 from bdia_edm.samplers.sampler import Sampler
 
-__all__ = ["describe_device", "summarize"]
+__all__ = ["describe_device", "labels_of", "summarize"]
 
 
 def summarize(
@@ -76,12 +76,7 @@ def summarize(
     _write_preview(RunFolder(folder).preview, shown, np.concatenate(labels), np.array(seeds[: len(shown)]))
     record = {
         "sampler": {"name": sampler.name, **sampler.options()},
-        "labels": {
-            "sampler": sampler.label,
-            "title": sampler.title or sampler.name,
-            "columns": sampler.columns,
-            "is_baseline": sampler.is_baseline,
-        },
+        "labels": labels_of(sampler),
         "seeds": format_seeds(seeds),
         "num_images": len(seeds),
         "nfe": _whole(evaluations / len(seeds)),
@@ -95,6 +90,16 @@ def summarize(
     written = cast(Record, record)
     write_record(folder, written)
     return written
+
+
+def labels_of(sampler: Sampler) -> Labels:
+    """How the sampler calls itself."""
+    return {
+        "sampler": sampler.label,
+        "title": sampler.title or sampler.name,
+        "columns": dict(sampler.columns),
+        "is_baseline": sampler.is_baseline,
+    }
 
 
 def describe_device(device: torch.device) -> dict[str, Any]:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import ast
+from pathlib import Path
+
 import pytest
 
-from bdia_edm.base.lines import one_line, printable, to_stderr
+from bdia_edm.base import lines
+from bdia_edm.base.lines import Say, one_line, printable, to_stderr, to_stdout
 
 
 @pytest.mark.parametrize(
@@ -38,3 +42,31 @@ def test_text_from_elsewhere() -> None:
 def test_lines_go_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
     to_stderr("a line")
     assert capsys.readouterr() == ("", "a line\n")
+
+
+HOSTILE = ["\x1b[31mred", "\x9b2J", "over\rwritten", "\x1b]0;title\x07", "left \u202e right", "\x7f", "\udc9b", "a\tb"]
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+@pytest.mark.parametrize("say", [to_stderr, to_stdout])
+def test_nothing_that_is_printed_speaks_to_the_terminal(
+    say: Say, hostile: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    say(f"größer: {hostile}\nthe second line")
+    printed = "".join(capsys.readouterr())
+    assert all(character.isprintable() for character in printed.replace("\n", ""))
+    assert printed.startswith("größer: ")
+    assert printed.splitlines()[1:] == ["the second line"]
+    assert ascii(hostile)[1:-1] in printed
+
+
+def test_nobody_prints_past_them() -> None:
+    """No module but this prints, whatever it prints: where it came from is then nothing to remember."""
+    package = Path(lines.__file__).parents[1]
+    found: list[str] = []
+    for path in package.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+            if called in ("print", "click.echo", "click.secho", "sys.stdout.write", "sys.stderr.write"):
+                found.append(path.relative_to(package).as_posix())
+    assert found == ["base/lines.py"] * 2

@@ -15,14 +15,19 @@ def made(n: int, size: int, channels: int) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (n, size, size, channels), dtype=np.uint8)
 
 
-def test_grid_puts_images_in_reading_order() -> None:
+@pytest.mark.parametrize("gap", [0, 1, 3])
+def test_grid_puts_images_in_reading_order(gap: int) -> None:
     images = made(5, 4, 3)
-    grid = make_grid(images, 3)
-    assert grid.shape == (8, 12, 3)
+    grid = make_grid(images, 3, gap)
+    step = 4 + gap
+    assert grid.shape == (2 * step - gap, 3 * step - gap, 3)
+    between = np.ones(grid.shape, bool)
     for k, image in enumerate(images):
         row, column = divmod(k, 3)
-        assert np.array_equal(grid[4 * row : 4 * row + 4, 4 * column : 4 * column + 4], image)
-    assert not grid[4:, 8:].any()
+        place = np.s_[step * row : step * row + 4, step * column : step * column + 4]
+        assert np.array_equal(grid[place], image)
+        between[place] = False
+    assert (grid[between] == 255).all()
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -47,7 +52,10 @@ def test_small_images_are_enlarged(tmp_path: Path) -> None:
     images = made(2, 8, 1)
     write_grid(tmp_path / "grid.png", images)
     picture = np.asarray(Image.open(tmp_path / "grid.png"))
-    assert picture.shape == (32, 256)
-    assert np.array_equal(picture[::4, :32:4], images[0, :, :, 0])
-    write_grid(tmp_path / "large.png", made(2, 64, 3))
-    assert Image.open(tmp_path / "large.png").size == (512, 64)
+    # Two pixels between neighbours, which the images' own size does not change.
+    assert picture.shape == (32, 8 * 34 - 2)
+    for k, left in enumerate((0, 34)):
+        assert np.array_equal(picture[::4, left : left + 32 : 4], images[k, :, :, 0])
+    assert (picture[:, 32:34] == 255).all()
+    write_grid(tmp_path / "large.png", made(9, 64, 3))
+    assert Image.open(tmp_path / "large.png").size == (8 * 66 - 2, 2 * 66 - 2)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -55,7 +58,33 @@ def test_a_disk_too_full_for_the_error_shows_the_first_one(tmp_path: Path, monke
     assert not RunFolder(tmp_path).error.exists()
 
 
-@pytest.mark.parametrize("text", ["", "[1]", '{"total": 3}', '{"color": 1}'])
+def changed(**values: object) -> str:
+    return json.dumps(asdict(EXAMPLE) | values)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "[1]", '{"total": 3}', '{"color": 1}', "[" * 100_000),
+        *(changed(total="100"), changed(total=0), changed(block_size=0), changed(found=None), changed(workers=[2])),
+    ],
+)
 def test_what_is_no_plan(text: str, tmp_path: Path) -> None:
     (tmp_path / PLAN).write_text(text)
     assert read_plan(tmp_path) is None
+
+
+def test_plans_of_other_versions(tmp_path: Path) -> None:
+    (tmp_path / PLAN).write_text(changed(more=1))
+    assert read_plan(tmp_path) == EXAMPLE
+    (tmp_path / PLAN).write_text(json.dumps({key: value for key, value in asdict(EXAMPLE).items() if key != "title"}))
+    assert read_plan(tmp_path) == EXAMPLE
+
+
+def test_nothing_is_read_without_end(tmp_path: Path) -> None:
+    os.mkfifo(RunFolder(tmp_path).plan)
+    RunFolder(tmp_path).error.symlink_to("/dev/zero")
+    os.mkfifo(RunFolder(tmp_path).lock)
+    assert read_plan(tmp_path) is None
+    assert read_error(tmp_path) == "error.txt is not readable: it is no regular file"
+    assert not RunFolder(tmp_path).is_locked()

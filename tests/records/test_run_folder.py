@@ -34,7 +34,9 @@ def test_shards_and_when_they_came(tmp_path: Path) -> None:
         folder.shard(index).touch()
         os.utime(folder.shard(index), (0, 1000 + index))
     folder.shard(4).with_suffix(".npz.77.partial").touch()
-    (folder.shards / "notes.npz").touch()
+    # Names that are none of a shard's, though Python calls them digits or numbers.
+    for stem in ("notes", "²³", "00003²", "٠٠٠٠٥", "3", "000003", "-0001", "00_01", ""):
+        (folder.shards / f"{stem}.npz").touch()
     assert folder.shard_times() == {3: 1003, 100_000: 101_000}
 
 

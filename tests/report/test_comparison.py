@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from bdia_edm.base.errors import UserError
 from bdia_edm.records.run_folder import RunFolder
 from bdia_edm.report import comparison
 from bdia_edm.report.comparison import side_by_side, write_comparison
 from tests.report.test_tables import BDIA, record
+
+FILES = ["table.csv", "table.md", "table.pdf", "table.png", "table.svg", "table.tex"]
 
 
 def folder_of(path: Path, value: int) -> Path:
@@ -42,5 +46,24 @@ def test_side_by_side_takes_the_best_of_the_same_cost(tmp_path: Path, monkeypatc
 
 def test_files(tmp_path: Path) -> None:
     text = write_comparison([record("edm", 6, 11, 0.9)], tmp_path / "new", "table")
-    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["table.csv", "table.md", "table.png"]
+    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == FILES
     assert (tmp_path / "new" / "table.md").read_text() == text
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage", b"PK\x03\x04 cut", None])
+def test_a_preview_that_is_not_readable(content: bytes | None, tmp_path: Path) -> None:
+    folder = folder_of(tmp_path / "a", 1)
+    preview = RunFolder(folder).preview
+    preview.unlink() if content is None else preview.write_bytes(content)
+    with pytest.raises(UserError, match=rf"^{preview}: not readable \(.*\); remove {folder} to have it made again$"):
+        side_by_side([(folder, record("edm", 6, 11, 0.9))], tmp_path / "x.png")
+
+
+def test_of_figures_that_are_no_numbers_the_best_is_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    figures = [math.nan, 2.0, math.inf]
+    runs = [(folder_of(tmp_path / str(k), k), record("bdia", 6, 11, figure)) for k, figure in enumerate(figures)]
+    runs.append((folder_of(tmp_path / "edm", 9), record("edm", 6, 11, 1.0)))
+    shown: list[Any] = []
+    monkeypatch.setattr(comparison, "write_side_by_side", lambda path, rows, title: shown.extend(rows))
+    side_by_side(runs, tmp_path / "x.png")
+    assert [int(images[0, 0, 0, 0]) for _, images in shown] == [9, 1]

@@ -15,9 +15,9 @@ def made(n: int, size: int, channels: int) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (n, size, size, channels), dtype=np.uint8)
 
 
-@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("channels", [1, 2, 3, 5])
 def test_side_by_side(channels: int, tmp_path: Path) -> None:
-    rows = [(f"sampler {k}", made(6, 8, channels)) for k in range(3)]
+    rows = [(f"sampler {k}\n$\\\\frac{{ _x", made(6, 8, channels)) for k in range(3)]
     write_side_by_side(tmp_path / "rows.png", rows, "title")
     picture = np.asarray(Image.open(tmp_path / "rows.png").convert("L"))
     assert picture.shape[0] > 100

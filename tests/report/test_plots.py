@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import math
+import re
 import warnings
 from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
+import pytest
+from matplotlib import rc_context
+from matplotlib.figure import Figure
 from PIL import Image
 
+from bdia_edm.report import plots
 from bdia_edm.report.plots import plot_metrics
-from bdia_edm.report.tables import group_records
+from bdia_edm.report.rows import group_records
 from tests.report.test_tables import BDIA, record
 
 
@@ -24,15 +32,121 @@ def test_plot(tmp_path: Path) -> None:
     bdia = [record("bdia", n, 2 * n - 1, 8.0 / n**2, BDIA) for n in (4, 6, 9)]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        plot_metrics(group_records(edm), tmp_path / "edm.png")
-        plot_metrics(group_records(edm + bdia), tmp_path / "both.png")
+        plot_metrics(group_records(edm), tmp_path, "edm")
+        plot_metrics(group_records(edm + bdia), tmp_path, "both")
         # Nothing measured, and a distance that rounding made negative.
-        plot_metrics(group_records([record("edm", 6, 11, None)]), tmp_path / "none.png")
-        plot_metrics(group_records([record("edm", 6, 11, -1e-12)]), tmp_path / "zero.png")
+        plot_metrics(group_records([record("edm", 6, 11, None)]), tmp_path, "none")
+        plot_metrics(group_records([record("edm", 6, 11, -1e-12)]), tmp_path, "zero")
         two = [record("edm", 6, 11, None, metrics={"fid": 2.0, "recall": 0.5})]
-        plot_metrics(group_records(two), tmp_path / "two.png")
+        plot_metrics(group_records(two), tmp_path, "two")
     assert colours(tmp_path / "edm.png") == 0
     # A panel for each metric.
     assert Image.open(tmp_path / "two.png").height == 2 * Image.open(tmp_path / "edm.png").height
     assert colours(tmp_path / "both.png") > 0
-    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".png"] * 5
+    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".pdf"] * 5 + [".png"] * 5 + [".svg"] * 5
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
+    """The pages, as they are drawn; what is written is nothing."""
+    pages: list[Figure] = []
+    draw = plots._draw
+
+    def keep(*given: Any) -> Figure:
+        pages.append(draw(*given))
+        return Figure(figsize=(1, 1))
+
+    monkeypatch.setattr(plots, "_draw", keep)
+    return pages
+
+
+def test_axes_have_the_names_of_papers(drawn: list[Figure], tmp_path: Path) -> None:
+    figures = {"fid": 2.0, "fd_dinov2_vitl14": 90.0, "my_own": 1.0}
+    plot_metrics(group_records([record("edm", 6, 11, None, metrics=figures)]), tmp_path, "x")
+    (page,) = drawn
+    assert [axes.get_ylabel() for axes in page.axes] == ["FID", "FD-DINOv2", "my_own"]
+    assert all(axes.get_xlabel().startswith("NFE") for axes in page.axes)
+    assert page.axes[0].get_title() == "digits: 3,000 images (seeds 0-2999), FID"
+
+
+def grouped(number: int, rows: int = 2) -> list[Any]:
+    return group_records([record("edm", 6, 11 + row, 1.0, seeds=f"{k}") for k in range(number) for row in range(rows)])
+
+
+@pytest.mark.parametrize(
+    ("groups", "panels"), [(1, [1]), (4, [4]), (5, [4, 1]), (12, [4] * 3), (13, [4] * 3), (500, [4] * 3)]
+)
+def test_pages(groups: int, panels: list[int], drawn: list[Figure], tmp_path: Path) -> None:
+    names = plot_metrics(grouped(groups), tmp_path, "x")
+    assert [len(page.axes) for page in drawn] == panels
+    pages = ["x", "x-2", "x-3"][: len(panels)]
+    assert names == [f"{page}{suffix}" for page in pages for suffix in (".png", ".svg")] + ["x.pdf"]
+    assert sorted(names) == sorted(path.name for path in tmp_path.iterdir())
+    # What is not drawn is said.
+    said = [text.get_text() for text in drawn[-1].texts]
+    assert said == ([f"{groups - 12} more panels are not drawn"] if groups > 12 else [])
+    # One point alone is no plot, where there are others; pages of before go.
+    drawn.clear()
+    plot_metrics(
+        group_records([record("edm", 6, 11, 1.0, seeds=f"{k}") for k in range(500)]) + grouped(2), tmp_path, "x"
+    )
+    assert [len(page.axes) for page in drawn] == [2]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["x.pdf", "x.png", "x.svg"]
+
+
+def test_a_group_of_hundreds_of_lines_can_be_read(drawn: list[Figure], tmp_path: Path) -> None:
+    plot_metrics(group_records([record(f"edm x={k}", 6, k + 1, 1.0) for k in range(500)]), tmp_path, "x")
+    (axes,) = drawn[0].axes
+    assert len(axes.lines) == 500
+    assert len(axes.get_xticks()) <= 24
+    legend = axes.get_legend()
+    assert legend is not None
+    assert (len(legend.get_texts()), legend.get_title().get_text()) == (24, "and 476 more")
+
+
+WILD = [math.inf, -math.inf, math.nan, 1e308, -1e308, 5e-324, 0.0, -1.0, 1.0]
+
+
+@pytest.mark.parametrize("figures", [WILD, *([each] for each in WILD[:6])])
+def test_whatever_was_measured_the_rest_is_drawn(figures: list[float], drawn: list[Figure], tmp_path: Path) -> None:
+    records = [record("edm", 6, nfe, figure) for nfe, figure in enumerate(figures)]
+    plot_metrics(group_records(records), tmp_path, "x")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        drawn[0].savefig(tmp_path / "drawn.png", dpi=20)
+    points = [list(line.get_ydata()) for line in drawn[0].axes[0].lines]
+    assert points == ([[0.0, -1.0, 1.0]] if len(figures) > 1 else [])
+
+
+@pytest.mark.parametrize(
+    "hostile", [r"$\frac{", "$x$", "$$", "_hidden", "two\nlines", "\x1b[31m", "%s {}", "x" * 10_000]
+)
+def test_names_are_no_mathematics(hostile: str, drawn: list[Figure], tmp_path: Path) -> None:
+    labels = {"sampler": hostile, "title": hostile, "columns": {hostile: 1}, "is_baseline": False}
+    given = record("edm", 6, 11, None, metrics={hostile: 1.0}, model=hostile, seeds=hostile, labels=labels)
+    plot_metrics(group_records([given]), tmp_path, "x")
+    (axes,) = drawn[0].axes
+    legend = axes.get_legend()
+    assert legend is not None
+    shown = [axes.get_title(), axes.get_ylabel(), *(text.get_text() for text in legend.get_texts())]
+    assert len(shown) == 3
+    assert all(text.isprintable() and len(text) < 250 for text in shown)
+    assert not any(re.search(r"(?<!\\)\$", text) for text in shown)
+    # And it can be drawn.
+    drawn[0].savefig(tmp_path / "drawn.png", dpi=20)
+
+
+def test_every_format_is_whole_and_the_same_each_time(tmp_path: Path) -> None:
+    written: list[dict[str, bytes]] = []
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        # Whatever the user's own settings are.
+        with rc_context({"svg.hashsalt": name}):
+            plot_metrics(grouped(5), tmp_path / name, "x")
+        written.append({path.name: path.read_bytes() for path in (tmp_path / name).iterdir()})
+    assert written[0] == written[1]
+    files = written[0]
+    assert len(re.findall(rb"/Type /Page\b", files["x.pdf"])) == 2
+    assert b"/Type3" not in files["x.pdf"]
+    assert ElementTree.fromstring(files["x-2.svg"]).tag.endswith("svg")
+    assert Image.open(tmp_path / "a" / "x-2.png").height < Image.open(tmp_path / "a" / "x.png").height

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import random
+import re
+import sys
 from typing import Any
 
-from bdia_edm.report.tables import group_records, in_words, to_csv, to_markdown
+import pytest
+
+from bdia_edm.report.rows import group_records
+from bdia_edm.report.tables import to_csv, to_latex, to_markdown
 
 BDIA = {"backward": "euler", "gamma": 0.1}
 
@@ -175,6 +181,187 @@ def test_without_distances() -> None:
     assert text.endswith("| edm | 6 | 11 | 123 |\n")
 
 
-def test_columns_in_words() -> None:
-    assert in_words(BDIA) == "euler, gamma 0.1"
-    assert in_words({}) == ""
+def blocks(*figures: float, name: str = "edm", first: int = 0, **changed: Any) -> list[dict[str, Any]]:
+    """Records of one series, 3,000 images each."""
+    seeds = [f"{3000 * k}-{3000 * k + 2999}" for k in range(first, first + len(figures))]
+    found = [record(name, 6, 11, figure, seeds=each) for each, figure in zip(seeds, figures, strict=True)]
+    return [each | {"series": f"of {name}"} | changed for each in found]
+
+
+def test_blocks_of_seeds_are_one_row() -> None:
+    records = [*blocks(2.0, 1.5, 4.0), *blocks(1.0, 3.0, 2.0, name="bdia")]
+    for seed in range(3):
+        (group,) = group_records(random.Random(seed).sample(records, len(records)))
+        assert group.title == "digits: 3 times 3,000 images (seeds 0-2999; 3000-5999; 6000-8999), fd_digits"
+        edm, bdia = group.rows
+        assert (edm.metrics, edm.spreads["fd_digits"].minimum, bdia.metrics) == (
+            {"fd_digits": 2.5},
+            1.5,
+            {"fd_digits": 2.0},
+        )
+        assert edm.spreads["fd_digits"].deviation == pytest.approx(math.sqrt((0.25 + 1 + 2.25) / 2))
+        assert (bdia.spreads["fd_digits"], bdia.differences) == ((1.0, 1.0), {"fd_digits": -0.5})
+    head, _, row, _ = to_markdown([group]).splitlines()[2:]
+    assert head.split(" | ")[3:-1] == ["fd_digits mean", "fd_digits min", "fd_digits std", "vs EDM at this NFE"]
+    assert row.split(" | ")[3:-1] == ["2.500", "1.500", "1.323", ""]
+    first = next(csv.DictReader(io.StringIO(to_csv([group]))))
+    assert (first["blocks"], first["fd_digits"], first["fd_digits_min"]) == ("3", "2.5", "1.5")
+    assert float(first["fd_digits_std"]) == edm.spreads["fd_digits"].deviation
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"num_images": 1000},
+        {"series": "another"},
+        {"checksums": {"model": "x", "reference": "other"}},
+        {"class_idx": 3},
+        {"device": {"type": "cuda"}},
+        {"seeds": "2999-5998"},  # one seed is in both
+        {"seeds": "0-2999"},  # the same once more
+        {"seeds": "many"},
+    ],
+)
+def test_what_is_no_further_block(other: dict[str, Any]) -> None:
+    one, two = blocks(1.0, 2.0)
+    rows = [row for group in group_records([one, two | other]) for row in group.rows]
+    assert [(row.metrics, row.spreads) for row in rows] == [({"fd_digits": 1.0}, {}), ({"fd_digits": 2.0}, {})]
+    (together,) = group_records([one, two])
+    assert len(together.rows) == 1
+
+
+def test_records_that_do_not_say_their_series_are_none() -> None:
+    old = [{key: value for key, value in each.items() if key != "series"} for each in blocks(1.0, 2.0)]
+    assert [len(group.seeds) for group in group_records(old)] == [1, 1]
+
+
+def test_what_has_one_block_alone_is_compared_with_that_block() -> None:
+    groups = group_records([*blocks(2.0, 1.0), *blocks(5.0, name="bdia", first=1)])
+    assert [(group.seeds, len(group.rows)) for group in groups] == [
+        (("0-2999", "3000-5999"), 1),
+        (("3000-5999",), 2),
+    ]
+    assert groups[1].rows[1].differences == {"fd_digits": 4.0}
+
+
+def test_groups_differ_in_everything_that_a_figure_depends_on() -> None:
+    base = record("edm", 6, 11, 1.0)
+    others = [{"num_images": 2999}, {"seeds": "1-3000"}, {"class_idx": 1}, {"device": {"type": "cuda"}}, {"model": "x"}]
+    others += [{"checksums": {"model": "x", name: "y"}} for name in ("detector", "reference")]
+    assert len(group_records([base, *(base | other for other in others)])) == 1 + len(others)
+
+
+def test_it_is_said_where_rows_come_from_different_code() -> None:
+    one, two, three = (record("edm", steps, steps, 1.0) for steps in (4, 6, 8))
+    same = {"code": {"source": "a" * 64, "commit": "c" * 40}, "arithmetic": 2}
+    assert "different code" not in to_markdown(group_records([one | same, two | same]))
+    text = to_markdown(group_records([one | same, two | same, three | {"code": {"source": "b" * 64}}]))
+    told = f"2 of source {'a' * 12}, commit {'c' * 12}, arithmetic 2; 1 of source {'b' * 12}"
+    assert text.endswith(f"\n\nThese records were made by different code: {told}.\n")
+    assert "1 of code that is not known" in to_markdown(group_records([one | same, two]))
+    assert "arithmetic 1" in to_markdown(group_records([one | same, two | same | {"arithmetic": 1}]))
+
+
+def test_figures_that_are_not_finite_are_shown_and_not_compared() -> None:
+    records = [record("edm", 6, 11, math.inf), record("bdia", 6, 11, math.inf, BDIA), record("rival", 6, 11, 1.0)]
+    records += [record("other", 6, 11, math.nan), *blocks(math.inf, 1.0, name="two"), record("vast", 6, 11, 1e308)]
+    groups = group_records(records)
+    assert {name: value for group in groups for row in group.rows for name, value in row.differences.items()} == {}
+    text = to_markdown(groups)
+    # The two blocks' mean and the first of them, which stands beside the others; their minimum, their deviation.
+    assert [text.count(f"| {shown} |") for shown in ("inf", "nan", "1.000")] == [2 + 2, 1 + 1, 1 + 1]
+    assert "| 1e+308 |" in text
+    assert {"inf", "nan", "1e+308"} <= {row["fd_digits"] for row in csv.DictReader(io.StringIO(to_csv(groups)))}
+
+
+HOSTILE = "a|b\n# *c* <img src=x> [d](e) `f` $g$ _h_ \\ \x1b[31m & % ~ ^ {i} #j"
+
+
+def hostile_groups() -> list[Any]:
+    """In everything that comes from a record."""
+    published = {HOSTILE: 1.5, "source": HOSTILE, "sampler": HOSTILE}
+    labels = {"sampler": HOSTILE, "title": HOSTILE, "columns": {HOSTILE: HOSTILE}, "is_baseline": True}
+    given = record("edm", 6, 11, None, metrics={HOSTILE: 2.0}, model=HOSTILE, labels=labels, seeds=HOSTILE)
+    given |= {"config": {"model": {"published": published}}, "code": {"source": HOSTILE}, "command": HOSTILE}
+    return group_records([given, given | {"nfe": 12, "code": {"source": "x"}}])
+
+
+def test_markdown_is_escaped() -> None:
+    text = to_markdown(hostile_groups(), [HOSTILE])
+    assert all(character.isprintable() for character in text.replace("\n", ""))
+    paragraphs = text.rstrip("\n").split("\n\n")
+    # The title, the table, what is published, the code, what is left out.
+    assert [len(paragraph.splitlines()) for paragraph in paragraphs] == [1, 4, 1, 1, 1]
+    assert {len(re.findall(r"(?<!\\)(?:\\\\)*\|", line)) for line in paragraphs[1].splitlines()} == {8}
+    bare = re.sub(r"\\.", "", text)
+    assert not set("*<>[]`$") & set(bare)
+    assert to_markdown(group_records([record("edm S_churn=10", 6, 11, 1.0)])).count("S_churn") == 1
+
+
+def test_latex_is_escaped_and_balanced() -> None:
+    text = to_latex(hostile_groups())
+    lines = text.splitlines()
+    assert all(line.isprintable() for line in lines)
+    bare = re.sub(r"\\[\\&%$#_{}]", "", text)
+    assert bare.count("{") == bare.count("}")
+    body = [line for line in lines if " & " in line]
+    assert {len(re.findall(r"(?<!\\)&", line)) for line in body} == {6}
+    # A comment begins the line or is none; only our minus and nothing of theirs is mathematics.
+    assert all("%" not in re.sub(r"\\%", "", line) for line in lines if not line.lstrip().startswith("%"))
+    assert not set("$~^#") & set(bare)
+
+
+def test_latex() -> None:
+    records = [
+        record("edm", 6, 11, None, metrics={"fid": 2.0}),
+        record("bdia", 6, 11, None, BDIA, metrics={"fid": 1.5}),
+    ]
+    lines = [line.strip() for line in to_latex(group_records(records)).splitlines()]
+    rules = [lines.index(f"\\{name}rule") for name in ("top", "mid", "bottom")]
+    assert rules[1] - rules[0] == 2
+    assert lines[rules[0] + 1] == "sampler & backward & gamma & steps & NFE & FID & vs EDM at this NFE & images/s \\\\"
+    assert lines[rules[1] + 1 : rules[2]] == [
+        r"edm &  &  & 6 & 11 & 2.000 &  & 123 \\",
+        r"bdia & euler & 0.1 & 6 & 11 & 1.500 & $-$0.500 & 123 \\",
+    ]
+    assert r"\begin{tabular}{llrrrrrr}" in lines
+
+
+@pytest.mark.parametrize("formula", ["=cmd|' /C calc'!A0", "+1+1", "-2+3", "@SUM(A1)", "\t=1", " =1", "\r=1", "\n=1"])
+def test_no_cell_of_a_csv_is_a_formula(formula: str) -> None:
+    labels = {"sampler": formula, "title": formula, "columns": {formula: formula, "x": -1.5}, "is_baseline": True}
+    given = record("edm", 6, 11, None, metrics={formula: -2.0}, model=formula, labels=labels, command=formula)
+    rows = list(csv.reader(io.StringIO(to_csv(group_records([given])))))
+    texts = [cell for row in rows for cell in row if not re.fullmatch(r"-?\d+(\.\d+)?", cell)]
+    assert [cell for cell in texts if cell.lstrip()[:1] in tuple("=+-@") and cell] == []
+    # A number stays one.
+    assert {"-1.5", "-2.0"} <= set(rows[1])
+
+
+def test_the_work_grows_as_the_records(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counted in calls, of grouping and writing, where every record is its own group, and where all are one."""
+
+    def calls(records: list[dict[str, Any]]) -> int:
+        counted = 0
+
+        def count(frame: object, event: str, argument: object) -> None:
+            nonlocal counted
+            counted += 1
+
+        sys.setprofile(count)
+        try:
+            groups = group_records(records)
+            for write in (to_markdown, to_csv, to_latex):
+                write(groups)
+        finally:
+            sys.setprofile(None)
+        return counted
+
+    for grown in (
+        lambda k: record("edm", 6, 11, 1.0, seeds=f"{k}"),
+        lambda k: record("edm", k, k, 1.0),
+        lambda k: record("edm", 6, 11, 1.0, seeds=f"{k}", series="x"),
+        lambda k: record(f"edm x={k // 3}", 6, 11, 1.0, seeds=f"{k % 3}", series=k // 3),
+    ):
+        few, many = (calls([grown(k) for k in range(number)]) for number in (100, 400))
+        assert many < 4.5 * few

@@ -1,0 +1,266 @@
+"""Records as rows, in groups of those that may be compared.
+
+No sampler and no metric is known here by name: a record says how its sampler is called, which of its options deserve
+columns, and whether it is the baseline that the others are compared with.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import statistics
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import NamedTuple
+
+from bdia_edm.records.record import Record
+from bdia_edm.records.wording import shortened
+
+__all__ = ["Group", "Row", "Spread", "Value", "group_records", "union"]
+
+Value = str | float | bool | None
+
+
+class Spread(NamedTuple):
+    """Of a figure over several blocks of seeds.
+
+    Attributes:
+        minimum: the least.
+        deviation: their standard deviation, of n - 1.
+    """
+
+    minimum: float
+    deviation: float
+
+
+@dataclass(frozen=True)
+class Row:
+    """One record in a table, or several of the same run on other seeds.
+
+    Attributes:
+        sampler: its name, with what distinguishes it beside the columns.
+        columns: its options that have columns of their own.
+        metrics: every figure that was measured; of several blocks of seeds the mean.
+        spreads: of every figure of several blocks; none of a single one.
+        differences: of every figure from the baseline's at the same NFE; without those that have none.
+        images_per_second: of several blocks the mean.
+        command: what made it; of several blocks the first's.
+        code: the beginning of its code's checksum; '' where it is unknown, or not the same for all blocks.
+    """
+
+    sampler: str
+    columns: Mapping[str, Value]
+    is_baseline: bool
+    steps: int
+    nfe: float
+    metrics: Mapping[str, float]
+    spreads: Mapping[str, Spread]
+    differences: Mapping[str, float]
+    images_per_second: float
+    command: str
+    code: str = ""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Rows that may be compared: the same model, seeds, class, device, detector and reference.
+
+    Attributes:
+        seeds: of each block.
+        num_images: of each block.
+        columns: names of the samplers' own columns.
+        metrics: names of the figures.
+        baseline: title of the sampler that the others are compared with; '' where there is none.
+        notes: lines for below the table: published figures that one of these can be held against, with their sources,
+            and that the rows come from different code.
+    """
+
+    model: str
+    seeds: tuple[str, ...]
+    num_images: int
+    class_idx: int | None
+    columns: tuple[str, ...]
+    metrics: tuple[str, ...]
+    baseline: str
+    rows: tuple[Row, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def subject(self) -> str:
+        """What the rows share, in words."""
+        one_class = "" if self.class_idx is None else f", class {self.class_idx}"
+        blocks = "" if len(self.seeds) == 1 else f"{len(self.seeds)} times "
+        return f"{self.model}: {blocks}{self.num_images:,} images (seeds {shortened('; '.join(self.seeds))}{one_class})"
+
+    @property
+    def title(self) -> str:
+        """The subject and what was measured."""
+        return f"{self.subject}, {', '.join(self.metrics) or 'nothing measured'}"
+
+
+def group_records(records: Sequence[Record]) -> list[Group]:
+    """Records grouped; in each group the baseline first, then by the sampler's name, its columns and the steps.
+
+    Records of one series, of as many images each on seeds that do not overlap, are one row. Where another run is there
+    for one of its blocks alone, that block is a row beside it too.
+    """
+    families: dict[tuple[object, ...], list[list[Record]]] = {}
+    for blocks in _series(records):
+        families.setdefault(_family(blocks[0]), []).append(blocks)
+    groups: dict[tuple[object, ...], list[list[Record]]] = {}
+    for family, found in families.items():
+        alone = {blocks[0]["seeds"] for blocks in found if len(blocks) == 1}
+        for blocks in found:
+            beside = [[record] for record in blocks if record["seeds"] in alone] if len(blocks) > 1 else []
+            for row in [blocks, *beside]:
+                groups.setdefault((family, tuple(record["seeds"] for record in row)), []).append(row)
+    return [_group(rows) for rows in groups.values()]
+
+
+def _family(record: Record) -> tuple[object, ...]:
+    """What records must share beside their seeds to be compared."""
+    data = tuple(record["checksums"].get(name, "") for name in ("model", "detector", "reference"))
+    return (record["model"], record["num_images"], record["class_idx"], record["device"]["type"], data)
+
+
+def _series(records: Sequence[Record]) -> list[list[Record]]:
+    """The records of each row: one, or blocks of the same series, by their seeds."""
+    series: dict[tuple[object, ...], list[Record]] = {}
+    times: Counter[tuple[object, ...]] = Counter()
+    for index, record in enumerate(records):
+        # Earlier versions did not say their series: each is one of its own.
+        key = (_family(record), record.get("series", index))
+        # A copy of a record is no further block.
+        copy = times[(*key, record["seeds"])]
+        times[(*key, record["seeds"])] += 1
+        series.setdefault((*key, copy), []).append(record)
+    found: list[list[Record]] = []
+    for blocks in series.values():
+        ranges = [_ranges(record["seeds"]) for record in blocks]
+        if len(blocks) > 1 and _are_disjoint(ranges):
+            found.append([record for _, record in sorted(zip(ranges, blocks, strict=True), key=lambda pair: pair[0])])
+        else:
+            found += [[record] for record in blocks]
+    return found
+
+
+def _ranges(seeds: str) -> list[tuple[int, int]]:
+    """'0-99,200' as [(0, 99), (200, 200)]; nothing where it is of another form."""
+    if not re.fullmatch(r"\d{1,10}(-\d{1,10})?(,\d{1,10}(-\d{1,10})?)*", seeds, re.ASCII):
+        return []
+    return [(int(first), int(last or first)) for first, _, last in (part.partition("-") for part in seeds.split(","))]
+
+
+def _are_disjoint(blocks: Sequence[list[tuple[int, int]]]) -> bool:
+    every = sorted(each for ranges in blocks for each in ranges)
+    return all(blocks) and all(one[1] < other[0] for one, other in pairwise(every))
+
+
+def _group(members: list[list[Record]]) -> Group:
+    records = [record for blocks in members for record in blocks]
+    first = records[0]
+    columns = union(record["labels"]["columns"] for record in records)
+    metrics = union(record["metrics"] for record in records)
+    found = [_row(blocks) for blocks in members]
+    baselines = [record for record in records if record["labels"]["is_baseline"]]
+    at_nfe = {row.nfe: row.metrics for row in found if row.is_baseline}
+    rows = [row if row.is_baseline else _compared(row, at_nfe.get(row.nfe, {})) for row in found]
+    rows.sort(key=lambda row: _place(row, columns))
+    return Group(
+        model=first["model"],
+        seeds=tuple(record["seeds"] for record in members[0]),
+        num_images=first["num_images"],
+        class_idx=first["class_idx"],
+        columns=columns,
+        metrics=metrics,
+        baseline=baselines[0]["labels"]["title"] if baselines else "",
+        rows=tuple(rows),
+        notes=(*_published(first, metrics), *_codes(records)),
+    )
+
+
+def union(names: Iterable[Iterable[str]]) -> tuple[str, ...]:
+    """All names, in the order in which they come first."""
+    return tuple(dict.fromkeys(name for some in names for name in some))
+
+
+def _row(blocks: list[Record]) -> Row:
+    first, labels = blocks[0], blocks[0]["labels"]
+    # A figure that not every block has is none of the row's.
+    figures = {
+        name: [block["metrics"][name] for block in blocks]
+        for name in first["metrics"]
+        if all(name in block["metrics"] for block in blocks)
+    }
+    codes = {block.get("code", {}).get("source", "")[:12] for block in blocks}
+    return Row(
+        sampler=labels["sampler"],
+        columns=labels["columns"],
+        is_baseline=labels["is_baseline"],
+        steps=first["sampler"]["num_steps"],
+        nfe=_mean([block["nfe"] for block in blocks]),
+        metrics={name: _mean(values) for name, values in figures.items()},
+        spreads={name: _spread(values) for name, values in figures.items() if len(values) > 1},
+        differences={},
+        images_per_second=_mean([block["images_per_second"] for block in blocks]),
+        command=first["command"],
+        code=codes.pop() if len(codes) == 1 else "",
+    )
+
+
+def _mean(values: Sequence[float]) -> float:
+    return values[0] if len(set(values)) == 1 else sum(values) / len(values)
+
+
+def _spread(values: Sequence[float]) -> Spread:
+    finite = all(map(math.isfinite, values))
+    return Spread(min(values), statistics.stdev(values) if finite else math.nan)
+
+
+def _compared(row: Row, baseline: Mapping[str, float]) -> Row:
+    found = {name: value - baseline[name] for name, value in row.metrics.items() if name in baseline}
+    # Of infinities there is none.
+    return replace(row, differences={name: value for name, value in found.items() if math.isfinite(value)})
+
+
+def _place(row: Row, columns: Sequence[str]) -> tuple[object, ...]:
+    values = [row.columns.get(name) for name in columns]
+    # Nothing before numbers before texts.
+    sortable = tuple(
+        (0, 0.0, "") if value is None else (2, 0.0, value) if isinstance(value, str) else (1, value, "")
+        for value in values
+    )
+    return (not row.is_baseline, row.sampler, sortable, row.steps)
+
+
+def _published(record: Record, metrics: Sequence[str]) -> list[str]:
+    """The model card's published figures of these metrics, under the metrics' names in it."""
+    model = record.get("config", {}).get("model")
+    figures = model.get("published") if isinstance(model, dict) else None
+    if not isinstance(figures, dict):
+        return []
+    told = "; ".join(str(figures[name]) for name in ("sampler", "source") if name in figures)
+    return [
+        f"Published{'' if len(metrics) == 1 else f' {name}'}: {figures[name]}{f' ({told})' if told else ''}."
+        for name in metrics
+        if name in figures
+    ]
+
+
+def _codes(records: Sequence[Record]) -> list[str]:
+    """A line where the records do not all come from the same code."""
+    found = Counter(_code(record) for record in records)
+    if len(found) == 1:
+        return []
+    told = "; ".join(f"{count} of {code}" for code, count in found.items())
+    return [f"These records were made by different code: {told}."]
+
+
+def _code(record: Record) -> str:
+    code = record.get("code", {})
+    said = [f"{name} {code[name][:12]}" for name in ("source", "commit") if name in code]
+    if "arithmetic" in record:
+        said.append(f"arithmetic {record['arithmetic']}")
+    return ", ".join(said) or "code that is not known"
