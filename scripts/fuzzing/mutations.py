@@ -13,6 +13,7 @@ import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from functools import cache
 from io import BytesIO
 from random import Random
@@ -88,7 +89,11 @@ def _splice(data: bytes, random: Random) -> bytes:
 
 def _repeat(data: bytes, random: Random) -> bytes:
     start, end = _piece(data, random)
-    return data[:start] + data[start:end] * random.choice((2, 10, 1000, 100_000)) + data[end:]
+    return data[:start] + _times(data[start:end], random.choice((2, 10, 1000, 100_000))) + data[end:]
+
+
+def _times(data: bytes, num: int) -> bytes:
+    return data * min(num, 1 + _MOST_BYTES // max(1, len(data)))
 
 
 def _number(data: bytes, random: Random) -> bytes:
@@ -141,8 +146,8 @@ def damage_json(value: Any, random: Random) -> bytes:
         elif deed == 1 and isinstance(owner, dict):
             owner[random.choice(TEXTS)] = owner.pop(key)
         elif deed == 2:
-            owner[key] = random.choice([each[each_key] for each, each_key in nodes])
-            value = json.loads(json.dumps(value))  # nothing is shared, and nothing holds itself
+            other, other_key = random.choice(nodes)
+            owner[key] = deepcopy(other[other_key])
         else:
             owner[key] = random.choice(_VALUES)
     text = json.dumps(value, indent=random.choice((None, 2)), ensure_ascii=random.random() < 0.7)
@@ -197,7 +202,7 @@ def _opcode(opcode: bytes, other: bytes, random: Random) -> bytes:
         case 0:
             return b""
         case 1:
-            return opcode * random.choice((2, 10, 10_000))
+            return _times(opcode, random.choice((2, 10, 10_000)))
         case 2:
             return other
         case 3:

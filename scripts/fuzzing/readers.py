@@ -154,9 +154,9 @@ def _image_zips() -> list[Case]:
     made = []
     for packing in (zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED):
         file = io.BytesIO()
-        with zipfile.ZipFile(file, "w", packing) as archive:
+        with zipfile.ZipFile(file, "w") as archive:
             for name in ("a/0.png", "a/1.png", "b/2.png"):
-                archive.writestr(name, _image("png"))
+                archive.writestr(zipfile.ZipInfo(name), _image("png"), packing)
         made.append(Case("images.zip", file.getvalue()))
     return made
 
