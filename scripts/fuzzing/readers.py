@@ -295,7 +295,9 @@ def _words() -> list[Case]:
 
 def _read_words(path: Path) -> None:
     text = path.read_bytes().decode("utf-8", "surrogateescape").replace("\0", "")
-    run_hydra(sample, *text.split("\n"))
+    words = text.split("\n")
+    # Without a model the message is the list of all, on purpose.
+    run_hydra(sample, *words, *([] if any(word.startswith("+model=") for word in words) else ["+model=digits"]))
 
 
 def _seeds() -> list[Case]:
