@@ -1,28 +1,41 @@
-# make demo, make test and make lint set everything up in .venv first; a second call reuses it.
-PYTHON ?= $(firstword $(foreach p,python3.11 python3.12 python3.10 python3,$(shell command -v $(p))))
+# Each target sets everything up in .venv first; a second call reuses it.
+PYTHON ?= $(firstword $(foreach p,python3.11 python3.12 python3.13 python3,$(shell command -v $(p))))
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# TORCH=cpu takes PyTorch's build without CUDA, under 1 GB instead of 6, from the index that PyTorch has for it.
+TORCH ?=
+TORCH_INDEX ?= $(if $(filter cpu,$(TORCH)),https://download.pytorch.org/whl/cpu)
 
-.PHONY: demo test lint clean
+.PHONY: help demo test lint fuzz clean
 
-demo: $(READY)
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /make \1	/p' $(MAKEFILE_LIST) | expand -t 12
+	@echo "The first call with TORCH=cpu installs PyTorch without CUDA, for machines without a GPU."
+
+demo: $(READY) ## compares EDM and BDIA on the embedded digits: table, plot and pictures in runs/demo
 	$(BIN)/python -m bdia_edm.compare +model=digits results_dir=runs/demo
 
-test: $(READY)
+test: $(READY) ## runs the tests
 	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4
 
-lint: $(READY)
+lint: $(READY) ## looks at style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# Rebuilt when the dependencies change; the file says that everything before it succeeded.
+fuzz: $(READY) ## damages every reader's inputs, two minutes each
+	$(BIN)/python -m scripts.fuzz --seconds 120
+
+# Rebuilt when the dependencies change; the file says that everything before it succeeded. A build for the CPU is called
+# 2.14.1+cpu, which is the 2.14.1 of constraints.txt: what follows takes it as it is, and nothing of CUDA.
 $(READY): pyproject.toml constraints.txt
 	rm -f $@
 	$(PYTHON) -m venv $(VENV)
+	$(if $(TORCH_INDEX),$(BIN)/python -m pip install --quiet --no-deps --index-url $(TORCH_INDEX) \
+	  $(shell grep -E '^(torch|torchvision)==' constraints.txt))
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
-clean:
+clean: ## removes .venv and runs
 	rm -rf $(VENV) runs
