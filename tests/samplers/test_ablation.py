@@ -69,7 +69,9 @@ def test_iddpms_levels_are_the_originals() -> None:
     levels = iddpm_levels(0.001, 0.008, 1000, torch.float64)
     assert f"{levels[999].item():.14f}" == "0.00642246958120"
     network = iddpm_levels(0.001, 0.008, 1000)
-    assert (network[999].item(), network[0].item()) == (0.006422337144613266, 20291.171875)
+    # Float32 sines, whose last bit is the processor's.
+    expected = (0.006422337144613266, 20291.171875)
+    assert (network[999].item(), network[0].item()) == pytest.approx(expected, rel=2**-22)
 
 
 @pytest.mark.parametrize("num_steps", [2, 18, 40, 59])
