@@ -16,16 +16,7 @@ from scripts.fuzzing.readers import READERS
 
 # Commands take longer than a function that reads.
 SLOWER = {"record": 8, "notes": 20, "card": 8, "experiment": 6, "options": 8}
-# Those whose readers are being mended (issue 10, A12, A15, A16); what is mended is taken out.
-OPEN = ("record", "notes", "shard", "card", "experiment", "options", "seeds")
-
-
-def _held(name: str) -> object:
-    marks = [pytest.mark.xfail(run=False, reason="known findings")] if name in OPEN else []
-    return pytest.param(name, marks=marks)
-
-
-@pytest.mark.parametrize("name", [_held(name) for name in READERS])
+@pytest.mark.parametrize("name", READERS)
 def test_what_is_damaged_is_read_or_refused_in_a_line(name: str) -> None:
     tally = fuzz.fuzz(READERS[name], seed=1, limits=Limits(), cases=SLOWER.get(name, 40))
     assert tally.faults == {}

@@ -21,7 +21,8 @@ from bdia_edm.fid import main
 from bdia_edm.metrics.metric import METRICS, make_metrics, needs_of
 from bdia_edm.metrics.reference import ReferenceStatistics
 from bdia_edm.records.record import read_records
-from bdia_edm.report.tables import group_records, to_csv, to_markdown
+from bdia_edm.report.rows import group_records
+from bdia_edm.report.tables import to_csv, to_markdown
 from bdia_edm.run.summary import describe_device, summarize
 from bdia_edm.samplers.registry import make_sampler
 from tests.foreign_images import made_pixels, write_npz
@@ -109,7 +110,7 @@ def test_they_show_in_the_record_and_in_the_table(tmp_path: Path) -> None:
             metrics=metrics,
             facts=facts,
         )
-    records = read_records(tmp_path / "runs")
+    records = read_records(tmp_path / "runs").good
     figures = {record["sampler"]["name"]: record["metrics"] for record in records}
     assert figures["edm"]["share_toy_brightness"] == SHARE
     assert set(figures["edm"]) == {"fd_toy_brightness", "share_toy_brightness"}

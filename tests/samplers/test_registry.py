@@ -27,7 +27,7 @@ def test_names() -> None:
     [
         ("foo", {}, "sampler=foo: must be one of ablation, bdia, edm, euler"),
         ("edm", {}, "sampler.num_steps: missing"),
-        ("edm", {"num_steps": 1}, "sampler.num_steps=1: must be at least 2"),
+        ("edm", {"num_steps": 1}, "sampler.num_steps=1: must be from 2 to 1000000"),
         ("edm", {"num_steps": 6.5}, "sampler.num_steps=6.5: must be a whole number"),
         ("edm", {"num_steps": "x"}, "sampler.num_steps=x: must be a whole number"),
         ("edm", {"num_steps": True}, "sampler.num_steps=True: must be a whole number"),
