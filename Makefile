@@ -3,15 +3,14 @@ PYTHON ?= $(firstword $(foreach p,python3.11 python3.12 python3.13 python3,$(she
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-# TORCH=cpu takes PyTorch's build without CUDA, under 1 GB instead of 6, from the index that PyTorch has for it.
-TORCH ?=
-TORCH_INDEX ?= $(if $(filter cpu,$(TORCH)),https://download.pytorch.org/whl/cpu)
+# The index of PyTorch's builds without CUDA (its installation page names it): under 1 GB instead of 6.
+TORCH_INDEX ?=
 
 .PHONY: help demo test lint fuzz clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /make \1	/p' $(MAKEFILE_LIST) | expand -t 12
-	@echo "The first call with TORCH=cpu installs PyTorch without CUDA, for machines without a GPU."
+	@echo "With TORCH_INDEX=URL the first call takes PyTorch from there, such as its index of builds without CUDA."
 
 demo: $(READY) ## compares EDM and BDIA on the embedded digits: table, plot and pictures in runs/demo
 	$(BIN)/python -m bdia_edm.compare +model=digits results_dir=runs/demo

@@ -16,6 +16,8 @@ from scripts.fuzzing.readers import READERS
 
 # Commands take longer than a function that reads.
 SLOWER = {"record": 8, "notes": 20, "card": 8, "experiment": 6, "options": 8}
+
+
 @pytest.mark.parametrize("name", READERS)
 def test_what_is_damaged_is_read_or_refused_in_a_line(name: str) -> None:
     tally = fuzz.fuzz(READERS[name], seed=1, limits=Limits(), cases=SLOWER.get(name, 40))

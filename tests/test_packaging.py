@@ -69,18 +69,18 @@ def test_make_help_names_every_target() -> None:
     assert all(len(line.split()) > 2 for line in made("help"))
 
 
-def test_torch_for_the_cpu_is_installed_before_all_else_and_alone(tmp_path: Path) -> None:
+def test_torch_of_another_index_is_installed_before_all_else_and_alone(tmp_path: Path) -> None:
     new = f"VENV={tmp_path / 'venv'}"
 
     def installs(*words: str) -> list[str]:
         return [line for line in made("-n", "demo", new, *words) if " pip " in line]
 
-    with_cuda, without = installs(), installs("TORCH=cpu")
+    with_cuda, without = installs(), installs("TORCH_INDEX=there")
     first, rest = without[0], without[1:]
     assert rest == with_cuda
     assert "--index-url" not in with_cuda[0]
     pins = dict(line.split("==") for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line)
-    assert re.search(r"--no-deps --index-url \S+/cpu ", first)
+    assert re.search(r"--no-deps --index-url there ", first)
     assert f"torch=={pins['torch']} torchvision=={pins['torchvision']}" in first
 
 

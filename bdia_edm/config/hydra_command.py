@@ -39,7 +39,8 @@ __all__ = ["run_command", "say"]
 _FULL_ERROR = "HYDRA_FULL_ERROR"
 _WITH_VALUE = ("--cfg", "-c", "--config-dir", "-cd", "--config-path", "-cp", "--config-name", "-cn", "--package", "-p")
 _SHORT = {"-q": "verbosity=quiet", "-v": "verbosity=verbose"}
-_HYDRAS_BASE = "1.3"
+# To say nothing means 1.1 to Hydra 1.3, and to 1.4, which takes it ill that anything is said, its own defaults.
+_HYDRAS_BASE = {"version_base": "1.3"} if hydra.__version__.startswith("1.3.") else {}
 _IN_A_SWEEPS_JOB = "SUBMITIT_EXECUTOR"
 
 
@@ -90,11 +91,12 @@ def run_command(
     try:
         with _one_line_errors(full_error, stage), interruptible(_say_interrupted), checked_files():
             _meet_others()
-            setbase(_HYDRAS_BASE)  # for the parser too, which is asked before Hydra
+            if _HYDRAS_BASE:
+                setbase(*_HYDRAS_BASE.values())  # for the parser too, which is asked before Hydra
             # Hydra takes its own options before or after all others, but not between them.
             sys.argv[1:] = names_as_typed(_flags_first([_SHORT.get(word, word) for word in sys.argv[1:]]))
             _check_line(sys.argv[1:])
-            hydra.main(version_base=_HYDRAS_BASE, config_path=str(conf_folder()), config_name=config_name)(checked)()
+            hydra.main(**_HYDRAS_BASE, config_path=str(conf_folder()), config_name=config_name)(checked)()
     finally:
         if not full_error:
             del os.environ[_FULL_ERROR]

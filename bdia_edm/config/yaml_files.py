@@ -17,7 +17,11 @@ from hydra._internal.core_plugins import file_config_source
 from hydra._internal.sources_registry import SourcesRegistry
 from hydra.core.plugins import Plugins
 from hydra.plugins.config_source import ConfigResult
-from omegaconf._utils import get_yaml_loader
+
+try:
+    from omegaconf._utils import get_yaml_loader
+except ImportError:  # from 2.4 on
+    from omegaconf._yaml import get_yaml_loader  # type: ignore[import-not-found,no-redef]
 
 from bdia_edm.base.errors import UserError
 from bdia_edm.base.lines import one_line

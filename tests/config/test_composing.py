@@ -21,7 +21,7 @@ import hydra
 from hydra.core.global_hydra import GlobalHydra
 from bdia_edm.api import finish, prepare
 
-@hydra.main(version_base="1.2", config_path=None)
+@hydra.main(config_path=None, **({"version_base": "1.2"} if hydra.__version__ < "1.4" else {}))
 def main(config):
     loader = GlobalHydra.instance().config_loader()
     run = prepare("+model=gaussian_mixture", "seeds=0-9", "sampler.num_steps=3", "model.reference_samples=100")

@@ -150,7 +150,7 @@ def test_the_models_are_listed(capsys: pytest.CaptureFixture, toys: Path) -> Non
     assert (listed.status, listed.err) == (0, "")
     (line,) = re.findall(r"  cifar10  +(.*?)\n  \w", listed.out, re.DOTALL)
     assert " ".join(line.split()) == (
-        "CIFAR-10 32×32, class-conditional, VP (DDPM++); FID 1.79 (edm, 18 steps, 35 evaluations); "
+        "CIFAR-10 32×32, class-conditional, VP (DDPM++), 55.7 M parameters; FID 1.79 (edm, 18 steps, 35 evaluations); "
         "licence CC BY-NC-SA 4.0"
     )
     assert "images of one grey" in listed.out
