@@ -13,6 +13,7 @@ __all__ = ["NpyHeader", "read_npy_header"]
 _LONGEST = 10_000
 """Bytes of a header: NumPy parses no longer one, but reads it first, 4 GB of it where it says so."""
 _LENGTH_BYTES = {(1, 0): 2, (2, 0): 4, (3, 0): 4}  # how a header's length is written
+_MOST_AXES = 64  # NumPy's own bound
 
 
 class NpyHeader(NamedTuple):
@@ -27,7 +28,7 @@ def read_npy_header(stream: IO[bytes]) -> NpyHeader:
     """Reads the header; the stream is then at the array's first byte.
 
     Raises:
-        ValueError: there is none, or a longer one than NumPy parses.
+        ValueError: there is none, or a longer one than NumPy parses, or one of no array that can be.
     """
     version = npy.read_magic(stream)
     if version not in _LENGTH_BYTES:
@@ -37,4 +38,7 @@ def read_npy_header(stream: IO[bytes]) -> NpyHeader:
     if length > _LONGEST:
         raise ValueError(f"an array's header says that it has {length} bytes; must be {_LONGEST} at most")
     reader = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-    return NpyHeader(*reader(io.BytesIO(start + stream.read(length))))
+    header = NpyHeader(*reader(io.BytesIO(start + stream.read(length))))
+    if len(header.shape) > _MOST_AXES or not all(0 <= size < 2**63 for size in header.shape):
+        raise ValueError("an array's header gives it a shape that no array has")
+    return header

@@ -59,3 +59,10 @@ def test_headers_that_are_refused(data: bytes, message: str) -> None:
 def test_what_is_no_header() -> None:
     with pytest.raises(ValueError, match="magic"):
         read_npy_header(io.BytesIO(b"hello, this is no array"))
+
+
+@pytest.mark.parametrize("shape", ["(9" + 4000 * "9" + ",)", "(2, -1)", "(" + 65 * "1," + ")"])
+def test_shapes_that_no_array_has(shape: str) -> None:
+    header = f"{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}}}\n".encode()
+    with pytest.raises(ValueError, match="a shape that no array has"):
+        read_npy_header(io.BytesIO(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header))
