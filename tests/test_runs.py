@@ -150,8 +150,6 @@ def test_the_log_tells_of_every_start(tmp_path: Path) -> None:
         ({"source": "0" * 64}, "source 000000000000"),
         ({}, "it does not say which"),
         (None, "it does not say which"),
-        ("\033[31m", "it does not say which"),
-        ({"source": 5}, "source 5"),
     ],
 )
 def test_a_record_of_other_code_is_said_and_kept(code: Any, words: str, tmp_path: Path) -> None:

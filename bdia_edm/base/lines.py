@@ -13,6 +13,8 @@ __all__ = ["Say", "harmless", "one_line", "printable", "to_stderr", "to_stdout"]
 Say = Callable[[str], object]
 """Takes a line for the user."""
 
+_END = 200
+
 
 def to_stderr(line: str) -> None:
     """A line for the user where results go to stdout."""
@@ -32,7 +34,12 @@ def harmless(text: str) -> str:
 
 
 def printable(text: str) -> str:
-    """Text from elsewhere as it is, or quoted where it would break a message's line or speak to the terminal."""
+    """Text from elsewhere as it is, or quoted where it would break a message's line or speak to the terminal.
+
+    Of a text too long for a line its ends are told.
+    """
+    if len(text) > 2 * _END:
+        text = f"{text[:_END]}...{text[-_END:]}"
     return text if text.isprintable() else repr(text)
 
 

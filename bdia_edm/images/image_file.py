@@ -33,6 +33,8 @@ _COLOUR = ("P", "PA", "RGB", "RGBA")
 _PNG = b"\x89PNG\r\n\x1a\n"
 _PNG_DEPTH = 24  # where a PNG says its bits per channel
 _START = 1000
+# Pillow takes a PNG that says wrongly to be animated as a picture, as we do. It may say so at any chunk of the file.
+warnings.filterwarnings("ignore", "Invalid APNG", UserWarning)
 # Pillow would scale other maxima than 255 without a word, read numbers as text for a minute, and a comment without end.
 _GAP = rb"\s(?:\s|#[^\r\n]*[\r\n])*"
 _NETPBM = re.compile(rb"P(?:4%b\d+%b\d+|[56]%b\d+%b\d+%b255)\s" % ((_GAP,) * 5))

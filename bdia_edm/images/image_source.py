@@ -262,6 +262,8 @@ def _image_entries(archive: zipfile.ZipFile, given: str, say: Say) -> list[str]:
         # Nothing is unpacked to the disk, so this could do no harm; but no program that packs images writes it.
         if ".." in PurePosixPath(name).parts or name.startswith("/"):
             raise UserError(f"{given}: the entry {printable(name)} leads out of the zip; pack it anew")
+        if not name:
+            raise UserError(f"{given}: has an entry without a name; pack it anew")
     found, arrays = sort_names((entry.filename for entry in archive.infolist() if not entry.is_dir()), given, say)
     if arrays:
         raise UserError(f"{given}: holds npz files; unpack it and give the folder")

@@ -149,7 +149,7 @@ def damage_json(value: Any, random: Random) -> bytes:
             other, other_key = random.choice(nodes)
             owner[key] = deepcopy(other[other_key])
         else:
-            owner[key] = random.choice(_VALUES)
+            owner[key] = deepcopy(random.choice(_VALUES))
     text = json.dumps(value, indent=random.choice((None, 2)), ensure_ascii=random.random() < 0.7)
     text = text.replace(f'"{_DIGITS}"', "9" * 5000).replace(f'"{_DEEP}"', _nested(random), 1)
     if random.random() < 0.1:
