@@ -45,7 +45,10 @@ def test_a_command_is_run_with_its_words(monkeypatch: pytest.MonkeyPatch, capsys
     with pytest.raises(SystemExit) as ending:
         run(monkeypatch, "sample", "+model=digits", "device=tpu")
     assert ending.value.code == 2
-    assert capsys.readouterr().err == "error: device=tpu: must be one of auto, cpu, cuda\n"
+    assert (
+        capsys.readouterr().err
+        == "error: device=tpu: must be one of auto, cpu, cuda, and cuda:N for the GPU of this number\n"
+    )
     with pytest.raises(SystemExit) as ending:
         run(monkeypatch, "status", "--help")
     assert ending.value.code == 0

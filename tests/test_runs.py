@@ -321,7 +321,7 @@ def test_a_damaged_record_is_said(tmp_path: Path) -> None:
     run = mixture(tmp_path)
     finish(run, silent)
     (run.folder / RECORD).write_text(json.dumps([1]))
-    with pytest.raises(UserError, match="not a record of this program; remove it to run again"):
+    with pytest.raises(UserError, match=r"must be an object\); remove it to run again"):
         finish(mixture(tmp_path), silent)
     os.remove(run.folder / RECORD)
     assert finish(mixture(tmp_path), silent)["num_images"] == 100
@@ -381,8 +381,8 @@ def test_the_launcher_leaves_the_gpus_to_its_workers(tmp_path: Path, monkeypatch
 @pytest.mark.parametrize(
     ("option", "message"),
     [
-        ("workers=0", "error: workers=0: must be auto or a number from 1\n"),
-        ("workers=many", "error: workers=many: must be auto or a number from 1\n"),
+        ("workers=0", "error: workers=0: must be auto or from 1 to 1024\n"),
+        ("workers=many", "error: workers=many: must be auto or from 1 to 1024\n"),
         ("workers=1.5", "error: workers=1.5: must be a whole number or a text\n"),
     ],
 )

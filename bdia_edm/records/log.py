@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from bdia_edm.base.lines import Say, one_line, printable
+from bdia_edm.base.lines import Say, harmless, one_line
+from bdia_edm.base.urls import without_secrets
 from bdia_edm.records.run_folder import RunFolder
 
 __all__ = ["logged"]
@@ -43,7 +44,9 @@ def logged(folder: Path, begin: str, say: Say) -> Iterator[Say]:
 def _add(path: Path, line: str) -> None:
     """Adds a line with the time in UTC, where the file system takes it; nobody has to read what lies there instead."""
     with suppress(OSError), open(path, "a", encoding="utf-8", opener=_not_waiting) as file:
-        file.write(f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {printable(line)}\n")
+        file.write(
+            f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {without_secrets(harmless(line)).replace(chr(10), ' ')}\n"
+        )
 
 
 def _not_waiting(path: str, flags: int) -> int:

@@ -37,14 +37,16 @@ def test_every_start_adds_what_it_says_and_how_it_ends(error: BaseException, wor
     def fail() -> None:
         with logged(tmp_path, "begun", said.append) as say:
             say("größer \033[31m")
+            say("it is\nhttps://a.org/b?token=c " + 900 * "x")
             raise error
 
     with pytest.raises(type(error)):
         fail()
     with logged(tmp_path, "begun", said.append) as say:
         say("resuming")
-    assert said == ["größer \033[31m", "resuming"]
-    assert lines(tmp_path) == ["begun", r"'größer \x1b[31m'", f"ended: {words}", "begun", "resuming", "finished"]
+    assert said[0] == "größer \033[31m"
+    whole = "it is https://a.org/b?... " + 900 * "x"
+    assert lines(tmp_path) == ["begun", r"größer \x1b[31m", whole, f"ended: {words}", "begun", "resuming", "finished"]
 
 
 @pytest.mark.parametrize("instead", ["fifo", "folder", "full"])
