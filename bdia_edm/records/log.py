@@ -44,9 +44,8 @@ def logged(folder: Path, begin: str, say: Say) -> Iterator[Say]:
 def _add(path: Path, line: str) -> None:
     """Adds a line with the time in UTC, where the file system takes it; nobody has to read what lies there instead."""
     with suppress(OSError), open(path, "a", encoding="utf-8", opener=_not_waiting) as file:
-        file.write(
-            f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {without_secrets(harmless(line)).replace(chr(10), ' ')}\n"
-        )
+        words = without_secrets(harmless(line)).replace("\n", " ")
+        file.write(f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {words}\n")
 
 
 def _not_waiting(path: str, flags: int) -> int:
