@@ -12,6 +12,7 @@ import math
 import re
 import types
 from dataclasses import MISSING, dataclass, fields, is_dataclass
+from functools import cache
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints, is_typeddict
 
 __all__ = ["AtLeast", "checked", "parse", "schema_of"]
@@ -86,16 +87,22 @@ def _checked_object(value: dict[str, Any], hint: Any, where: str) -> dict[str, A
     prefix = f"{where}." if where else ""
     if get_origin(hint) is dict:
         return {key: checked(each, get_args(hint)[1], prefix + key) for key, each in value.items()}
-    hints = get_type_hints(hint, include_extras=True)
+    hints = _hints(hint)
     missing = [name for name in _required(hint) if name not in value]
     if missing:
         raise ValueError(f"{prefix}{missing[0]}: missing")
     return {key: checked(each, hints.get(key, Any), prefix + key) for key, each in value.items()}
 
 
+@cache
+def _hints(hint: Any) -> dict[str, Any]:
+    return get_type_hints(hint, include_extras=True)
+
+
+@cache
 def _required(hint: Any) -> list[str]:
     if is_typeddict(hint):
-        return [name for name in get_type_hints(hint) if name in hint.__required_keys__]
+        return [name for name in _hints(hint) if name in hint.__required_keys__]
     return [each.name for each in fields(hint) if each.default is MISSING]
 
 

@@ -17,7 +17,7 @@ from bdia_edm.report.rows import Group, Row
 __all__ = ["plot_metrics"]
 
 _PANELS = 4
-_PAGES = 3
+_PAGES = 2
 _LINES = 24
 _TICKS = 24
 _TITLE = 100
