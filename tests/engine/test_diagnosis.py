@@ -14,7 +14,7 @@ from bdia_edm.engine.block_sampler import BlockSampler
 from bdia_edm.engine.diagnosis import describe_first_fault
 from bdia_edm.engine.plan import Block
 from bdia_edm.models.gaussian_mixture import GaussianMixture
-from bdia_edm.samplers.denoising import Denoise
+from bdia_edm.samplers.denoising import BatchDenoiser, Denoise
 from bdia_edm.samplers.euler import EulerSampler
 from bdia_edm.samplers.registry import make_sampler
 from bdia_edm.samplers.time_steps import edm_time_steps
