@@ -13,6 +13,7 @@ from bdia_edm.models.gaussian_mixture import GaussianMixture
 from bdia_edm.samplers.denoising import BatchDenoiser
 from bdia_edm.samplers.inversion import InvertibleSampler
 from bdia_edm.samplers.registry import make_sampler
+from tests.solver_references import diagonal_mixture, reference_arrays
 
 BDIA = [
     {"integrator": integrator, "backward": backward, "scaling": scaling, "gamma": 1.0}
@@ -80,6 +81,55 @@ def test_the_forward_half_is_the_sampler_to_sigma_min(name: str, options: dict[s
         assert level == expected_level
         state = pair if name in ("edict", "rex") and expected.ndim == pair.ndim else pair[0]
         assert torch.equal(state, expected)
+
+
+def mixture_images(num: int) -> Tensor:
+    arrays, generator = reference_arrays("mixture"), torch.Generator().manual_seed(0)
+    k = torch.multinomial(arrays["weights"], num, True, generator=generator)
+    noise = torch.randn(num, 48, generator=generator, dtype=torch.float64)
+    return (arrays["means"][k] + arrays["variances"][k].sqrt() * noise).reshape(num, 3, 4, 4)
+
+
+def round_trips(sampler: InvertibleSampler) -> tuple[float, float, float]:
+    """Largest errors of the image, and of the latent as a share of 80, and the inverted latents' deviation as one."""
+    denoiser, image = BatchDenoiser(diagonal_mixture()), mixture_images(8)
+    *_, (_, up) = sampler.invert(denoiser, image)
+    *_, (_, down) = sampler.forward(denoiser, *up)
+    z = 80 * torch.randn(image.shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    *_, (_, ahead) = sampler.forward(denoiser, z)
+    *_, (_, back) = sampler.invert(denoiser, *ahead)
+    errors = (down[0] - image).abs().max(), (back[0] - z).abs().max() / 80
+    return float(errors[0]), float(errors[1]), float(up[0].std()) / 80
+
+
+@pytest.mark.parametrize("num_steps", [10, 18, 40])
+@pytest.mark.parametrize(
+    ("name", "options", "of_image", "of_latent"),
+    [
+        ("bdia", {"gamma": 1.0}, 5e-11, 1e-13),
+        ("bdia", {"gamma": 1.0, "scaling": "vp"}, 1e-13, 1e-12),
+        ("bdia", {"gamma": 1.0, "integrator": "euler"}, 1e-10, 1e-13),
+        ("bdia", {"gamma": 0.9, "backward": "heun", "scaling": "vp"}, 1e-13, 5e-12),
+        ("obelm", {}, 1e-13, 5e-11),
+        ("edict", {"scaling": "vp"}, 1e-11, 1e-12),
+        ("rex", {}, 1e-13, 5e-9),
+    ],
+)
+def test_round_trips_are_as_exact_as_measured(
+    name: str, options: dict[str, Any], of_image: float, of_latent: float, num_steps: int
+) -> None:
+    image, latent, _ = round_trips(sampler_of(name, num_steps, options))
+    assert image < of_image
+    assert latent < of_latent
+
+
+@pytest.mark.parametrize(("scaling", "least", "most"), [("none", 1e-10, 1e-6), ("vp", 1e-6, 1e-2)])
+def test_at_gamma_a_half_the_image_hides_how_rounding_grows(scaling: str, least: float, most: float) -> None:
+    """With 40 steps the image is exact, but the latent is not: it is useless, and so is its round trip."""
+    image, latent, deviation = round_trips(sampler_of("bdia", 40, {"gamma": 0.5, "scaling": scaling}))
+    assert image < 1e-9
+    assert least < latent < most
+    assert deviation > 10
 
 
 def test_what_has_no_exact_inverse_is_refused() -> None:
