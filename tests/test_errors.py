@@ -23,7 +23,7 @@ UNDEFINED = (
     ("arguments", "message"),
     [
         (["+model=nope"], "error: model=nope: unknown; there are afhqv2, afhqv2_ve, cifar10, "),
-        ([DIGITS, "sampler=nope"], "error: sampler=nope: unknown; there are ablation, bdia, edm, euler"),
+        ([DIGITS, "sampler=nope"], "error: sampler=nope: unknown; there are ab, ablation, bdia, deis, dpm, "),
         ([DIGITS, "detector=nope"], "error: detector=nope: unknown; there are digits, "),
         ([DIGITS, "sampler.gama=0.1"], "error: sampler.gama=0.1: unknown option; --help lists those there are"),
         ([DIGITS, "+sampler.gama=0.1"], "error: sampler.gama=0.1: unknown option; sampler takes num_steps, "),

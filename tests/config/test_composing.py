@@ -78,7 +78,7 @@ def test_cards_of_ones_own() -> None:
             "sampler.S_churn=1",
             "sampler.S_churn=1: bdia has no such option; sampler=ablation or sampler=edm",
         ),
-        ("sampler=nope", "sampler=nope: unknown; there are ablation, bdia, edm, euler"),
+        ("sampler=nope", "sampler=nope: unknown; there are ab, ablation, bdia, deis, dpm, "),
         ("model.reference", "model.reference: must be an option and its value, NAME=VALUE"),
     ],
 )

@@ -55,14 +55,16 @@ def every_setting() -> Iterator[Sampler]:
     """Every sampler with every choice that its options offer, each beside the others' defaults, with churn too."""
     for name in SAMPLERS.names():
         options = list(options_of(SAMPLERS[name]))
-        needed = {field.name: 0.5 for field, _ in options if field.default is MISSING} | {"num_steps": 3}
+        needed: dict[str, Any] = {field.name: 0.5 for field, _ in options if field.default is MISSING}
+        # So many that a multistep method reaches its order.
+        needed["num_steps"] = 6 if any(field.name == "order" for field, _ in options) else 3
         churns: list[dict[str, Any]] = [{}]
         if any(field.name == "S_churn" for field, _ in options):
             churns.append({"S_churn": 2})
         for churn in churns:
             yield make_sampler(name, needed | churn)
             for field, facts in options:
-                for choice in facts.one_of:
+                for choice in (not field.default,) if isinstance(field.default, bool) else facts.one_of:
                     yield make_sampler(name, needed | churn | {field.name: choice})
 
 

@@ -23,6 +23,8 @@ from bdia_edm.samplers.registry import SAMPLERS
 MODEL = ("+model=gaussian_mixture", "model.reference_samples=100", "seeds=0-9")
 # Where the next larger number or another of the texts is no legal other value.
 OTHERS: dict[str, Any] = {"sigma_min": 0.01, "sigma_max": 40, "S_max": 50, "gamma": 0.25}
+# As many levels as the card has steps.
+OTHERS["t_steps"] = f"[{','.join(map(str, range(18, 0, -1)))}]"
 
 
 def run_of(tmp_path: Path, *options: str) -> Run:
@@ -53,7 +55,9 @@ def another(name: str, kind: Any, now: Any, facts: Any) -> Any:
         return next(text for text in facts.one_of if text != now)
     if isinstance(now, bool):
         return str(not now).lower()
-    return now + 1 if isinstance(now, int | float) else f"{now}x"
+    if isinstance(now, int | float):
+        return now + 1 if facts.takes(now + 1) else facts.low
+    return f"{now}x"
 
 
 @pytest.mark.parametrize(("before", "where", "each", "facts"), deciding_options())
