@@ -17,9 +17,10 @@ import torch
 from torch import Tensor
 
 from bdia_edm.models.gaussian_mixture import GaussianMixture
-from bdia_edm.samplers.bdia import BACKWARDS, SCALINGS
+from bdia_edm.samplers.bdia import BACKWARDS
 from bdia_edm.samplers.denoising import BatchDenoiser
 from bdia_edm.samplers.registry import make_sampler
+from bdia_edm.samplers.scaling import SCALINGS
 
 INTRODUCTION = """\
 # The samplers, and their orders of convergence

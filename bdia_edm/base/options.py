@@ -111,7 +111,7 @@ def read_options(kind: type[T], values: Mapping[str, Any], where: str) -> T:
     """A dataclass from a mapping, with no name unknown, none missing and every value of its field's type.
 
     Args:
-        kind: the dataclass; its fields are int, float, str, bool, unions of those with None, or tuples of texts.
+        kind: the dataclass; its fields are int, float, str, bool or tuples of texts or numbers, or unions with None.
         values: what the user gave.
         where: what the options belong to, as the user types it ('sampler', say); '' for options at the top.
     """
@@ -142,10 +142,14 @@ def _read_value(name: str, value: Any, hint: Any) -> Any:
     allowed = _alternatives(hint)
     if value is None and type(None) in allowed:
         return None
-    if hint == tuple[str, ...]:
+    if tuple[str, ...] in allowed:
         listed = value if isinstance(value, list | tuple) else [value]
         require(all(type(each) is str for each in listed), name, value, "a list of texts")
         return tuple(listed)
+    if tuple[float, ...] in allowed:
+        numbers = isinstance(value, list | tuple) and all(type(each) in (int, float) for each in value)
+        require(numbers, name, value, "a list of numbers" + (" or null" if type(None) in allowed else ""))
+        return tuple(float(each) for each in value)
     kinds = [kind for kind in allowed if kind is not type(None)]
     for kind in kinds:
         if type(value) is kind and not (kind is float and math.isnan(value)):

@@ -6,8 +6,7 @@ s(t), discretization and solver. heun, edm, linear, none is the EDM sampler.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -22,6 +21,7 @@ from bdia_edm.samplers.denoising import BatchDenoiser
 from bdia_edm.samplers.registry import SAMPLERS
 from bdia_edm.samplers.sampler import Noise
 from bdia_edm.samplers.time_steps import DEFAULT_RANGE, edm_levels, noise_range
+from bdia_edm.samplers.vp_schedule import EPSILON_S, Schedule, fitted_betas, vp_levels, vp_schedule
 
 __all__ = [
     "DISCRETIZATIONS",
@@ -31,7 +31,6 @@ __all__ = [
     "AblationSampler",
     "Point",
     "Raised",
-    "Schedule",
     "ablation",
     "ablation_time_steps",
 ]
@@ -40,31 +39,6 @@ SOLVERS = ("heun", "euler")
 DISCRETIZATIONS = ("edm", "vp", "ve", "iddpm")
 SCHEDULES = ("linear", "vp", "ve")
 SCALINGS = ("none", "vp")
-_EPSILON_S = 1e-3
-_Function = Callable[[Tensor], Tensor]
-
-
-class Schedule(NamedTuple):
-    """sigma(t), its derivative by t, and its inverse."""
-
-    sigma: _Function
-    derivative: _Function
-    inverse: _Function
-
-
-def _vp_schedule(beta_d: float, beta_min: float) -> Schedule:
-    def sigma(t: Tensor) -> Tensor:
-        return ((beta_d * t**2 / 2 + beta_min * t).exp() - 1).sqrt()
-
-    def derivative(t: Tensor) -> Tensor:
-        return (beta_min + beta_d * t) / 2 * (sigma(t) + 1 / sigma(t))
-
-    def inverse(level: Tensor) -> Tensor:
-        return ((beta_min**2 + 2 * beta_d * (level**2 + 1).log()).sqrt() - beta_min) / beta_d
-
-    return Schedule(sigma, derivative, inverse)
-
-
 _VE = Schedule(torch.sqrt, lambda t: 1 / (2 * t.sqrt()), torch.square)
 _LINEAR = Schedule(lambda t: t, torch.ones_like, lambda level: level)
 
@@ -73,7 +47,7 @@ def _levels(discretization: str, num_steps: int, low: float, high: float, rho: f
     """The noise levels from ``high`` down to ``low``, (num_steps,) float64."""
     i = torch.arange(num_steps, dtype=torch.float64, device="cpu")
     if discretization == "vp":
-        return vp.sigma(1 + i / (num_steps - 1) * (_EPSILON_S - 1))
+        return vp_levels(num_steps, vp)
     if discretization == "ve":
         return (high**2 * (low**2 / high**2) ** (i / (num_steps - 1))).sqrt()
     if discretization == "iddpm":
@@ -101,18 +75,17 @@ def ablation_time_steps(
     Raises:
         UserError: the range is empty, or the discretization or the schedule is undefined on it.
     """
-    default_vp = _vp_schedule(19.9, 0.1)
+    default_vp = vp_schedule(19.9, 0.1)
     default = {
-        "vp": tuple(default_vp.sigma(torch.tensor([_EPSILON_S, 1.0], dtype=torch.float64, device="cpu")).tolist()),
+        "vp": tuple(default_vp.sigma(torch.tensor([EPSILON_S, 1.0], dtype=torch.float64, device="cpu")).tolist()),
         "ve": (0.02, 100.0),
         "iddpm": (0.002, 81.0),
         "edm": DEFAULT_RANGE,
     }[discretization]
     low, high = noise_range(denoiser, sigma_min, sigma_max, default)
 
-    # VP's betas, fitted to the range in use.
-    beta_d = 2 * (math.log(low**2 + 1) / _EPSILON_S - math.log(high**2 + 1)) / (_EPSILON_S - 1)
-    vp = _vp_schedule(beta_d, math.log(high**2 + 1) - beta_d / 2)
+    beta_d, beta_min = fitted_betas(low, high)
+    vp = vp_schedule(beta_d, beta_min)
     chosen = {"vp": vp, "ve": _VE, "linear": _LINEAR}[schedule]
     levels = _levels(discretization, num_steps, low, high, rho, vp)
     end = torch.zeros(1, dtype=torch.float64, device="cpu")

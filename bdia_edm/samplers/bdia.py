@@ -24,27 +24,29 @@ gamma from 0.1 to 1 and both scalings:
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 from torch import Tensor
 
+from bdia_edm.base.errors import UserError
 from bdia_edm.base.options import option
-from bdia_edm.samplers.denoising import BatchDenoiser, gradient
+from bdia_edm.samplers.denoising import Denoise, gradient
 from bdia_edm.samplers.integrators import INTEGRATORS, Integrator, euler, heun
+from bdia_edm.samplers.inversion import TwoStepSampler
 from bdia_edm.samplers.registry import SAMPLERS
-from bdia_edm.samplers.sampler import EDMStepsSampler, Noise
+from bdia_edm.samplers.scaling import scale_ratio, scaling_option
+from bdia_edm.samplers.scheduled import ToZeroSampler
 
-__all__ = ["BACKWARDS", "SCALINGS", "BDIASampler", "bdia"]
+__all__ = ["BACKWARDS", "BDIASampler", "bdia", "bdia_back"]
 
 BACKWARDS = ("euler", "heun", "trapezoid")
-SCALINGS = ("none", "vp")
 
 
 def bdia(
-    denoiser: BatchDenoiser,
+    denoiser: Denoise,
     x: Tensor,
     time_steps: Sequence[float],
     *,
@@ -52,14 +54,15 @@ def bdia(
     integrator: Integrator = heun,
     backward: str = "euler",
     scaling: str = "none",
+    second: Tensor | None = None,
 ) -> Iterator[Tensor]:
-    """From time_steps[0] to 0, the state (N, C, H, W) float64 after every step.
+    """From time_steps[0] to the last one, the state (N, C, H, W) float64 after every step.
 
     The first step is the plain integrator's, every later one BDIA's.
 
     Args:
         x: the state at time_steps[0].
-        time_steps: t_0 > ... > t_N = 0.
+        time_steps: t_0 > ... > t_N = 0, or up to t_{N-1}, where an inversion starts.
         gamma: weight of the backward integration, in [0, 1]; 0 evaluates no backward integration.
         integrator: the forward Delta; euler gives BDIA-DDIM (N evaluations), heun BDIA-EDM (2N - 1).
         backward: the backward Delta, d being the gradient.
@@ -68,35 +71,79 @@ def bdia(
             Euler's, so is the backward one (3N - 3 with heun). Exactly invertible.
             'trapezoid': (t_{i+1} - t_i) (d_i + d_{i+1})/2 with d_{i+1} remembered. No further evaluation, but it
             needs the gradient at z_{i+1}: not exactly invertible.
-        scaling: the scale of the states that the formula mixes, one of SCALINGS.
+        scaling: the scale of the states that the formula mixes.
+        second: the state at time_steps[1], where it is known; then the first step is not made. Not with trapezoid.
     """
-    older: tuple[Tensor, Tensor, float] | None = None
+    older: tuple[Tensor, Tensor | None, float] | None = None
     for t, t_next in pairwise(time_steps):
+        if older is None and second is not None:
+            older, x = (x, None, t), second
+            yield x
+            continue
         d = gradient(denoiser, x, t)
         forward = integrator(denoiser, x, d, t, t_next)
         corrected = x
         if older is not None and gamma > 0:
             x_older, d_older, t_older = older
             if backward == "trapezoid":
+                assert d_older is not None
                 back = (t_older - t) * ((d + d_older) / 2)
             else:
-                method = heun if backward == "heun" and t_next > 0 else euler
-                back = method(denoiser, x, d, t, t_older)
-            G = gamma * _scale_ratio(scaling, t_older, t_next)
+                back = _back(backward, t_next)(denoiser, x, d, t, t_older)
+            G = gamma * scale_ratio(scaling, t_older, t_next)
             corrected = x + G * (x_older - x - back)
         older = (x, d, t)
         x = corrected + forward
         yield x
 
 
-def _scale_ratio(scaling: str, t_older: float, t_next: float) -> float:
-    """s(t_older)/s(t_next)."""
-    return math.sqrt((1 + t_next * t_next) / (1 + t_older * t_older)) if scaling == "vp" else 1.0
+def bdia_back(
+    denoiser: Denoise,
+    x: Tensor,
+    time_steps: Sequence[float],
+    *,
+    gamma: float,
+    integrator: Integrator = heun,
+    backward: str = "euler",
+    scaling: str = "none",
+    second: Tensor | None = None,
+) -> Iterator[Tensor]:
+    """BDIA's exact inverse, from time_steps[0] up to the highest level, the state (N, C, H, W) after every step.
+
+    Its step is ``bdia``'s, solved for the older state; the first one, without ``second``, is Euler's. Each step divides
+    by gamma, and rounding grows with it.
+
+    Args:
+        denoiser, gamma, integrator, scaling: as of ``bdia``; gamma is above 0.
+        x: the state at time_steps[0].
+        time_steps: t_{N-1} < ... < t_0.
+        backward: 'euler' or 'heun'.
+        second: the state at time_steps[1], where it is known.
+    """
+    newer: tuple[Tensor, float] | None = None
+    for t, t_older in pairwise(time_steps):
+        if newer is None:
+            newer = (x, t)
+            x = second if second is not None else x + euler(denoiser, x, gradient(denoiser, x, t), t, t_older)
+        else:
+            x_next, t_next = newer
+            newer = (x, t)
+            d = gradient(denoiser, x, t)
+            forward = integrator(denoiser, x, d, t, t_next)
+            back = _back(backward, t_next)(denoiser, x, d, t, t_older)
+            G = gamma * scale_ratio(scaling, t_older, t_next)
+            x = x + back + (x_next - x - forward) / G
+        yield x
+
+
+def _back(backward: str, t_next: float) -> Integrator:
+    """The backward integrator of a step to t_next."""
+    return heun if backward == "heun" and t_next > 0 else euler
 
 
 @SAMPLERS.add("bdia")
 @dataclass(frozen=True, kw_only=True)
-class BDIASampler(EDMStepsSampler):
+class BDIASampler(TwoStepSampler, ToZeroSampler):
     """BDIA over an integrator."""
 
     name = "bdia"
@@ -116,21 +163,28 @@ class BDIASampler(EDMStepsSampler):
         default_words="the model's",
         one_of=BACKWARDS,
     )
-    scaling: str = option(
-        "none", words="scale of the states that are mixed; vp is BDIA-DDIM as it was published", one_of=SCALINGS
-    )
+    scaling: str = scaling_option()
 
     @property
     def columns(self) -> dict[str, str | float]:
         return {"backward": self.backward, "gamma": self.gamma}
 
-    def solve(self, denoiser: BatchDenoiser, x: Tensor, time_steps: Sequence[float], noise: Noise) -> Iterator[Tensor]:
-        return bdia(
-            denoiser,
-            x,
-            time_steps,
-            gamma=self.gamma,
-            integrator=INTEGRATORS[self.integrator],
-            backward=self.backward,
-            scaling=self.scaling,
-        )
+    def check_invertible(self) -> None:
+        if self.gamma == 0 or self.backward == "trapezoid":
+            what = "gamma=0" if self.gamma == 0 else "backward=trapezoid"
+            raise UserError(f"sampler.{what}: no exact inverse; take gamma above 0 and backward euler or heun")
+
+    def solve(
+        self, denoiser: Denoise, x: Tensor, t: Sequence[float], partner: Tensor | None = None
+    ) -> Iterator[Tensor]:
+        return bdia(denoiser, x, t, second=partner, **self._options)
+
+    def solve_back(
+        self, denoiser: Denoise, x: Tensor, t: Sequence[float], partner: Tensor | None = None
+    ) -> Iterator[Tensor]:
+        return bdia_back(denoiser, x, t, second=partner, **self._options)
+
+    @property
+    def _options(self) -> dict[str, Any]:
+        options = {"gamma": self.gamma, "backward": self.backward, "scaling": self.scaling}
+        return {**options, "integrator": INTEGRATORS[self.integrator]}

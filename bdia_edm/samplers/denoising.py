@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
 from bdia_edm.models.denoiser import Denoiser
 
-__all__ = ["BatchDenoiser", "gradient"]
+__all__ = ["BatchDenoiser", "Denoise", "analytic_first_step", "gradient"]
+
+Denoise = Callable[[Tensor, float], Tensor]
+"""D(x; t): all that a solver asks of a network; a BatchDenoiser is one."""
 
 
 class BatchDenoiser:
@@ -36,6 +42,24 @@ class BatchDenoiser:
         return self._denoiser.round_sigma(sigma)
 
 
-def gradient(denoiser: BatchDenoiser, x: Tensor, t: float) -> Tensor:
+def gradient(denoiser: Denoise, x: Tensor, t: float) -> Tensor:
     """dx/dt = (x - D(x; t))/t of the probability-flow ODE with sigma(t) = t, s(t) = 1 (EDM, equation 3)."""
     return (x - denoiser(x, t)) / t
+
+
+def analytic_first_step(denoiser: Denoise) -> Denoise:
+    """AFS (Dockhorn, Vahdat, Kreis 2022, arXiv 2210.05475): the first evaluation is none.
+
+    At t_0 nearly all of x is noise, so its gradient is taken to be d_0 = x/sqrt(1 + t_0²), that of data of variance 1;
+    D = x - t_0 d_0 goes to all that asks for the first evaluation, and nothing is counted.
+    """
+    first = True
+
+    def denoise(x: Tensor, t: float) -> Tensor:
+        nonlocal first
+        if first:
+            first = False
+            return x - t * (x / math.sqrt(1 + t * t))
+        return denoiser(x, t)
+
+    return denoise

@@ -1,4 +1,9 @@
-"""Euler's method on EDM's time steps: DDIM (Song et al. 2021, arXiv 2010.02502) for states of scale 1."""
+"""Euler's method: DDIM (Song et al. 2021, arXiv 2010.02502) for states of scale 1.
+
+    x_{i+1} = x_i + h d_i,  h = t_{i+1} - t_i,  d = (x - D(x; t))/t
+
+With ``denoise_to_zero`` on EDM's time steps, the default, there are N steps and N evaluations; without it N - 1.
+"""
 
 from __future__ import annotations
 
@@ -8,28 +13,28 @@ from itertools import pairwise
 
 from torch import Tensor
 
-from bdia_edm.samplers.denoising import BatchDenoiser, gradient
+from bdia_edm.samplers.denoising import Denoise, gradient
 from bdia_edm.samplers.registry import SAMPLERS
-from bdia_edm.samplers.sampler import EDMStepsSampler, Noise
+from bdia_edm.samplers.scheduled import ODESampler
 
 __all__ = ["EulerSampler", "euler"]
 
 
-def euler(denoiser: BatchDenoiser, x: Tensor, time_steps: Sequence[float]) -> Iterator[Tensor]:
-    """From time_steps[0] to 0, the state (N, C, H, W) float64 after every step; N evaluations."""
-    for t, t_next in pairwise(time_steps):
-        d = gradient(denoiser, x, t)
-        x = x + (t_next - t) * d
+def euler(denoiser: Denoise, x: Tensor, t: Sequence[float]) -> Iterator[Tensor]:
+    """From t[0] to t[-1], the state (N, C, H, W) float64 after every step; an evaluation a step."""
+    for t_i, t_next in pairwise(t):
+        d = gradient(denoiser, x, t_i)
+        x = x + (t_next - t_i) * d
         yield x
 
 
 @SAMPLERS.add("euler")
 @dataclass(frozen=True, kw_only=True)
-class EulerSampler(EDMStepsSampler):
+class EulerSampler(ODESampler):
     """Euler's method: DDIM."""
 
     name = "euler"
     title = "Euler"
 
-    def solve(self, denoiser: BatchDenoiser, x: Tensor, time_steps: Sequence[float], noise: Noise) -> Iterator[Tensor]:
-        return euler(denoiser, x, time_steps)
+    def solve(self, denoiser: Denoise, x: Tensor, t: Sequence[float]) -> Iterator[Tensor]:
+        return euler(denoiser, x, t)

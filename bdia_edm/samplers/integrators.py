@@ -10,19 +10,19 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from bdia_edm.samplers.denoising import BatchDenoiser, gradient
+from bdia_edm.samplers.denoising import Denoise, gradient
 
 __all__ = ["INTEGRATORS", "Integrator", "euler", "heun"]
 
-Integrator = Callable[[BatchDenoiser, Tensor, Tensor, float, float], Tensor]
+Integrator = Callable[[Denoise, Tensor, Tensor, float, float], Tensor]
 
 
-def euler(denoiser: BatchDenoiser, x: Tensor, d: Tensor, t: float, t_next: float) -> Tensor:
+def euler(denoiser: Denoise, x: Tensor, d: Tensor, t: float, t_next: float) -> Tensor:
     """Euler's step, DDIM in this parametrisation: (t' - t) d. No evaluation of its own."""
     return (t_next - t) * d
 
 
-def heun(denoiser: BatchDenoiser, x: Tensor, d: Tensor, t: float, t_next: float) -> Tensor:
+def heun(denoiser: Denoise, x: Tensor, d: Tensor, t: float, t_next: float) -> Tensor:
     """Heun's step: (t' - t) (d + d')/2 with d' after an Euler step. One evaluation, none where t' = 0 (Euler)."""
     step = euler(denoiser, x, d, t, t_next)
     if t_next == 0:

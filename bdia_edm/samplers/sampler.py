@@ -49,7 +49,13 @@ class Sampler(ABC):
         above=0,
     )
     # Beyond these the levels leave floating point or lie on top of each other.
-    rho: float = option(7.0, words="exponent of the time steps; higher is finer at low noise", low=0.1, high=1000)
+    rho: float = option(
+        7.0,
+        words="exponent of the time steps; higher is finer at low noise",
+        default_words="7; deis: 2",
+        low=0.1,
+        high=1000,
+    )
 
     def __post_init__(self) -> None:
         check_ranges(self, "sampler")
@@ -74,7 +80,8 @@ class Sampler(ABC):
         for each in fields(self):
             value = getattr(self, each.name)
             if each.name not in told and value != each.default:
-                parts.append(f"{each.name}={value}")
+                listed = isinstance(value, tuple)
+                parts.append(f"{each.name}={'[' + ','.join(map(str, value)) + ']' if listed else value}")
         return " ".join(parts)
 
     @property
@@ -93,6 +100,8 @@ class Sampler(ABC):
     @abstractmethod
     def trajectory(self, denoiser: BatchDenoiser, latents: Tensor, noise: Noise) -> Iterator[tuple[float, Tensor]]:
         """The noise level and the state (N, C, H, W) float64 at the start and after every step; the last is the image.
+
+        States that are pairs have a leading axis of 2.
 
         Every level is a Python float, computed before the first step: no step may wait for the device.
 

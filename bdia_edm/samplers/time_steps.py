@@ -1,4 +1,4 @@
-"""EDM's time steps (Karras et al. 2022, equation 5).
+"""Noise levels by schedule: EDM's time steps (Karras et al. 2022, equation 5), and the two others of fast solvers.
 
 They are computed as float64 tensors on the CPU and then read out: Python's own powers and roots round differently, and
 would move images by their last bits.
@@ -11,8 +11,11 @@ from torch import Tensor
 
 from bdia_edm.base.errors import UserError
 from bdia_edm.samplers.denoising import BatchDenoiser
+from bdia_edm.samplers.vp_schedule import fitted_betas, vp_levels, vp_schedule
 
-__all__ = ["DEFAULT_RANGE", "edm_levels", "edm_time_steps", "noise_range"]
+__all__ = ["DEFAULT_RANGE", "SCHEDULES", "edm_levels", "edm_time_steps", "noise_levels", "noise_range"]
+
+SCHEDULES = ("polynomial", "logsnr", "time_uniform")
 
 DEFAULT_RANGE = (0.002, 80.0)
 """sigma_min and sigma_max, as far as the network goes."""
@@ -60,3 +63,28 @@ def edm_levels(num_steps: int, low: float, high: float, rho: float) -> Tensor:
     """EDM's noise levels from ``high`` down to ``low``, (num_steps,) float64 on the CPU."""
     i = torch.arange(num_steps, dtype=torch.float64, device="cpu")
     return (high ** (1 / rho) + i / (num_steps - 1) * (low ** (1 / rho) - high ** (1 / rho))) ** rho
+
+
+def noise_levels(schedule: str, num_steps: int, low: float, high: float, rho: float) -> Tensor:
+    """The noise levels from ``high`` down to ``low``, (num_steps,) float64 on the CPU.
+
+    Args:
+        schedule: 'polynomial', EDM's; 'logsnr', even in lambda = -ln t, without rho; 'time_uniform', even in the
+            rho-th root of the variance-preserving time that has this range.
+
+    Raises:
+        UserError: the range is too narrow for ``time_uniform``.
+    """
+    if schedule == "logsnr":
+        i = torch.arange(num_steps, dtype=torch.float64, device="cpu")
+        return high * (low / high) ** (i / (num_steps - 1))
+    if schedule == "time_uniform":
+        beta_d, beta_min = fitted_betas(low, high)
+        levels = vp_levels(num_steps, vp_schedule(beta_d, beta_min), rho)
+        if beta_d <= 0 or not levels.isfinite().all():
+            raise UserError(
+                f"sampler.sigma_min={low:g}, sampler.sigma_max={high:g}: schedule={schedule} is undefined on this "
+                "range; widen it"
+            )
+        return levels
+    return edm_levels(num_steps, low, high, rho)

@@ -14,10 +14,9 @@ from bdia_edm.engine.block_sampler import BlockSampler
 from bdia_edm.engine.diagnosis import describe_first_fault
 from bdia_edm.engine.plan import Block
 from bdia_edm.models.gaussian_mixture import GaussianMixture
-from bdia_edm.samplers.denoising import BatchDenoiser
+from bdia_edm.samplers.denoising import BatchDenoiser, Denoise
 from bdia_edm.samplers.euler import EulerSampler
 from bdia_edm.samplers.registry import make_sampler
-from bdia_edm.samplers.sampler import Noise
 from bdia_edm.samplers.time_steps import edm_time_steps
 
 
@@ -76,10 +75,11 @@ def test_what_does_not_happen_again_is_said() -> None:
 class Overflowing(EulerSampler):
     """Its last step leaves floating point, after the last evaluation."""
 
-    def solve(self, denoiser: BatchDenoiser, x: Tensor, time_steps: Sequence[float], noise: Noise) -> Iterator[Tensor]:
-        *states, last = super().solve(denoiser, x, time_steps, noise)
+    def solve(self, denoiser: Denoise, x: Tensor, t: Sequence[float]) -> Iterator[Tensor]:
+        *states, last = super().solve(denoiser, x, t)
         yield from [*states, last * float("inf")]
 
 
 def test_an_overflow_after_the_last_evaluation() -> None:
-    assert describe_first_fault(GaussianMixture(), Overflowing(num_steps=9), range(2)) == "first after step 9 of 9"
+    sampler = Overflowing(num_steps=9, denoise_to_zero=False)
+    assert describe_first_fault(GaussianMixture(), sampler, range(2)) == "first after step 9 of 9"

@@ -17,13 +17,6 @@ from bdia_edm.samplers.registry import make_sampler
 from bdia_edm.samplers.time_steps import edm_time_steps
 from tests.references import build
 from tests.sampling import error, order, run
-from tests.solver_references import CASES, check_case
-
-
-@pytest.mark.parametrize("case", [name for name, case in CASES.items() if case["sampler"] == "bdia"])
-def test_every_state_is_the_references(case: str) -> None:
-    """BELM's own code in the VP scale, two derivations of the formula in this one."""
-    check_case(case)
 
 
 @pytest.mark.parametrize("backward", ["euler", "heun", "trapezoid"])

@@ -16,7 +16,8 @@ from bdia_edm.samplers.registry import SAMPLERS, make_sampler
 
 
 def test_names() -> None:
-    assert SAMPLERS.names() == ["ablation", "bdia", "edm", "euler"]
+    names = "ab ablation bdia deis dpm dpmpp edict edm euler heun ipndm ipndm_v obelm rex unipc"
+    assert SAMPLERS.names() == names.split()
     for name in SAMPLERS.names():
         options = {"gamma": 0.1} if name == "bdia" else {}
         assert make_sampler(name, {"num_steps": 2, **options}).num_steps == 2
@@ -25,7 +26,7 @@ def test_names() -> None:
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("foo", {}, "sampler=foo: must be one of ablation, bdia, edm, euler"),
+        ("foo", {}, "sampler=foo: must be one of ab, ablation, bdia, deis, dpm, "),
         ("edm", {}, "sampler.num_steps: missing"),
         ("edm", {"num_steps": 1}, "sampler.num_steps=1: must be at least 2"),
         ("edm", {"num_steps": 6.5}, "sampler.num_steps=6.5: must be a whole number"),
@@ -57,6 +58,32 @@ def test_names() -> None:
         ("ablation", {"schedule": "cosine"}, "sampler.schedule=cosine: must be one of linear, vp, ve"),
         ("ablation", {"scaling": "ve"}, "sampler.scaling=ve: must be one of none, vp"),
         ("ablation", {"discretization": "x"}, "sampler.discretization=x: must be one of edm, vp, ve, iddpm"),
+        ("heun", {}, "sampler.num_steps: missing"),
+        ("heun", {"num_steps": None}, "sampler.num_steps: missing"),
+        ("heun", {"num_steps": 1}, "sampler.num_steps=1: must be at least 2"),
+        ("heun", {"schedule": "vp"}, "sampler.schedule=vp: must be one of polynomial, logsnr, time_uniform"),
+        ("heun", {"t_steps": "x"}, "sampler.t_steps=x: must be a list of numbers or null"),
+        ("heun", {"t_steps": [2, True]}, "sampler.t_steps=[2, True]: must be a list of numbers or null"),
+        ("heun", {"t_steps": [3, 2, 1]}, "sampler.num_steps=9: must be null beside sampler.t_steps, or as many, 3"),
+        *(
+            ("ipndm", {"num_steps": None, "t_steps": bad}, "sampler.t_steps=[")
+            for bad in ([], [80], [3, 2, 2], [1, 2], [2, 0], [math.inf, 1], [math.nan, 1], [2, math.nan])
+        ),
+        (
+            "obelm",
+            {"num_steps": None, "t_steps": [3, 1], "sigma_max": 3},
+            "sampler.sigma_max=3.0: must be null beside t_steps",
+        ),
+        ("ipndm", {"order": 5}, "sampler.order=5: must be from 1 to 4"),
+        ("ab", {"order": 0}, "sampler.order=0: must be from 1 to 4"),
+        ("dpmpp", {"order": 4}, "sampler.order=4: must be from 1 to 3"),
+        ("unipc", {"variant": "bh3"}, "sampler.variant=bh3: must be one of bh1, bh2"),
+        ("unipc", {"prediction": "v"}, "sampler.prediction=v: must be one of data, noise"),
+        ("dpm", {"r": 0}, "sampler.r=0.0: must be from 0.01 to 1"),
+        ("edict", {"p": 0.3}, "sampler.p=0.3: must be from 0.5 to 1"),
+        ("edict", {"denoise_to_zero": True}, "sampler.denoise_to_zero=True: edict has no such option; "),
+        ("rex", {"tableau": "dopri5"}, "sampler.tableau=dopri5: must be one of euler, midpoint, rk4"),
+        ("rex", {"afs": True}, "sampler.afs=True: rex has no such option; "),
     ],
 )
 def test_mistakes(name: str, options: dict[str, Any], message: str) -> None:

@@ -23,6 +23,16 @@ from bdia_edm.samplers.registry import make_sampler
         ("bdia", {"gamma": 0.3, "backward": "heun"}, "bdia"),
         ("bdia", {"gamma": 0.3, "integrator": "euler", "scaling": "vp"}, "bdia integrator=euler scaling=vp"),
         ("ablation", {"solver": "euler", "schedule": "vp"}, "ablation solver=euler schedule=vp"),
+        ("heun", {}, "heun"),
+        (
+            "heun",
+            {"rho": 5, "schedule": "logsnr", "denoise_to_zero": False},
+            "heun schedule=logsnr denoise_to_zero=False",
+        ),
+        ("deis", {"schedule": "time_uniform", "rho": 2, "order": 3}, "deis order=3"),
+        ("dpmpp", {"prediction": "noise", "threshold": False}, "dpmpp prediction=noise"),
+        ("ipndm", {"num_steps": None, "t_steps": [80, 2.5, 0.002], "rho": 3}, "ipndm t_steps=[80.0,2.5,0.002]"),
+        ("edict", {"scaling": "vp"}, "edict scaling=vp"),
     ],
 )
 def test_the_label_tells_what_is_not_the_default(name: str, options: dict[str, Any], label: str) -> None:
@@ -39,6 +49,8 @@ def test_columns_and_options_are_plain_values() -> None:
         "sigma_min": None,
         "sigma_max": None,
         "rho": 7.0,
+        "schedule": "polynomial",
+        "t_steps": None,
         "gamma": 0.3,
         "integrator": "heun",
         "backward": "euler",
