@@ -32,17 +32,19 @@ from typing import Any
 from torch import Tensor
 
 from bdia_edm.base.errors import UserError
-from bdia_edm.base.options import option
+from bdia_edm.base.options import option, require
 from bdia_edm.samplers.denoising import Denoise, gradient
+from bdia_edm.samplers.grid import snap, within
 from bdia_edm.samplers.integrators import INTEGRATORS, Integrator, euler, heun
 from bdia_edm.samplers.inversion import TwoStepSampler
 from bdia_edm.samplers.registry import SAMPLERS
 from bdia_edm.samplers.scaling import scale_ratio, scaling_option
 from bdia_edm.samplers.scheduled import ToZeroSampler
 
-__all__ = ["BACKWARDS", "BDIASampler", "bdia", "bdia_back"]
+__all__ = ["ARITHMETICS", "BACKWARDS", "BDIASampler", "bdia", "bdia_back"]
 
 BACKWARDS = ("euler", "heun", "trapezoid")
+ARITHMETICS = ("float", "grid")
 
 
 def bdia(
@@ -54,6 +56,7 @@ def bdia(
     integrator: Integrator = heun,
     backward: str = "euler",
     scaling: str = "none",
+    on_grid: bool = False,
     second: Tensor | None = None,
 ) -> Iterator[Tensor]:
     """From time_steps[0] to the last one, the state (N, C, H, W) float64 after every step.
@@ -72,6 +75,8 @@ def bdia(
             'trapezoid': (t_{i+1} - t_i) (d_i + d_{i+1})/2 with d_{i+1} remembered. No further evaluation, but it
             needs the gradient at z_{i+1}: not exactly invertible.
         scaling: the scale of the states that the formula mixes.
+        on_grid: with gamma 1 and scaling none, where the formula only adds, z_{i-1} = z_{i+1} + (the Deltas' difference
+            rounded to samplers/grid.py's multiples of 2^-40): every state can be had back bit for bit.
         second: the state at time_steps[1], where it is known; then the first step is not made. Not with trapezoid.
     """
     older: tuple[Tensor, Tensor | None, float] | None = None
@@ -82,18 +87,21 @@ def bdia(
             continue
         d = gradient(denoiser, x, t)
         forward = integrator(denoiser, x, d, t, t_next)
-        corrected = x
-        if older is not None and gamma > 0:
+        if older is None or gamma == 0:
+            x_next = x + (snap(forward) if on_grid else forward)
+        else:
             x_older, d_older, t_older = older
             if backward == "trapezoid":
                 assert d_older is not None
                 back = (t_older - t) * ((d + d_older) / 2)
             else:
                 back = _back(backward, t_next)(denoiser, x, d, t, t_older)
-            G = gamma * scale_ratio(scaling, t_older, t_next)
-            corrected = x + G * (x_older - x - back)
-        older = (x, d, t)
-        x = corrected + forward
+            if on_grid:
+                x_next = within(x_older + snap(forward - back))
+            else:
+                G = gamma * scale_ratio(scaling, t_older, t_next)
+                x_next = x + G * (x_older - x - back) + forward
+        older, x = (x, d, t), x_next
         yield x
 
 
@@ -106,6 +114,7 @@ def bdia_back(
     integrator: Integrator = heun,
     backward: str = "euler",
     scaling: str = "none",
+    on_grid: bool = False,
     second: Tensor | None = None,
 ) -> Iterator[Tensor]:
     """BDIA's exact inverse, from time_steps[0] up to the highest level, the state (N, C, H, W) after every step.
@@ -114,7 +123,7 @@ def bdia_back(
     by gamma, and rounding grows with it.
 
     Args:
-        denoiser, gamma, integrator, scaling: as of ``bdia``; gamma is above 0.
+        denoiser, gamma, integrator, scaling, on_grid: as of ``bdia``; gamma is above 0.
         x: the state at time_steps[0].
         time_steps: t_{N-1} < ... < t_0.
         backward: 'euler' or 'heun'.
@@ -124,15 +133,22 @@ def bdia_back(
     for t, t_older in pairwise(time_steps):
         if newer is None:
             newer = (x, t)
-            x = second if second is not None else x + euler(denoiser, x, gradient(denoiser, x, t), t, t_older)
+            if second is not None:
+                x = second
+            else:
+                step = euler(denoiser, x, gradient(denoiser, x, t), t, t_older)
+                x = x + (snap(step) if on_grid else step)
         else:
             x_next, t_next = newer
             newer = (x, t)
             d = gradient(denoiser, x, t)
             forward = integrator(denoiser, x, d, t, t_next)
             back = _back(backward, t_next)(denoiser, x, d, t, t_older)
-            G = gamma * scale_ratio(scaling, t_older, t_next)
-            x = x + back + (x_next - x - forward) / G
+            if on_grid:
+                x = within(x_next - snap(forward - back))
+            else:
+                G = gamma * scale_ratio(scaling, t_older, t_next)
+                x = x + back + (x_next - x - forward) / G
         yield x
 
 
@@ -165,9 +181,26 @@ class BDIASampler(TwoStepSampler, ToZeroSampler):
     )
     scaling: str = scaling_option()
 
+    arithmetic: str = option(
+        "float",
+        words="grid keeps the states on multiples of 2^-40, so that at gamma 1 all of them can be had back bit for bit",
+        one_of=ARITHMETICS,
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.arithmetic == "grid":
+            others = "beside arithmetic=grid: others multiply the states, which takes them off the grid"
+            require(self.gamma == 1, "sampler.gamma", self.gamma, f"1 {others}")
+            require(self.scaling == "none", "sampler.scaling", self.scaling, f"none {others}")
+
     @property
     def columns(self) -> dict[str, str | float]:
         return {"backward": self.backward, "gamma": self.gamma}
+
+    @property
+    def growth(self) -> float:
+        return 1 / self.gamma
 
     def check_invertible(self) -> None:
         if self.gamma == 0 or self.backward == "trapezoid":
@@ -177,14 +210,18 @@ class BDIASampler(TwoStepSampler, ToZeroSampler):
     def solve(
         self, denoiser: Denoise, x: Tensor, t: Sequence[float], partner: Tensor | None = None
     ) -> Iterator[Tensor]:
-        return bdia(denoiser, x, t, second=partner, **self._options)
+        return bdia(denoiser, self._placed(x), t, second=self._placed(partner), **self._options)
 
     def solve_back(
         self, denoiser: Denoise, x: Tensor, t: Sequence[float], partner: Tensor | None = None
     ) -> Iterator[Tensor]:
-        return bdia_back(denoiser, x, t, second=partner, **self._options)
+        return bdia_back(denoiser, self._placed(x), t, second=self._placed(partner), **self._options)
+
+    def _placed(self, x: Any) -> Any:
+        """A state, or None, where the arithmetic has it."""
+        return snap(x) if self.arithmetic == "grid" and x is not None else x
 
     @property
     def _options(self) -> dict[str, Any]:
         options = {"gamma": self.gamma, "backward": self.backward, "scaling": self.scaling}
-        return {**options, "integrator": INTEGRATORS[self.integrator]}
+        return {**options, "integrator": INTEGRATORS[self.integrator], "on_grid": self.arithmetic == "grid"}

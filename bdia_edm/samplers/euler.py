@@ -13,9 +13,10 @@ from itertools import pairwise
 
 from torch import Tensor
 
+from bdia_edm.samplers import integrators
 from bdia_edm.samplers.denoising import Denoise, gradient
+from bdia_edm.samplers.inversion import OneStepSampler
 from bdia_edm.samplers.registry import SAMPLERS
-from bdia_edm.samplers.scheduled import ODESampler
 
 __all__ = ["EulerSampler", "euler"]
 
@@ -30,11 +31,17 @@ def euler(denoiser: Denoise, x: Tensor, t: Sequence[float]) -> Iterator[Tensor]:
 
 @SAMPLERS.add("euler")
 @dataclass(frozen=True, kw_only=True)
-class EulerSampler(ODESampler):
+class EulerSampler(OneStepSampler):
     """Euler's method: DDIM."""
 
     name = "euler"
     title = "Euler"
 
-    def solve(self, denoiser: Denoise, x: Tensor, t: Sequence[float]) -> Iterator[Tensor]:
+    @property
+    def delta(self) -> integrators.Integrator:
+        return integrators.euler
+
+    def solve(
+        self, denoiser: Denoise, x: Tensor, t: Sequence[float], partner: Tensor | None = None
+    ) -> Iterator[Tensor]:
         return euler(denoiser, x, t)

@@ -16,8 +16,8 @@ from torch import Tensor
 
 from bdia_edm.samplers import integrators
 from bdia_edm.samplers.denoising import Denoise, gradient
+from bdia_edm.samplers.inversion import OneStepSampler
 from bdia_edm.samplers.registry import SAMPLERS
-from bdia_edm.samplers.scheduled import ODESampler
 
 __all__ = ["HeunSampler", "heun"]
 
@@ -32,11 +32,17 @@ def heun(denoiser: Denoise, x: Tensor, t: Sequence[float]) -> Iterator[Tensor]:
 
 @SAMPLERS.add("heun")
 @dataclass(frozen=True, kw_only=True)
-class HeunSampler(ODESampler):
+class HeunSampler(OneStepSampler):
     """Heun's method: EDM's sampler without churn."""
 
     name = "heun"
     title = "Heun"
 
-    def solve(self, denoiser: Denoise, x: Tensor, t: Sequence[float]) -> Iterator[Tensor]:
+    @property
+    def delta(self) -> integrators.Integrator:
+        return integrators.heun
+
+    def solve(
+        self, denoiser: Denoise, x: Tensor, t: Sequence[float], partner: Tensor | None = None
+    ) -> Iterator[Tensor]:
         return heun(denoiser, x, t)

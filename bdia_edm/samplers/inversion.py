@@ -1,34 +1,51 @@
-"""Exactly invertible samplers, both ways between sigma_max and sigma_min.
+"""Samplers with an inverse, both ways between sigma_max and sigma_min.
 
 An image is taken as the state at t_{N-1} = sigma_min; the inverse leads to t_0 = sigma_max, and the forward half back.
-Each needs two states: the state x and its partner.
+An exact inverse needs two states: the state x and its partner.
 
     two-step methods (BDIA, O-BELM)  the next state of the way ahead; without it the first step is plain
     coupled methods (EDICT, Rex)     the second state, y; without it x itself
+    one-step methods (Euler, Heun)   none: their inverse is an approximation
 
-Both ways yield pairs (2, N, C, H, W), the state and its partner for the way back: what one way ended with, the other
-starts from, and the steps between are undone exactly but for rounding.
+Both ways yield (K, N, C, H, W) with K = 2, the state and its partner for the way back, or K = 1: what one way ended
+with, the other starts from, and where the inverse is exact the steps between are undone but for rounding.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import pairwise
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from bdia_edm.samplers.denoising import BatchDenoiser, Denoise
-from bdia_edm.samplers.scheduled import PairSampler, ScheduledSampler
+from bdia_edm.base.options import require
+from bdia_edm.samplers.denoising import BatchDenoiser, Denoise, gradient
+from bdia_edm.samplers.integrators import Integrator
+from bdia_edm.samplers.scheduled import ODESampler, PairSampler, ScheduledSampler
 
-__all__ = ["CoupledSampler", "InvertibleSampler", "TwoStepSampler", "Way"]
+__all__ = ["CoupledSampler", "InvertibleSampler", "OneStepSampler", "TwoStepSampler", "Way"]
 
 Way = Callable[[Denoise, Tensor, Sequence[float], Tensor | None], Iterator[Tensor]]
 """``solve`` or ``solve_back`` of an InvertibleSampler."""
 
 
 class InvertibleSampler(ScheduledSampler):
-    """A sampler with an inverse: a subclass gives ``solve``, ``solve_back`` and how their states make pairs."""
+    """A sampler with an inverse: a subclass gives ``solve``, ``solve_back`` and how their states make pairs.
+
+    Attributes:
+        exact: whether each way undoes the other, in real arithmetic.
+        growth: the factor by which rounding can grow in a step of the inverse.
+    """
+
+    exact: ClassVar[bool] = True
+
+    @property
+    def growth(self) -> float:
+        return 1.0
 
     @abstractmethod
     def solve(
@@ -43,13 +60,13 @@ class InvertibleSampler(ScheduledSampler):
         """The same for rising levels: undoes the steps of ``solve``."""
 
     def check_invertible(self) -> None:
-        """Raises UserError where the options leave no exact inverse."""
+        """Raises UserError where the options leave no inverse."""
         return
 
     def forward(
         self, denoiser: BatchDenoiser, x: Tensor, partner: Tensor | None = None
     ) -> Iterator[tuple[float, Tensor]]:
-        """The noise level and the pair (2, N, C, H, W), from the state x at sigma_max to the image at sigma_min.
+        """The noise level and the states (K, N, C, H, W), from the state x at sigma_max to the image at sigma_min.
 
         Args:
             x: (N, C, H, W) float64; of latents it is latents times the highest of ``levels``.
@@ -61,18 +78,20 @@ class InvertibleSampler(ScheduledSampler):
         return self.pairs(self.solve, denoiser, x, self.levels(denoiser), partner)
 
     def invert(
-        self, denoiser: BatchDenoiser, image: Tensor, partner: Tensor | None = None
+        self, denoiser: BatchDenoiser, image: Tensor, partner: Tensor | None = None, *, iterations: int = 0
     ) -> Iterator[tuple[float, Tensor]]:
-        """The noise level and the pair (2, N, C, H, W), from the image at sigma_min to the state at sigma_max.
+        """The noise level and the states (K, N, C, H, W), from the image at sigma_min to the state at sigma_max.
 
         Args:
             image: (N, C, H, W) float64, about in [-1, 1].
             partner: the image's, as ``forward`` ended with it.
+            iterations: fixed-point iterations of every step, where the inverse is not exact.
 
         Raises:
-            UserError: as ``check_range`` and ``check_invertible``.
+            UserError: as ``check_range`` and ``check_invertible``; an exact inverse has no iterations.
         """
         self.check_invertible()
+        require(iterations == 0, "iterations", iterations, f"0 with sampler={self.name}, whose inverse is exact")
         return self.pairs(self.solve_back, denoiser, image, self.levels(denoiser)[::-1], partner)
 
     @abstractmethod
@@ -107,3 +126,49 @@ class CoupledSampler(PairSampler, InvertibleSampler):
     ) -> Iterator[tuple[float, Tensor]]:
         yield t[0], torch.stack([x, x if partner is None else partner])
         yield from zip(t[1:], way(denoiser, x, t, partner), strict=True)
+
+
+class OneStepSampler(InvertibleSampler, ODESampler):
+    """A method that remembers nothing. The step that led from x' at t' down to x at t solves
+
+        x' = x - Delta(t' -> t | x'),
+
+    whose explicit guess is x + Delta(t -> t' | x), the method run upwards: for Euler's DDIM inversion (Dhariwal, Nichol
+    2021, arXiv 2105.05233). Iterating the equation from there is fixed-point inversion, as in AIDI (Pan et al. 2023,
+    arXiv 2309.04907) and ReNoise (Garibi et al. 2024, arXiv 2403.14602, which averages besides).
+    """
+
+    exact = False
+
+    @property
+    @abstractmethod
+    def delta(self) -> Integrator:
+        """The method's step."""
+
+    def invert(
+        self, denoiser: BatchDenoiser, image: Tensor, partner: Tensor | None = None, *, iterations: int = 0
+    ) -> Iterator[tuple[float, Tensor]]:
+        self.check_invertible()
+        back = partial(self.solve_back, iterations=iterations)
+        return self.pairs(back, denoiser, image, self.levels(denoiser)[::-1], partner)
+
+    def solve_back(
+        self, denoiser: Denoise, x: Tensor, t: Sequence[float], partner: Tensor | None = None, iterations: int = 0
+    ) -> Iterator[Tensor]:
+        delta = self.delta
+        for t_i, t_up in pairwise(t):
+            guess = x + delta(denoiser, x, gradient(denoiser, x, t_i), t_i, t_up)
+            for _ in range(iterations):
+                guess = x - delta(denoiser, guess, gradient(denoiser, guess, t_up), t_up, t_i)
+            x = guess
+            yield x
+
+    def check_invertible(self) -> None:
+        require(not self.afs, "sampler.afs", self.afs, "false: the inverse has no first step to leave out")
+
+    def pairs(
+        self, way: Way, denoiser: BatchDenoiser, x: Tensor, t: Sequence[float], partner: Tensor | None = None
+    ) -> Iterator[tuple[float, Tensor]]:
+        yield t[0], x[None]
+        for level, state in zip(t[1:], way(denoiser, x, t, None), strict=True):
+            yield level, state[None]

@@ -13,6 +13,7 @@ from bdia_edm.models.gaussian_mixture import GaussianMixture
 from bdia_edm.samplers.denoising import BatchDenoiser
 from bdia_edm.samplers.inversion import InvertibleSampler
 from bdia_edm.samplers.registry import make_sampler
+from tests.sampling import exact_samples
 from tests.solver_references import diagonal_mixture, reference_arrays
 
 BDIA = [
@@ -37,7 +38,7 @@ def sampler_of(name: str, num_steps: int, options: dict[str, Any]) -> Invertible
 
 
 def images() -> Tensor:
-    return GaussianMixture().exact_samples(8, seed=1).reshape(8, 1, 4, 4).double()
+    return exact_samples(GaussianMixture(), 8, seed=1)
 
 
 def latents() -> Tensor:
@@ -147,3 +148,56 @@ def test_the_second_state_is_needed() -> None:
         *_, (_, kept) = sampler.forward(denoiser, *pair)
         *_, (_, dropped) = sampler.forward(denoiser, pair[0])
         assert (dropped[0] - images()).abs().max() > 1e6 * (kept[0] - images()).abs().max()
+
+
+@pytest.mark.parametrize("name", ["euler", "heun"])
+def test_iterations_bring_an_inexact_inverse_to_the_exact_one(name: str) -> None:
+    """Where the fixed point contracts, each iteration of it comes nearer to the image that decodes to itself."""
+    sampler, denoiser = sampler_of(name, 40, {}), BatchDenoiser(GaussianMixture())
+    errors = []
+    for iterations in (0, 1, 3, 30):
+        *_, (_, up) = sampler.invert(denoiser, images(), iterations=iterations)
+        *_, (_, down) = sampler.forward(denoiser, *up)
+        assert up.shape == (1, *images().shape)
+        errors.append(float((down[0] - images()).square().mean().sqrt()))
+    assert errors[0] > 1e-4
+    assert errors == sorted(errors, reverse=True)
+    assert errors[-1] < 1e-12
+
+
+def test_an_exact_inverse_has_no_iterations() -> None:
+    with pytest.raises(UserError, match="iterations=2: must be 0 with sampler=obelm, whose inverse is exact"):
+        sampler_of("obelm", 6, {}).invert(BatchDenoiser(GaussianMixture()), images(), iterations=2)
+
+
+@pytest.mark.parametrize("num_steps", [2, 3, 18, 256])
+@pytest.mark.parametrize(("integrator", "backward"), [("euler", "euler"), ("heun", "euler"), ("heun", "heun")])
+def test_on_the_grid_every_state_comes_back_bit_for_bit(integrator: str, backward: str, num_steps: int) -> None:
+    options = {"gamma": 1.0, "arithmetic": "grid", "integrator": integrator, "backward": backward}
+    sampler, denoiser = sampler_of("bdia", num_steps, options), BatchDenoiser(GaussianMixture())
+    for there, back, start in (
+        (sampler.invert, sampler.forward, images()),
+        (sampler.forward, sampler.invert, latents()),
+    ):
+        away = list(there(denoiser, start))
+        home = list(back(denoiser, *away[-1][1]))
+        for (_, states), (_, states_home) in zip(away[1:], home[-2::-1], strict=True):
+            assert torch.equal(states[0], states_home[0])
+        torch.testing.assert_close(home[-1][1][0], start, rtol=0, atol=2**-41)
+
+
+def test_the_grid_moves_images_by_no_more_than_its_spacing_grows() -> None:
+    for name, num_steps in (("euler", 10), ("heun", 18)):
+        images = [
+            make_sampler(
+                "bdia", {"num_steps": num_steps, "gamma": 1.0, "integrator": name, "arithmetic": arithmetic}
+            ).sample(BatchDenoiser(GaussianMixture()), latents() / 80, latents)
+            for arithmetic in ("float", "grid")
+        ]
+        assert 0 < (images[0] - images[1]).abs().max() < 1e-9
+
+
+@pytest.mark.parametrize("options", [{"gamma": 0.9}, {"gamma": 1.0, "scaling": "vp"}])
+def test_the_grid_is_for_adding_alone(options: dict[str, Any]) -> None:
+    with pytest.raises(UserError, match="beside arithmetic=grid: others multiply the states"):
+        sampler_of("bdia", 6, {"arithmetic": "grid", **options})
