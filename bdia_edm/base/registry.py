@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 from bdia_edm.base.errors import UserError
+from bdia_edm.base.lines import printable
 from bdia_edm.base.nearest import did_you_mean
 from bdia_edm.base.option_names import named
 
@@ -74,7 +75,7 @@ class Registry(Generic[T]):
         if name not in self:
             known = self.names()
             words = f"must be one of {', '.join(known)}{did_you_mean(str(name), known)}"
-            raise UserError(f"{named(self.option)}={name}: {words}")
+            raise UserError(f"{named(self.option)}={printable(name)}: {words}")
         return self._found[name]
 
     def _look(self) -> None:

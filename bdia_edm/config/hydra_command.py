@@ -41,6 +41,7 @@ _WITH_VALUE = ("--cfg", "-c", "--config-dir", "-cd", "--config-path", "-cp", "--
 _SHORT = {"-q": "verbosity=quiet", "-v": "verbosity=verbose"}
 # To say nothing means 1.1 to Hydra 1.3, and to 1.4, which takes it ill that anything is said, its own defaults.
 _HYDRAS_BASE = {"version_base": "1.3"} if hydra.__version__.startswith("1.3.") else {}
+_MOST_WORDS = 1000  # Hydra takes ten seconds for some thousands
 _IN_A_SWEEPS_JOB = "SUBMITIT_EXECUTOR"
 
 
@@ -93,6 +94,8 @@ def run_command(
             _meet_others()
             if _HYDRAS_BASE:
                 setbase(*_HYDRAS_BASE.values())  # for the parser too, which is asked before Hydra
+            if len(sys.argv) > _MOST_WORDS:
+                raise UserError(f"{len(sys.argv) - 1:,} options; must be below {_MOST_WORDS:,}")
             # Hydra takes its own options before or after all others, but not between them.
             sys.argv[1:] = names_as_typed(_flags_first([_SHORT.get(word, word) for word in sys.argv[1:]]))
             _check_line(sys.argv[1:])

@@ -10,6 +10,7 @@ from itertools import accumulate, chain, pairwise
 from typing import overload
 
 from bdia_edm.base.errors import UserError
+from bdia_edm.base.lines import printable
 
 __all__ = ["Block", "Seeds", "cut_into_blocks", "format_seeds", "parse_seeds"]
 
@@ -111,15 +112,15 @@ def parse_seeds(text: object) -> Seeds:
     """
     parts = [str(part) for part in text] if isinstance(text, Sequence) and not isinstance(text, str) else [str(text)]
     given = ",".join(parts) if len(parts) > 1 else str(text)
-    shown = given if len(given) <= _LONGEST_SHOWN else f"{given[:60]}... ({len(given):,} characters)"
+    shown = printable(given if len(given) <= _LONGEST_SHOWN else f"{given[:60]}... ({len(given):,} characters)")
     ranges: list[range] = []
     for part in ",".join(parts).split(","):
         match = re.fullmatch(r"\s*(\d+)(?:\s*-\s*(\d+))?\s*", part, re.ASCII)
         if not match:
-            raise UserError(f"seeds={shown}: {part.strip()[:60] or 'an empty entry'} is no seed; {_FORM}")
+            raise UserError(f"seeds={shown}: {printable(part.strip()[:60]) or 'an empty entry'} is no seed; {_FORM}")
         # Python reads no number of over 4,300 digits.
         if max(len(number or "") for number in match.groups()) > _DIGITS:
-            raise UserError(f"seeds={shown}: {part.strip()[:60]} is too large; {_FORM}")
+            raise UserError(f"seeds={shown}: {printable(part.strip()[:60])} is too large; {_FORM}")
         first = int(match[1])
         last = int(match[2]) if match[2] else first
         if last < first:

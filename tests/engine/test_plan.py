@@ -46,12 +46,15 @@ def test_shortest_text() -> None:
         ("a", "a is no seed"),
         ("1.5", "1.5 is no seed"),
         ("4294967296", "4294967296 is too large"),
+        ("two\nlines", "is no seed"),
+        ("1,\x1b[31m", "is no seed"),
     ],
 )
 def test_mistakes(text: object, message: str) -> None:
     with pytest.raises(UserError, match=message) as error:
         parse_seeds(text)
     assert str(error.value).startswith("seeds=")
+    assert str(error.value).isprintable()
     assert "seeds are numbers and ranges such as 0-4999" in str(error.value)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import socket
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -79,6 +80,28 @@ def test_every_flipped_bit_is_found_or_harmless(tmp_path: Path) -> None:
         except ShardError:
             found += 1
     assert found > 1000
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"{'descr': '<i8', 'fortran_order': False, 'shape': (1099511627776,)}",  # MemoryError
+        b"{'descr': '<i8', 'fortran_order': False, 'shape': (99999999999999999999,)}",  # OverflowError
+        b"{'descr': '<i8', 'fortran_order': False, 'shape': (",  # TokenError
+        None,  # no array at all
+    ],
+)
+def test_a_header_that_lies(header: bytes | None, tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    write_shard(path, SHARD, "run")
+    with zipfile.ZipFile(path) as old:
+        content = {name: old.read(name) for name in old.namelist()}
+    lying = b"" if header is None else b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
+    with zipfile.ZipFile(path, "w") as new:
+        for name, data in (content | {"labels.npy": lying}).items():
+            new.writestr(name, data)
+    with pytest.raises(ShardError, match=r"^unreadable \(\w+\)$"):
+        read_shard(path, "run", 6)
 
 
 @pytest.mark.parametrize("kind", ["fifo", "endless", "folder", "socket"])
