@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import math
 import re
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,16 +26,19 @@ from bdia_edm.config.composing import compose_run, own_folder, plain_values, sam
 from bdia_edm.config.hydra_command import run_command, say
 from bdia_edm.config.overrides import differences, override
 from bdia_edm.config.run_config import read_config
+from bdia_edm.records.record import Record
 from bdia_edm.report.comparison import side_by_side, write_comparison
+from bdia_edm.report.rows import Published
 from bdia_edm.run.finish import finish
 from bdia_edm.run.loading import prepare_run
 from bdia_edm.run.run import Run
 from bdia_edm.workers.meeting import is_leader
 
-__all__ = ["grid_overrides", "main"]
+__all__ = ["grid_overrides", "main", "published_figures"]
 
-_OWN = ("grid", "experiment")
+_OWN = ("grid", "experiment", "published")
 _CARD = "card"
+_PUBLISHED = "published"
 _PUT_IT_THERE = "in a comparison the grid says the samplers and their options; put it there"
 _WHAT = """\
 Runs a grid of samplers on the same seeds, each as `sample` does, and writes comparison.md, .csv, .tex, .png, .svg
@@ -56,7 +60,8 @@ def grid_overrides(grid: object, settings: Collection[str] = ()) -> list[list[st
     """The options of every point of the grid, in its order.
 
     An entry's ``settings`` is no option: ``card`` takes the settings that the model's card has for this sampler alone,
-    as ``sample`` does. Without it they are left out, so that the same entry is the same sampler for every model.
+    as ``sample`` does. Without it they are left out, so that the same entry is the same sampler for every model. Nor is
+    ``published`` (see ``published_figures``).
 
     Args:
         settings: what the model's card has settings for; a sampler's are under its name.
@@ -70,12 +75,39 @@ def grid_overrides(grid: object, settings: Collection[str] = ()) -> list[list[st
     for entry in grid:
         if not isinstance(entry, Mapping) or "sampler" not in entry:
             raise UserError(f"grid: the entry {entry} must name its sampler, as in {{sampler: bdia, gamma: 0.1}}")
-        values = [value if isinstance(value, list) else [value] for value in entry.values()]
+        entry = {name: value for name, value in entry.items() if name != _PUBLISHED}
+        values = _choices(entry)
         if any(isinstance(value, Mapping) for choice in values for value in choice) or not all(values):
             raise UserError(f"grid: the entry {entry} must hold values or lists of values")
         for choice in itertools.product(*values):
             points.append(_point(dict(zip(entry, choice, strict=True)), settings))
     return points
+
+
+def published_figures(grid: object, model: str) -> list[float | None]:
+    """What was published for each point of a grid that ``grid_overrides`` takes; None where nothing was for this model.
+
+    An entry's ``published`` has a list of figures for some models, as many as the entry has points, in their order.
+
+    Raises:
+        UserError: it is of another form.
+    """
+    assert isinstance(grid, list)
+    found: list[float | None] = []
+    for entry in grid:
+        options = {name: value for name, value in entry.items() if name != _PUBLISHED}
+        number = math.prod(map(len, _choices(options)))
+        of_models = entry.get(_PUBLISHED) or {}
+        figures = of_models.get(model, [None] * number) if isinstance(of_models, Mapping) else []
+        fit = isinstance(figures, list) and all(each is None or type(each) in (int, float) for each in figures)
+        if not fit or len(figures) != number:
+            raise UserError(f"grid: the entry {options}: published must hold, for a model, {number} figures in a list")
+        found += figures
+    return found
+
+
+def _choices(entry: Mapping[str, Any]) -> list[list[Any]]:
+    return [value if isinstance(value, list) else [value] for value in entry.values()]
 
 
 def _point(options: dict[str, Any], settings: Collection[str]) -> list[str]:
@@ -97,6 +129,7 @@ def _compare(config: DictConfig) -> None:
         overrides = [*shared, *point]
         command = sample_command(overrides, own_folder())
         runs.append(prepare_run(read_config(compose_run(overrides)), command))
+    figures = published_figures(values.get("grid"), runs[0].config.model.name)
     records = []
     for number, run in enumerate(runs, 1):
         say(f"[{number}/{len(runs)}] {run.command}")
@@ -108,10 +141,21 @@ def _compare(config: DictConfig) -> None:
         # The next point of the sweep may write to the same results_dir.
         digest = hashlib.sha256("\n".join(run.folder.name for run in runs).encode()).hexdigest()[:12]
         folder /= f"comparison-{runs[0].config.model.name}-{digest}"
-    text = write_comparison(records, folder, "comparison")
+    published = _published(records, figures, values.get(_PUBLISHED))
+    text = write_comparison(records, folder, "comparison", published=published)
     side_by_side([(run.folder, record) for run, record in zip(runs, records, strict=True)], folder / "side_by_side.png")
     say(f"written: {folder}/comparison.md, .csv, .tex, .png, .svg, .pdf and side_by_side.png")
     to_stdout(text)
+
+
+def _published(records: Sequence[Record], figures: Sequence[float | None], source: object) -> Published | None:
+    """What the experiment says of its published figures, with those of this model; None where there are none."""
+    known = {record["command"]: each for record, each in zip(records, figures, strict=True) if each is not None}
+    if not known:
+        return None
+    if not isinstance(source, Mapping) or not {"metric", "source"} <= set(source):
+        raise UserError("published: missing; the grid has published figures, and it names their metric and source")
+    return Published(str(source["metric"]), str(source["source"]), known)
 
 
 def _shared() -> tuple[dict[str, Any], list[str], Collection[str]]:

@@ -9,12 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from omegaconf import OmegaConf
 from PIL import Image
 
 from bdia_edm.base.errors import UserError
-from bdia_edm.compare import grid_overrides
+from bdia_edm.compare import grid_overrides, published_figures
+from bdia_edm.config.composing import compose_values
 from bdia_edm.config.conf_folder import conf_folder
+from bdia_edm.models.gaussian_mixture import GaussianMixture
+from bdia_edm.samplers.denoising import BatchDenoiser
+from bdia_edm.samplers.registry import make_sampler
 from tests.commands import run_here
 
 GRID = "grid=[{sampler: edm, num_steps: [3,4]},{sampler: bdia, backward: [euler,heun], gamma: 0.1, num_steps: [3]}]"
@@ -34,6 +39,37 @@ def test_grid_is_every_combination() -> None:
 @pytest.mark.parametrize("path", sorted((conf_folder() / "experiment").glob("*.yaml")), ids=lambda path: path.stem)
 def test_shipped_grids_are_well_formed(path: Path) -> None:
     assert len(grid_overrides(OmegaConf.to_container(OmegaConf.load(path))["grid"])) > 1
+
+
+def test_published_figures_are_those_of_the_points() -> None:
+    grid = [
+        {"sampler": "edm", "num_steps": [3, 5]},
+        {"sampler": ["euler", "heun"], "num_steps": [6, 7], "published": {"cifar10": [1, 2.5, None, 4]}},
+    ]
+    assert len(grid_overrides(grid)) == 6
+    assert published_figures(grid, "cifar10") == [None, None, 1, 2.5, None, 4]
+    assert published_figures(grid, "digits") == [None] * 6
+    for wrong in ({"cifar10": [1, 2, 3]}, {"cifar10": [1, 2, 3, "4"]}, {"cifar10": 1}, [1, 2, 3, 4]):
+        with pytest.raises(UserError, match="published must hold, for a model, 4 figures in a list"):
+            published_figures([grid[1] | {"published": wrong}], "cifar10")
+
+
+@pytest.mark.parametrize("model", ["cifar10_uncond_vp", "ffhq", "imagenet64"])
+def test_the_published_solvers_are_at_the_published_evaluations(model: str) -> None:
+    """The grid's steps, counted at the denoiser, are the 5, 6, 8 and 10 evaluations of the published tables."""
+    path = conf_folder() / "experiment" / "published_solvers.yaml"
+    grid = OmegaConf.to_container(OmegaConf.load(path))["grid"]
+    points, figures = grid_overrides(grid), published_figures(grid, model)
+    evaluations: dict[str, list[int]] = {}
+    for point, figure in zip(points, figures, strict=True):
+        if figure is not None:
+            chosen = compose_values(["+model=gaussian_mixture", *point])["sampler"]
+            denoiser = BatchDenoiser(GaussianMixture())
+            make_sampler(chosen.pop("name"), chosen).sample(denoiser, torch.zeros(1, 1, 4, 4), lambda: torch.zeros(1))
+            evaluations.setdefault(point[0], []).append(denoiser.nfe)
+    assert len(evaluations) == 8
+    two_a_step = ("sampler=heun", "sampler=dpm")
+    assert all(counts == ([6, 8, 10] if name in two_a_step else [5, 6, 8, 10]) for name, counts in evaluations.items())
 
 
 def test_grid_takes_null_lists_and_texts() -> None:

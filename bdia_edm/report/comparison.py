@@ -19,7 +19,7 @@ from bdia_edm.records.wording import in_words
 from bdia_edm.report.names import paper_name
 from bdia_edm.report.pictures import write_side_by_side
 from bdia_edm.report.plots import plot_metrics
-from bdia_edm.report.rows import group_records
+from bdia_edm.report.rows import Published, group_records, with_published
 from bdia_edm.report.tables import to_csv, to_latex, to_markdown
 
 __all__ = ["side_by_side", "write_comparison"]
@@ -27,14 +27,23 @@ __all__ = ["side_by_side", "write_comparison"]
 _SHOWN = 24
 
 
-def write_comparison(records: Sequence[Record], folder: Path, name: str, left_out: Sequence[str] = ()) -> str:
+def write_comparison(
+    records: Sequence[Record],
+    folder: Path,
+    name: str,
+    left_out: Sequence[str] = (),
+    published: Published | None = None,
+) -> str:
     """Writes folder/name.md, .csv, .tex, .png, .svg and .pdf from the records; returns the Markdown.
 
     Args:
         left_out: which records there are beside these, and why they are not shown.
+        published: figures of others for some of them.
     """
     folder.mkdir(parents=True, exist_ok=True)
     groups = group_records(records)
+    if published is not None:
+        groups = with_published(groups, published)
     text = to_markdown(groups, left_out)
     for suffix, content in ((".md", text), (".csv", to_csv(groups)), (".tex", to_latex(groups))):
         write_text_whole(folder / f"{name}{suffix}", content)

@@ -18,7 +18,7 @@ from typing import NamedTuple
 from bdia_edm.records.record import Record
 from bdia_edm.records.wording import shortened
 
-__all__ = ["Group", "Row", "Spread", "Value", "group_records", "union"]
+__all__ = ["Group", "Published", "Row", "Spread", "Value", "group_records", "union", "with_published"]
 
 Value = str | float | bool | None
 
@@ -35,6 +35,20 @@ class Spread(NamedTuple):
     deviation: float
 
 
+class Published(NamedTuple):
+    """Figures of others that rows can be held against.
+
+    Attributes:
+        metric: the figure's name in records.
+        source: where they were published.
+        figures: by a record's command.
+    """
+
+    metric: str
+    source: str
+    figures: Mapping[str, float]
+
+
 @dataclass(frozen=True)
 class Row:
     """One record in a table, or several of the same run on other seeds.
@@ -48,6 +62,7 @@ class Row:
         images_per_second: of several blocks the mean.
         command: what made it; of several blocks the first's.
         code: the beginning of its code's checksum; '' where it is unknown, or not the same for all blocks.
+        published: what others published for the same, of the group's ``published_metric``.
     """
 
     sampler: str
@@ -61,6 +76,7 @@ class Row:
     images_per_second: float
     command: str
     code: str = ""
+    published: float | None = None
 
 
 @dataclass(frozen=True)
@@ -75,6 +91,7 @@ class Group:
         baseline: title of the sampler that the others are compared with; '' where there is none.
         notes: lines for below the table: published figures that one of these can be held against, with their sources,
             and that the rows come from different code.
+        published_metric: the figure that rows have published values of; '' where none has.
     """
 
     model: str
@@ -86,6 +103,7 @@ class Group:
     baseline: str
     rows: tuple[Row, ...]
     notes: tuple[str, ...] = ()
+    published_metric: str = ""
 
     @property
     def subject(self) -> str:
@@ -117,6 +135,18 @@ def group_records(records: Sequence[Record]) -> list[Group]:
             for row in [blocks, *beside]:
                 groups.setdefault((family, tuple(record["seeds"] for record in row)), []).append(row)
     return [_group(rows) for rows in groups.values()]
+
+
+def with_published(groups: Sequence[Group], published: Published) -> list[Group]:
+    """The groups with the figures of others beside the rows that they were published for."""
+    found = []
+    for group in groups:
+        rows = tuple(replace(row, published=published.figures.get(row.command)) for row in group.rows)
+        if any(row.published is not None for row in rows):
+            note = f"Published {published.metric}: {published.source}."
+            group = replace(group, rows=rows, notes=(*group.notes, note), published_metric=published.metric)
+        found.append(group)
+    return found
 
 
 def _family(record: Record) -> tuple[object, ...]:

@@ -67,6 +67,9 @@ def _cells(group: Group, metric_name: Callable[[str], str]) -> tuple[list[tuple[
         if group.baseline:
             which = "" if len(group.metrics) == 1 else f"{name} "
             head.append((f"{which}vs {group.baseline} at this NFE", False))
+    if group.published_metric:
+        name = metric_name(group.published_metric)
+        head += [(f"published {name}", False), ("less published", False)]
     head.append(("images/s", False))
     return head, [_line(row, group, several) for row in group.rows]
 
@@ -79,8 +82,16 @@ def _line(row: Row, group: Group, several: bool) -> list[str]:
             line += [_figure(value) for value in row.spreads.get(metric, (None, None))]
         if group.baseline:
             line.append(_figure(row.differences.get(metric), "+"))
+    if group.published_metric:
+        line += [_figure(row.published), _figure(_beyond_published(row, group), "+")]
     speed = row.images_per_second
     return [*line, f"{speed:.3g}" if speed < 100 else f"{speed:.0f}"]
+
+
+def _beyond_published(row: Row, group: Group) -> float | None:
+    """The row's figure less the published one."""
+    ours = row.metrics.get(group.published_metric)
+    return None if ours is None or row.published is None else ours - row.published
 
 
 def _figure(value: float | None, sign: str = "") -> str:
@@ -102,7 +113,8 @@ def to_csv(groups: Sequence[Group]) -> str:
     writer = csv.writer(file, lineterminator="\n")
     measured = [f"{metric}{each}" for metric in metrics for each in ("", "_min", "_std", "_difference")]
     head = ["model", "seeds", "blocks", "num_images", "class_idx", "baseline", "sampler", *columns, "steps", "nfe"]
-    writer.writerow(map(csv_cell, [*head, *measured, "images_per_second", "code", "command"]))
+    end = ["published_metric", "published", "images_per_second", "code", "command"]
+    writer.writerow(map(csv_cell, [*head, *measured, *end]))
     for group in groups:
         shared = [group.model, "; ".join(group.seeds), len(group.seeds), group.num_images, group.class_idx]
         for row in group.rows:
@@ -111,5 +123,6 @@ def to_csv(groups: Sequence[Group]) -> str:
             for metric in metrics:
                 spread = row.spreads.get(metric, (None, None))
                 own += [row.metrics.get(metric), *spread, row.differences.get(metric)]
+            own += [group.published_metric, row.published]
             writer.writerow(map(csv_cell, [*shared, *own, row.images_per_second, row.code, row.command]))
     return file.getvalue()

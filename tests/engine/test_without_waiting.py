@@ -55,7 +55,7 @@ def every_setting() -> Iterator[Sampler]:
     """Every sampler with every choice that its options offer, each beside the others' defaults, with churn too."""
     for name in SAMPLERS.names():
         options = list(options_of(SAMPLERS[name]))
-        needed: dict[str, Any] = {field.name: 0.5 for field, _ in options if field.default is MISSING}
+        needed: dict[str, Any] = {field.name: 1.0 for field, _ in options if field.default is MISSING}
         # So many that a multistep method reaches its order.
         needed["num_steps"] = 6 if any(field.name == "order" for field, _ in options) else 3
         churns: list[dict[str, Any]] = [{}]

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from bdia_edm.report.rows import group_records
+from bdia_edm.report.rows import Published, group_records, with_published
 from bdia_edm.report.tables import to_csv, to_latex, to_markdown
 
 BDIA = {"backward": "euler", "gamma": 0.1}
@@ -137,6 +137,24 @@ def test_a_published_figure_stands_below_its_table() -> None:
     assert both.endswith(
         "\n\nPublished fid: 1.79 (edm, 18 steps; a paper).\n\nPublished recall: 0.6 (edm, 18 steps; a paper).\n"
     )
+
+
+def test_figures_of_others_stand_beside_the_rows_that_they_are_for() -> None:
+    records = [
+        record("edm", 3, 5, None, metrics={"fid": 40.0}, command="a"),
+        record("euler", 6, 5, None, metrics={"fid": 49.5}, command="b"),
+        record("euler", 6, 5, 1.0, model="other", command="c"),
+    ]
+    published = Published("fid", "a README", {"b": 49.66, "d": 1.0})
+    groups = with_published(group_records(records), published)
+    first, second = to_markdown(groups).split("### other")
+    assert "| published fid | less published |" in first
+    assert "| 49.500 | +9.500 | 49.660 | -0.160 | 123 |" in first
+    assert "| 40.000 |  |  |  | 123 |" in first
+    assert "Published fid: a README." in first
+    assert "published" not in second.lower()
+    rows = list(csv.DictReader(io.StringIO(to_csv(groups))))
+    assert [row["published"] for row in rows] == ["", "49.66", ""]
 
 
 def test_without_a_baseline_nothing_is_compared() -> None:

@@ -60,7 +60,7 @@ def test_names() -> None:
         ("ablation", {"discretization": "x"}, "sampler.discretization=x: must be one of edm, vp, ve, iddpm"),
         ("heun", {}, "sampler.num_steps: missing"),
         ("heun", {"num_steps": None}, "sampler.num_steps: missing"),
-        ("heun", {"num_steps": 1}, "sampler.num_steps=1: must be at least 2"),
+        ("heun", {"num_steps": 1}, "sampler.num_steps=1: must be from 2 to 1000000"),
         ("heun", {"schedule": "vp"}, "sampler.schedule=vp: must be one of polynomial, logsnr, time_uniform"),
         ("heun", {"t_steps": "x"}, "sampler.t_steps=x: must be a list of numbers or null"),
         ("heun", {"t_steps": [2, True]}, "sampler.t_steps=[2, True]: must be a list of numbers or null"),

@@ -55,6 +55,7 @@ def test_columns_and_options_are_plain_values() -> None:
         "integrator": "heun",
         "backward": "euler",
         "scaling": "none",
+        "arithmetic": "float",
     }
     assert make_sampler("edm", {"num_steps": 9}).columns == {}
 
