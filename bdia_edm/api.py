@@ -31,6 +31,7 @@ from bdia_edm.run.measurement import Measuring, make_reference, measure
 from bdia_edm.run.own_parts import OwnParts
 from bdia_edm.run.run import Run
 from bdia_edm.samplers.denoising import BatchDenoiser, gradient
+from bdia_edm.samplers.inversion import InvertibleSampler
 from bdia_edm.samplers.registry import SAMPLERS, make_sampler
 from bdia_edm.samplers.sampler import EDMStepsSampler, Sampler
 
@@ -46,6 +47,7 @@ __all__ = [
     "EDMStepsSampler",
     "FeatureStatistics",
     "GaussianMixture",
+    "InvertibleSampler",
     "Measuring",
     "Metric",
     "Run",
