@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,6 +48,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Tests that share the machine's cores take one each, and so do the commands that they start."""
+    # Under nohup SIGHUP is ignored, by all that is started here too, as it should be; the tests are of what it does.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     if os.environ.get("PYTEST_XDIST_WORKER"):
         os.environ.setdefault("OMP_NUM_THREADS", "1")
         torch.set_num_threads(1)
