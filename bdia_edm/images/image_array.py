@@ -35,14 +35,14 @@ class ImageArray:
 
     Attributes:
         shape: (C, H, W).
-        label: what messages call the file.
+        path, label: the file, and what messages call it.
 
     Raises:
         UserError: it is no npz, has no `arr_0`, or `arr_0` is not such an array.
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         self.label = printable(str(path))
         self._zip: zipfile.ZipFile | None = None
         self._stream: IO[bytes] | None = None
@@ -83,7 +83,7 @@ class ImageArray:
         self._stream = self._zip = None
 
     def _open(self) -> IO[bytes]:
-        self._zip = open_plain_zip(self._path)
+        self._zip = open_plain_zip(self.path)
         self._stream = self._zip.open(_MEMBER)
         self._stream.read(self._start)
         return self._stream
@@ -114,5 +114,5 @@ class ImageArray:
         self.shape = (int(shape[3]) if len(shape) == 4 else 1, int(shape[1]), int(shape[2]))
 
     def _unreadable(self, error: Exception) -> UserError:
-        reason = one_line(error, 150) if (kind := kind_of(self._path)).name in ("npz", "zip") else kind.words
+        reason = one_line(error, 150) if (kind := kind_of(self.path)).name in ("npz", "zip") else kind.words
         return UserError(f"{self.label}: not a readable npz with images in arr_0: {reason}")

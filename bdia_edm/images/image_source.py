@@ -24,6 +24,7 @@ from bdia_edm.base.options import require
 from bdia_edm.base.plain_zip import open_plain_zip
 from bdia_edm.images.image_array import ImageArray
 from bdia_edm.images.image_file import EXTENSIONS, MAX_BYTES, image_shape, read_image
+from bdia_edm.images.labels import LIST, read_array_labels, read_listed_labels
 from bdia_edm.images.listing import is_hidden, sort_names
 
 __all__ = ["ImageSource", "open_images"]
@@ -44,6 +45,9 @@ class ImageSource(Protocol):
 
     def read(self, indices: Sequence[int]) -> NDArray[np.uint8]:
         """The images (n, H, W, C); ascending indices are fast. UserError names an image that cannot be read."""
+
+    def read_labels(self) -> NDArray[np.int64] | None:
+        """The class of every image; None where none are kept with them. UserError where they are not fit."""
 
     def close(self) -> None:
         """Closes what is open."""
@@ -75,6 +79,7 @@ def open_images(path: Path, option: str = "--images", say: Say = to_stderr) -> I
 class _Container(Protocol):
     """Where files lie that hold an image each."""
 
+    def has(self, name: str) -> bool: ...
     def open(self, name: str) -> IO[bytes]: ...
     def size(self, name: str) -> int: ...
     def label(self, name: str) -> str: ...
@@ -84,6 +89,9 @@ class _Container(Protocol):
 class _Folder:
     def __init__(self, path: Path) -> None:
         self._path = path
+
+    def has(self, name: str) -> bool:
+        return (self._path / name).is_file()
 
     def open(self, name: str) -> IO[bytes]:
         return (self._path / name).open("rb")
@@ -103,6 +111,9 @@ class _Zip:
         self._path = path
         self._archive = archive
         self.close = archive.close
+
+    def has(self, name: str) -> bool:
+        return name in self._archive.namelist()
 
     def open(self, name: str) -> IO[bytes]:
         return self._archive.open(name)
@@ -142,6 +153,12 @@ class _Files:
             image[:] = found
         return pixels
 
+    def read_labels(self) -> NDArray[np.int64] | None:
+        if not self._container.has(LIST):
+            return None
+        with self._open(LIST) as file:
+            return read_listed_labels(file, self._names, self._container.label(LIST))
+
     def _header(self, name: str) -> tuple[int, int, int]:
         with self._open(name) as file:
             return image_shape(file, self._container.label(name))
@@ -173,7 +190,7 @@ class _Arrays:
                 raise UserError(
                     f"{array.label}: is {_words(array.shape)}, and {first.label} is {_words(first.shape)}; {_ALIKE}"
                 )
-        self._arrays = arrays
+        self._arrays, self._given = arrays, given
         self._starts = [0, *accumulate(len(array) for array in arrays)]
         self._current = first
         self.shape = first.shape
@@ -198,6 +215,13 @@ class _Arrays:
                 self._current = array
             array.read(index - self._starts[owner], image)
         return pixels
+
+    def read_labels(self) -> NDArray[np.int64] | None:
+        found = [read_array_labels(array.path, len(array), array.label) for array in self._arrays if len(array)]
+        known = [labels for labels in found if labels is not None]
+        if known and len(known) < len(found):
+            raise UserError(f"{self._given}: some of its npz files have labels, and others none; must be alike")
+        return np.concatenate(known) if known else None
 
     def close(self) -> None:
         self._current.close()

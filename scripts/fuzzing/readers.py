@@ -157,12 +157,14 @@ def _image_zips() -> list[Case]:
         with zipfile.ZipFile(file, "w") as archive:
             for name in ("a/0.png", "a/1.png", "b/2.png"):
                 archive.writestr(zipfile.ZipInfo(name), _image("png"), packing)
+            listed = {"labels": [["a/0.png", 3], ["a/1.png", 0], ["b/2.png", 9]]}
+            archive.writestr(zipfile.ZipInfo("dataset.json"), json.dumps(listed), packing)
         made.append(Case("images.zip", file.getvalue()))
     return made
 
 
 def _image_arrays() -> list[Case]:
-    return _npz("images.npz", arr_0=np.arange(2 * 8 * 8 * 3, dtype=np.uint8).reshape(2, 8, 8, 3), arr_1=np.arange(2))
+    return _npz("images.npz", arr_0=np.arange(2 * 8 * 8 * 3, dtype=np.uint8).reshape(2, 8, 8, 3), labels=np.arange(2))
 
 
 def _image_files() -> list[Case]:
@@ -180,6 +182,7 @@ def _read_images(path: Path) -> None:
         source.check(chosen)
         for index in chosen:
             source.read([index])
+        source.read_labels()
     finally:
         source.close()
 
