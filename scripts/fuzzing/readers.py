@@ -176,7 +176,7 @@ def _damage_image(case: Case, random: Random) -> Case:
 
 
 def _read_images(path: Path) -> None:
-    source = open_images(path)
+    source = open_images(path, say=lambda line: None)  # what is skipped is said in a line of its own
     try:
         chosen = range(min(len(source), 20))
         source.check(chosen)
