@@ -42,6 +42,11 @@ class ModelCard:
     reference_sha256: str | None = option(
         None, words="pinned checksum of the reference", harmless="it only refuses another file"
     )
+    images: str | None = option(
+        None,
+        words="the data's own images, for images=reference of invert: a path, a URL or embedded:NAME",
+        harmless="their checksum is in an inversion's identity",
+    )
 
     def __post_init__(self) -> None:
         check_ranges(self, "model")
