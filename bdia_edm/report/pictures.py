@@ -1,4 +1,4 @@
-"""Pictures of sampled images: the same seeds under several samplers."""
+"""Pictures of images in rows: the same seeds under several samplers, and images with what became of them."""
 
 from __future__ import annotations
 
@@ -10,11 +10,15 @@ from numpy.typing import NDArray
 
 from bdia_edm.base.whole_files import written_whole
 from bdia_edm.images.grids import PNG_CHANNELS, make_grid
+from bdia_edm.metrics.latents import grey_levels
 from bdia_edm.report.escaping import plot_text
 
-__all__ = ["write_side_by_side"]
+__all__ = ["write_round_trips", "write_side_by_side"]
 
 Pixels = NDArray[np.uint8]
+States = NDArray[np.float64]
+_LATENT_RANGE = 3.0
+_MAGNIFIED = 50
 
 
 def write_side_by_side(path: Path, rows: Sequence[tuple[str, Pixels]], title: str) -> None:
@@ -38,4 +42,31 @@ def write_side_by_side(path: Path, rows: Sequence[tuple[str, Pixels]], title: st
         axes.set(xticks=[], yticks=[])
         axes.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9)
     with written_whole(path) as partial:
-        figure.savefig(partial, format="png", dpi=100)
+        # Tight: rows that are shrunk to keep pixels square would else leave names beyond the edge.
+        figure.savefig(partial, format="png", dpi=100, bbox_inches="tight")
+
+
+def write_round_trips(path: Path, originals: States, latents: States, reconstructions: States, title: str) -> None:
+    """Rows of images, their latents, the images made again, and the difference times 50: a column is one image.
+
+    Grey is 0 in the rows of latents and of differences; a latent of -3 is black and one of 3 white. What is no number
+    is grey as well.
+
+    Args:
+        originals, reconstructions: (n, C, H, W), about in [-1, 1].
+        latents: (n, C, H, W), over sigma_max, so that noise has a deviation of 1.
+    """
+    with np.errstate(invalid="ignore", over="ignore"):
+        differences = _MAGNIFIED * (reconstructions - originals)
+    rows = [
+        ("image", originals),
+        (f"latent\n±{_LATENT_RANGE:g} σ_max", latents / _LATENT_RANGE),
+        ("reconstruction", reconstructions),
+        (f"difference\n×{_MAGNIFIED}", differences),
+    ]
+    write_side_by_side(path, [(name, _pixels(states)) for name, states in rows], title)
+
+
+def _pixels(states: States) -> Pixels:
+    """States (n, C, H, W) to pixels (n, H, W, C)."""
+    return grey_levels(np.nan_to_num(states, posinf=np.inf, neginf=-np.inf)).astype(np.uint8).transpose(0, 2, 3, 1)
