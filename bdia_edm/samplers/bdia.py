@@ -164,6 +164,7 @@ class BDIASampler(TwoStepSampler, ToZeroSampler):
 
     name = "bdia"
     title = "BDIA"
+    grows_below = "gamma"
     gamma: float = option(
         words="weight of the backward integration; 0 is the integrator alone",
         default_words="the model's",

@@ -62,9 +62,15 @@ class EDICTSampler(CoupledSampler):
 
     name = "edict"
     title = "EDICT"
+    grows_below = "p"
     scaling: str = scaling_option()
     # At 0 the inverse divides by it; below a half it is the other state that is kept.
     p: float = option(0.93, words="weight of a state of its own in the mix of the two", low=0.5, high=1)
+
+    @property
+    def growth(self) -> float:
+        # The mix leaves what the states share and multiplies what they differ by by p²: its determinant.
+        return self.p**-2
 
     def trajectory(self, denoiser: BatchDenoiser, latents: Tensor, noise: Noise) -> Iterator[tuple[float, Tensor]]:
         t = [*self.levels(denoiser), 0.0]

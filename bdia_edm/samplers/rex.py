@@ -105,10 +105,17 @@ class RexSampler(CoupledSampler):
 
     name = "rex"
     title = "Rex"
+    grows_below = "zeta"
     prediction: str = option_of(LambdaMultistepSampler, "prediction", "data")
     tableau: str = option("euler", words="the Runge-Kutta method; s stages take 2s evaluations", one_of=tuple(TABLEAUS))
     zeta: float = option(0.999, words="coupling of the two states; the inverse divides by it", low=0.01, high=1)
     denoise_to_zero: bool = option_of(ODESampler, "denoise_to_zero", False)
+
+    @property
+    def growth(self) -> float:
+        # Of Z, in which x and x^ differ by zeta less after a step. With prediction=data the states' scale W comes on
+        # top: rounding of the image is t_0/t_{N-1} times as large in the latent.
+        return 1 / self.zeta
 
     def trajectory(self, denoiser: BatchDenoiser, latents: Tensor, noise: Noise) -> Iterator[tuple[float, Tensor]]:
         t = self.levels(denoiser)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from torch import Tensor
 from bdia_edm.base.errors import UserError
 from bdia_edm.models.gaussian_mixture import GaussianMixture
 from bdia_edm.samplers.denoising import BatchDenoiser
-from bdia_edm.samplers.inversion import InvertibleSampler
+from bdia_edm.samplers.inversion import InvertibleSampler, growth_warning
 from bdia_edm.samplers.registry import make_sampler
 from tests.sampling import exact_samples
 from tests.solver_references import diagonal_mixture, reference_arrays
@@ -201,3 +202,81 @@ def test_the_grid_moves_images_by_no_more_than_its_spacing_grows() -> None:
 def test_the_grid_is_for_adding_alone(options: dict[str, Any]) -> None:
     with pytest.raises(UserError, match="beside arithmetic=grid: others multiply the states"):
         sampler_of("bdia", 6, {"arithmetic": "grid", **options})
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        *(("bdia", {"gamma": 1.0, **more}) for more in ({}, {"scaling": "vp"}, {"arithmetic": "grid"})),
+        ("edict", {"p": 1.0}),
+        ("rex", {"zeta": 1.0}),
+        ("obelm", {}),
+        ("euler", {}),
+        ("heun", {}),
+    ],
+)
+def test_what_does_not_grow_is_not_warned_of(name: str, options: dict[str, Any]) -> None:
+    sampler = sampler_of(name, 1000, options)
+    assert sampler.growth == 1
+    assert growth_warning(sampler, 1_000_000) == ""
+
+
+@pytest.mark.parametrize(("gamma", "safe"), [(0.999, 30488), (0.9, 290), (0.7, 86), (0.5, 45), (0.1, 14), (1e-10, 2)])
+def test_the_warning_names_the_largest_number_of_steps_below_half_a_grey_level(gamma: float, safe: int) -> None:
+    assert 2**-52 * gamma ** -(safe - 1) < 1 / 255 < 2**-52 * gamma**-safe
+    for scaling in ("none", "vp"):
+        assert growth_warning(sampler_of("bdia", safe, {"gamma": gamma, "scaling": scaling}), safe) == ""
+        line = growth_warning(sampler_of("bdia", safe + 1, {"gamma": gamma, "scaling": scaling}), safe + 1)
+        assert line.startswith(f"warning: sampler.num_steps={safe + 1}: ")
+        assert line.endswith(f"; take sampler.num_steps={safe} at most, or sampler.gamma nearer to 1")
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "what"),
+    [
+        ("edict", {}, "p nearer"),
+        ("rex", {"zeta": 0.5}, "zeta nearer"),
+        ("bdia", {"gamma": 1e-320}, "take sampler.gamma"),
+    ],
+)
+def test_what_is_to_be_changed_is_each_methods_own(name: str, options: dict[str, Any], what: str) -> None:
+    line = growth_warning(sampler_of(name, 500, options), 1_000_000)
+    assert what in line
+    assert "\n" not in line
+
+
+def test_no_inverse_has_no_growth() -> None:
+    with pytest.raises(UserError, match=r"sampler\.gamma=0: no exact inverse"):
+        growth_warning(sampler_of("bdia", 6, {"gamma": 0.0}), 6)
+
+
+@pytest.mark.parametrize("gamma", [0.5, 0.6, 0.7, 0.8])
+def test_what_is_warned_of_happens(gamma: float) -> None:
+    """With scaling vp: below half a grey level at the safe number of steps, and beyond where the bound is 20 of them.
+
+    The bound is tight to a factor of 10; scaling none has it loose.
+    """
+    safe = 1 + math.floor(math.log(2**52 / 255, 1 / gamma))
+    more = safe + math.ceil(math.log(20, 1 / gamma))
+    latent = {}
+    for scaling, num_steps in (("vp", safe), ("vp", more), ("none", safe)):
+        sampler = sampler_of("bdia", num_steps, {"gamma": gamma, "scaling": scaling, "integrator": "euler"})
+        assert bool(growth_warning(sampler, num_steps)) == (num_steps > safe)
+        latent[scaling, num_steps] = round_trips(sampler)[1]
+    assert latent["vp", safe] < 1 / 255
+    assert latent["vp", more] > 1 / 255
+    assert latent["vp", safe] > 0.1 * 2**-52 * gamma ** -(safe - 1)
+    assert latent["none", safe] < 1e-3 * latent["vp", safe]
+
+
+@pytest.mark.parametrize(
+    ("name", "few", "more", "options"),
+    [("edict", 60, 80, {"p": 0.8}), ("rex", 200, 280, {"zeta": 0.9, "prediction": "noise"})],
+)
+def test_the_rate_of_coupled_methods_is_the_one_they_say(
+    name: str, few: int, more: int, options: dict[str, Any]
+) -> None:
+    latent = [round_trips(sampler_of(name, num_steps, options))[1] for num_steps in (few, more)]
+    rate = (latent[1] / latent[0]) ** (1 / (more - few))
+    assert rate == pytest.approx(sampler_of(name, few, options).growth, rel=0.1)
+    assert latent[1] < 2**-52 * sampler_of(name, few, options).growth ** (more - 1)
