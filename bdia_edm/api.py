@@ -4,6 +4,8 @@ from bdia_edm.api import finish, measure, prepare, sample_images
 run = prepare("+model=digits", "sampler.num_steps=6")   # options as on the command line, checked
 images, labels, nfe = sample_images(run.denoiser, run.config.sampler, range(64), device=run.device)
 record = finish(run, print)                             # what python -m bdia_edm.sample prints
+inversion = prepare_inversion("+model=digits", "indices=0-99", "sampler=edict")
+record = finish(inversion, print)                       # what python -m bdia_edm.invert prints
 measure("images.zip", "embedded:digits_reference.npz")  # what python -m bdia_edm.fid calc --json prints
 """
 
@@ -14,10 +16,12 @@ from pathlib import Path
 
 from bdia_edm.base.errors import UserError
 from bdia_edm.base.options import option
-from bdia_edm.config.composing import compose_config, sample_command
+from bdia_edm.config.composing import compose_config, compose_values, shell_command
+from bdia_edm.config.inversion_config import read_inversion_config, refuse_detector
 from bdia_edm.detectors.detector import Detector
 from bdia_edm.detectors.registry import DETECTORS, DetectorKind
 from bdia_edm.engine.batch import sample_images, to_uint8
+from bdia_edm.engine.round_trip import RoundTrip, round_trip
 from bdia_edm.engine.trajectory import Trajectory, trajectory
 from bdia_edm.metrics.frechet import frechet_distance
 from bdia_edm.metrics.metric import METRICS, Metric
@@ -27,9 +31,10 @@ from bdia_edm.models.gaussian_mixture import GaussianMixture
 from bdia_edm.models.preconditioning import EDMPrecond, VEPrecond, VPPrecond, iDDPMPrecond
 from bdia_edm.run.finish import finish
 from bdia_edm.run.loading import prepare_run
+from bdia_edm.run.loading_inversion import prepare_inversion as load_inversion
 from bdia_edm.run.measurement import Measuring, make_reference, measure
 from bdia_edm.run.own_parts import OwnParts
-from bdia_edm.run.run import Run
+from bdia_edm.run.run import InversionRun, Run
 from bdia_edm.samplers.denoising import BatchDenoiser, gradient
 from bdia_edm.samplers.inversion import InvertibleSampler
 from bdia_edm.samplers.registry import SAMPLERS, make_sampler
@@ -47,9 +52,11 @@ __all__ = [
     "EDMStepsSampler",
     "FeatureStatistics",
     "GaussianMixture",
+    "InversionRun",
     "InvertibleSampler",
     "Measuring",
     "Metric",
+    "RoundTrip",
     "Run",
     "Sampler",
     "Trajectory",
@@ -65,10 +72,27 @@ __all__ = [
     "measure",
     "option",
     "prepare",
+    "prepare_inversion",
+    "round_trip",
     "sample_images",
     "to_uint8",
     "trajectory",
 ]
+
+
+def prepare_inversion(*overrides: str, config_dir: str | Path | None = None) -> InversionRun:
+    """A run of inversion, checked and with its network and images at hand; ``finish`` makes its latents and record.
+
+    Args:
+        overrides: options as ``python -m bdia_edm.invert`` takes them; '+model=NAME' among them.
+        config_dir: a folder of your own cards, laid out as conf/, as ``--config-dir`` takes it.
+
+    Raises:
+        UserError: an option or a file is wrong.
+    """
+    refuse_detector(overrides)
+    config = read_inversion_config(compose_values(overrides, config_dir, "invert"))
+    return load_inversion(config, shell_command(list(overrides), config_dir, "invert"))
 
 
 def prepare(
@@ -103,4 +127,4 @@ def prepare(
         raise UserError(f"sampler: must be a Sampler, from make_sampler or of a class derived from it, not {sampler!r}")
     config = compose_config(overrides, config_dir, sampler)
     own = OwnParts(denoiser=denoiser, detector=detector, metrics=metrics, sampler=sampler is not None)
-    return prepare_run(config, sample_command(list(overrides), config_dir), own)
+    return prepare_run(config, shell_command(list(overrides), config_dir), own)

@@ -22,41 +22,49 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from bdia_edm.base.errors import UserError
 from bdia_edm.base.lines import to_stdout
-from bdia_edm.config.composing import compose_run, own_folder, plain_values, sample_command
+from bdia_edm.base.options import require
+from bdia_edm.config.composing import compose_run, own_folder, plain_values, shell_command
 from bdia_edm.config.hydra_command import run_command, say
+from bdia_edm.config.inversion_config import InversionConfig, refuse_detector
 from bdia_edm.config.overrides import differences, override
-from bdia_edm.config.run_config import read_config
+from bdia_edm.config.run_config import RunConfig
 from bdia_edm.records.record import Record
 from bdia_edm.report.comparison import side_by_side, write_comparison
 from bdia_edm.report.rows import Published
 from bdia_edm.run.finish import finish
-from bdia_edm.run.loading import prepare_run
-from bdia_edm.run.run import Run
+from bdia_edm.run.kinds import KINDS
+from bdia_edm.run.run import AnyRun
 from bdia_edm.workers.meeting import is_leader
 
 __all__ = ["grid_overrides", "main", "published_figures"]
 
-_OWN = ("grid", "experiment", "published")
+_OWN = ("grid", "experiment", "published", "task")
+_BESIDE = {"sample": (), "invert": ("iterations",)}
+"""By task the options of a run that a grid may vary beside those of the sampler."""
+_CONFIGS = {"sample": "compare", "invert": "compare_invert"}
 _CARD = "card"
 _PUBLISHED = "published"
 _PUT_IT_THERE = "in a comparison the grid says the samplers and their options; put it there"
 _WHAT = """\
 Runs a grid of samplers on the same seeds, each as `sample` does, and writes comparison.md, .csv, .tex, .png, .svg
 and .pdf and the same seeds side by side to results_dir; prints the table. A run whose record exists is not run
-again."""
+again. With task=invert each run is one of `invert`: samplers with an inverse, on the same images."""
 _EXAMPLES = (
     "python -m bdia_edm.compare +model=digits",
     "python -m bdia_edm.compare +model=cifar10 'grid=[{sampler: edm},{sampler: bdia, gamma: [0.1, 0.3]}]'",
     "python -m bdia_edm.compare +model=digits experiment=choose_gamma results_dir=runs/choose_gamma",
+    "python -m bdia_edm.compare task=invert +model=digits results_dir=runs/inversion",
 )
 _MORE = (
+    "task=  what is compared: sample (the default) or invert, whose options and experiments --help task=invert lists",
     "grid=  a list of entries such as {sampler: bdia, gamma: [0.1, 0.3]}: options of one sampler, single or lists;",
     "       every combination is a run. A card's settings for one sampler alone (imagenet64's for edm) are taken by",
     "       {sampler: edm, settings: card}; without it edm is the deterministic baseline. By default the experiment's.",
+    "       With task=invert an entry may have iterations too.",
 )
 
 
-def grid_overrides(grid: object, settings: Collection[str] = ()) -> list[list[str]]:
+def grid_overrides(grid: object, settings: Collection[str] = (), beside: Collection[str] = ()) -> list[list[str]]:
     """The options of every point of the grid, in its order.
 
     An entry's ``settings`` is no option: ``card`` takes the settings that the model's card has for this sampler alone,
@@ -65,6 +73,7 @@ def grid_overrides(grid: object, settings: Collection[str] = ()) -> list[list[st
 
     Args:
         settings: what the model's card has settings for; a sampler's are under its name.
+        beside: names in an entry that are options of the run, not of the sampler.
 
     Raises:
         UserError: it is no list of entries that name a sampler.
@@ -80,7 +89,7 @@ def grid_overrides(grid: object, settings: Collection[str] = ()) -> list[list[st
         if any(isinstance(value, Mapping) for choice in values for value in choice) or not all(values):
             raise UserError(f"grid: the entry {entry} must hold values or lists of values")
         for choice in itertools.product(*values):
-            points.append(_point(dict(zip(entry, choice, strict=True)), settings))
+            points.append(_point(dict(zip(entry, choice, strict=True)), settings, beside))
     return points
 
 
@@ -110,25 +119,29 @@ def _choices(entry: Mapping[str, Any]) -> list[list[Any]]:
     return [value if isinstance(value, list) else [value] for value in entry.values()]
 
 
-def _point(options: dict[str, Any], settings: Collection[str]) -> list[str]:
+def _point(options: dict[str, Any], settings: Collection[str], beside: Collection[str]) -> list[str]:
     sampler, wanted = str(options.pop("sampler")), options.pop("settings", None)
     if wanted not in (None, _CARD):
         raise UserError(f"grid: settings={wanted}: must be {_CARD} or null")
     if wanted == _CARD and sampler not in settings:
         raise UserError(f"grid: settings={_CARD}: the model's card has no settings for {sampler} alone; leave it out")
     left_out = [f"~model.settings.{sampler}"] if sampler in settings and wanted is None else []
-    chosen = [override(f"sampler.{name}", value) for name, value in options.items()]
+    chosen = [override(name if name in beside else f"sampler.{name}", value) for name, value in options.items()]
     return [*left_out, override("sampler", sampler), *chosen]
 
 
 def _compare(config: DictConfig) -> None:
-    values, shared, settings = _shared()
+    task = _task(config.task)
+    if task == "invert":
+        refuse_detector(HydraConfig.get().overrides.task)
+    values, shared, settings = _shared(task)
+    kind = KINDS[task]
     # Every point is checked before the first is run.
-    runs: list[Run] = []
-    for point in grid_overrides(values.get("grid"), settings):
+    runs: list[AnyRun] = []
+    for point in grid_overrides(values.get("grid"), settings, _BESIDE[task]):
         overrides = [*shared, *point]
-        command = sample_command(overrides, own_folder())
-        runs.append(prepare_run(read_config(compose_run(overrides)), command))
+        command = shell_command(overrides, own_folder(), task)
+        runs.append(kind.prepare(kind.read(compose_run(overrides, task)), command))
     figures = published_figures(values.get("grid"), runs[0].config.model.name)
     records = []
     for number, run in enumerate(runs, 1):
@@ -143,9 +156,18 @@ def _compare(config: DictConfig) -> None:
         folder /= f"comparison-{runs[0].config.model.name}-{digest}"
     published = _published(records, figures, values.get(_PUBLISHED))
     text = write_comparison(records, folder, "comparison", published=published)
-    side_by_side([(run.folder, record) for run, record in zip(runs, records, strict=True)], folder / "side_by_side.png")
-    say(f"written: {folder}/comparison.md, .csv, .tex, .png, .svg, .pdf and side_by_side.png")
+    pictures = ""
+    if task == "sample":
+        made = [(run.folder, record) for run, record in zip(runs, records, strict=True)]
+        side_by_side(made, folder / "side_by_side.png")
+        pictures = " and side_by_side.png"
+    say(f"written: {folder}/comparison.md, .csv, .tex, .png, .svg, .pdf{pictures}")
     to_stdout(text)
+
+
+def _task(given: object) -> str:
+    require(given in _BESIDE, "task", given, f"one of {', '.join(_BESIDE)}")
+    return str(given)
 
 
 def _published(records: Sequence[Record], figures: Sequence[float | None], source: object) -> Published | None:
@@ -158,8 +180,8 @@ def _published(records: Sequence[Record], figures: Sequence[float | None], sourc
     return Published(str(source["metric"]), str(source["source"]), known)
 
 
-def _shared() -> tuple[dict[str, Any], list[str], Collection[str]]:
-    """The comparison's values, the overrides of ``sample`` that give every run its options, and the card's settings.
+def _shared(task: str) -> tuple[dict[str, Any], list[str], Collection[str]]:
+    """The comparison's values, the overrides of ``task`` that give every run its options, and the card's settings.
 
     What the user typed stays as it is; what an experiment says beside it is added, so that a run's command makes the
     same run without the experiment.
@@ -168,7 +190,7 @@ def _shared() -> tuple[dict[str, Any], list[str], Collection[str]]:
     for each in typed:
         if _top(each) == "sampler":
             raise UserError(f"{each}: {_PUT_IT_THERE}")
-    config, chosen = _composed("compare", [*typed, "~sampler"])
+    config, chosen = _composed(_CONFIGS[task], [*typed, "~sampler"])
     experiment = f"experiment={chosen.get('experiment')}"
     unresolved = OmegaConf.to_container(config)
     assert isinstance(unresolved, dict)
@@ -180,14 +202,14 @@ def _shared() -> tuple[dict[str, Any], list[str], Collection[str]]:
     shared = [each for each in typed if _top(each) not in _OWN and not re.match(r"\+*model=", each)]
     if chosen.get("model") is not None:
         shared.insert(0, f"+model={chosen['model']}")
-    _, by_itself = _composed("sample", shared)
-    # Without the sampler that sample would take, what is left of one is the experiment's.
+    _, by_itself = _composed(task, shared)
+    # Without the sampler that the task would take, what is left of one is the experiment's.
     own = list(differences({"sampler": values.pop("sampler", {})}, {"sampler": {}}))
     sampler = HydraConfig.get().runtime.choices.get("sampler")
     for option in own or ([] if sampler == by_itself.pop("sampler") else [f"sampler={sampler}"]):
         raise UserError(f"{experiment}: {option.lstrip('+')}: {_PUT_IT_THERE}")
     shared += [override(group, choice) for group, choice in chosen.items() if by_itself.get(group, choice) != choice]
-    plain = plain_values(_composed("sample", [*shared, "~sampler"])[0])
+    plain = plain_values(_composed(task, [*shared, "~sampler"])[0])
     shared += differences({name: value for name, value in values.items() if name not in _OWN}, plain)
     return values, shared, values["model"].get("settings") or ()
 
@@ -210,7 +232,9 @@ def main() -> None:
     """The command."""
     # Here the model has its place in the defaults, so that an experiment may fill it.
     sys.argv[1:] = [re.sub(r"^\+model=", "model=", word) for word in sys.argv[1:]]
-    run_command("compare", _compare, _WHAT, _EXAMPLES, _MORE)
+    task = next((word.partition("=")[2] for word in reversed(sys.argv[1:]) if word.startswith("task=")), "sample")
+    config = InversionConfig if task == "invert" else RunConfig
+    run_command(_CONFIGS.get(task, _CONFIGS["sample"]), _compare, _WHAT, _EXAMPLES, _MORE, config)
 
 
 if __name__ == "__main__":

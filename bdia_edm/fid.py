@@ -17,7 +17,7 @@ from bdia_edm.base.option_names import options_named
 from bdia_edm.base.options import Option, options_of
 from bdia_edm.base.registry import Registry
 from bdia_edm.base.urls import without_secrets
-from bdia_edm.config.run_config import import_modules
+from bdia_edm.config.common_config import import_modules
 from bdia_edm.detectors.registry import DETECTORS
 from bdia_edm.metrics.metric import METRICS
 from bdia_edm.run.measurement import Measuring, make_reference, measure

@@ -10,7 +10,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from bdia_edm.base.lines import to_stdout
-from bdia_edm.config.composing import own_folder, plain_values, sample_command
+from bdia_edm.config.composing import own_folder, plain_values, shell_command
 from bdia_edm.config.hydra_command import run_command, say
 from bdia_edm.config.run_config import read_config
 from bdia_edm.records.record import to_json
@@ -33,7 +33,7 @@ _EXAMPLES = (
 
 def _sample(config: DictConfig) -> None:
     hydra_config = HydraConfig.get()
-    command = sample_command(hydra_config.overrides.task, own_folder())
+    command = shell_command(hydra_config.overrides.task, own_folder())
     record = finish(prepare_run(read_config(plain_values(config)), command), say)
     if is_leader():
         # One record is for reading; those of a sweep are one a line.

@@ -64,7 +64,8 @@ def _look_at(folder: Path, name: Path) -> RunStatus:
         return RunStatus(str(name), "failed", 0, error=str(damage))
     if record is not None and not running and error is None:
         num, workers, speed = record["num_images"], record.get("workers", 1), record["images_per_second"]
-        title = run_words(record["labels"], record["sampler"]["num_steps"], record["seeds"], record["class_idx"])
+        what = "inverse of images" if record.get("task") == "invert" else "seeds"
+        title = run_words(record["labels"], record["sampler"]["num_steps"], record["seeds"], record["class_idx"], what)
         return RunStatus(str(name), "done", num, num, workers, speed, title=title)
     state = "running" if running else "interrupted" if error is None else "failed"
     if plan is None:

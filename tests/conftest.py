@@ -32,7 +32,7 @@ def toys() -> Iterator[Path]:
 
 # Those that start processes and watch them: one after the other, however many share the rest.
 _PROCESSES = ("test_faults", "test_launch", "test_meeting", "test_sharing", "test_finish", "test_runs", "test_memory")
-_PROCESSES += ("test_slurm", "test_worker_process", "test_own_parts")
+_PROCESSES += ("test_slurm", "test_worker_process", "test_own_parts", "test_invert")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

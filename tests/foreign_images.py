@@ -55,8 +55,8 @@ def write_zip(path: Path, pixels: np.ndarray) -> Path:
     return path
 
 
-def write_npz(path: Path, pixels: np.ndarray) -> Path:
-    np.savez_compressed(path, arr_0=pixels, arr_1=np.arange(len(pixels)))
+def write_npz(path: Path, pixels: np.ndarray, **more: np.ndarray) -> Path:
+    np.savez_compressed(path, arr_0=pixels, arr_1=np.arange(len(pixels)), **more)
     return path
 
 

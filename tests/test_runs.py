@@ -21,6 +21,7 @@ from bdia_edm.api import FeatureStatistics, Run, finish, frechet_distance, prepa
 from bdia_edm.base.errors import UserError
 from bdia_edm.base.versions import code_version
 from bdia_edm.engine.block_folder import BlockFolder
+from bdia_edm.engine.shards import Shard
 from bdia_edm.records.record import read_record
 from bdia_edm.records.run_folder import RECORD, RunFolder
 from tests.commands import run_here
@@ -103,7 +104,7 @@ def test_features_for_any_batch_size_that_divides_a_block(make: Any, tolerance: 
     for batch_size in (30, 15, 10, 3, 1):
         run = make(tmp_path / str(batch_size), f"batch_size={batch_size}", "keep_features=true", "save_images=npz")
         finish(run, silent)
-        folder = BlockFolder(run.folder, run.identity, "none")
+        folder = BlockFolder(run.folder, run.identity, Shard)
         features.append(np.concatenate([folder.read(block).features for block in run.blocks]))
         files = sorted((run.folder / "images").glob("*.npz"))
         pixels.append(np.concatenate([np.load(file)["arr_0"] for file in files]).astype(int))
@@ -175,7 +176,7 @@ def test_the_speeds_are_each_what_they_are_called(tmp_path: Path, monkeypatch: p
     # The work of one worker lies within the time on the wall.
     assert 0 < first["device_seconds"] <= first["wall_seconds"]
     (run.folder / RECORD).unlink()
-    BlockFolder(run.folder, run.identity, "none").path(run.blocks[1]).unlink()
+    BlockFolder(run.folder, run.identity, Shard).path(run.blocks[1]).unlink()
     resumed = finish(mixture(tmp_path, "keep_features=true"), silent)
     made = run.blocks[1].num
     assert resumed["images_found"] == 100 - made

@@ -34,7 +34,7 @@ from bdia_edm.config.yaml_files import checked_files, load_yaml
 from bdia_edm.samplers.registry import SAMPLERS
 from bdia_edm.samplers.sampler import Sampler
 
-__all__ = ["compose_config", "compose_run", "compose_values", "explain", "own_folder", "plain_values", "sample_command"]
+__all__ = ["compose_config", "compose_run", "compose_values", "explain", "own_folder", "plain_values", "shell_command"]
 
 _ONE_AT_A_TIME = threading.RLock()
 
@@ -58,14 +58,18 @@ def compose_config(
         return read_config(plain_values(config), sampler)
 
 
-def compose_values(overrides: Sequence[str], config_dir: str | Path | None = None) -> dict[str, Any]:
-    """As ``compose_config``, but the plain values, which have still to be read."""
-    with _composition(overrides, config_dir) as config:
+def compose_values(
+    overrides: Sequence[str], config_dir: str | Path | None = None, command: str = "sample"
+) -> dict[str, Any]:
+    """As ``compose_config``, but the plain values, which have still to be read; of any command under Hydra."""
+    with _composition(overrides, config_dir, command) as config:
         return plain_values(config)
 
 
 @contextmanager
-def _composition(overrides: Sequence[str], config_dir: str | Path | None) -> Iterator[DictConfig]:
+def _composition(
+    overrides: Sequence[str], config_dir: str | Path | None, command: str = "sample"
+) -> Iterator[DictConfig]:
     if config_dir is not None and not Path(config_dir).is_dir():
         raise UserError(
             f"config_dir={config_dir}: no such folder; it must be laid out as conf/ (model/, sampler/, ...)"
@@ -77,33 +81,33 @@ def _composition(overrides: Sequence[str], config_dir: str | Path | None) -> Ite
         search_path.prepend("command-line", own, anchor=SearchPathQuery(provider="schema"))
     with _hydra_of_ones_own():
         setbase("1.3")
-        Hydra.create_main_hydra2("sample", search_path)
+        Hydra.create_main_hydra2(command, search_path)
         words = names_as_typed(overrides)
         check_words(words)
-        config = _composed(words)
-        with cards_named("sample", words, config):
+        config = _composed(words, command)
+        with cards_named(command, words, config):
             check_settings(config)
             yield config
 
 
-def compose_run(overrides: Sequence[str]) -> dict[str, Any]:
+def compose_run(overrides: Sequence[str], command: str = "sample") -> dict[str, Any]:
     """As ``compose_values`` within a Hydra command of this program, with that command's folders of cards."""
-    return plain_values(_composed(overrides))
+    return plain_values(_composed(overrides, command))
 
 
-def _composed(overrides: Sequence[str]) -> DictConfig:
+def _composed(overrides: Sequence[str], command: str) -> DictConfig:
     try:
-        return compose(config_name="sample", overrides=list(overrides))
+        return compose(config_name=command, overrides=list(overrides))
     except UserError:
         raise
     except Exception as error:  # Hydra has many ways to say that an option or a card is wrong
         raise UserError(explain(error, overrides)) from error
 
 
-def sample_command(overrides: Sequence[str], config_dir: str | Path | None = None) -> str:
-    """The shell line that runs ``sample`` with these overrides, and cards of the user's own in ``config_dir``."""
+def shell_command(overrides: Sequence[str], config_dir: str | Path | None = None, command: str = "sample") -> str:
+    """The shell line that runs ``command`` with these overrides, and cards of the user's own in ``config_dir``."""
     own = [] if config_dir is None else [f"--config-dir={config_dir}"]
-    return shlex.join(["python", "-m", "bdia_edm.sample", *own, *overrides])
+    return shlex.join(["python", "-m", f"bdia_edm.{command}", *own, *overrides])
 
 
 def own_folder() -> str | None:

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from bdia_edm.base.options import Option, options_of
+from bdia_edm.config.common_config import AnyConfig
 from bdia_edm.config.conf_folder import conf_folder, model_list
 from bdia_edm.config.detector_card import DetectorCard, detector_names
 from bdia_edm.config.model_card import MODEL_KINDS
 from bdia_edm.config.run_config import RunConfig
 from bdia_edm.metrics.metric import METRICS
+from bdia_edm.samplers.inversion import InvertibleSampler
 from bdia_edm.samplers.registry import SAMPLERS
 from bdia_edm.samplers.sampler import Sampler
 
@@ -26,34 +28,45 @@ Options are Hydra's: name=value; -m runs every combination of comma-separated va
 --list lists the models alone, with published FID and licence; --version tells this program's."""
 
 
-def help_text(what: str, examples: Sequence[str], folders: Sequence[Path] = (), more: Sequence[str] = ()) -> str:
+def help_text(
+    what: str,
+    examples: Sequence[str],
+    folders: Sequence[Path] = (),
+    more: Sequence[str] = (),
+    config: type[AnyConfig] = RunConfig,
+) -> str:
     """The help of one command.
 
     Args:
         what: what the command does.
         examples: lines to paste.
         folders: the user's own (--config-dir).
-        more: lines about the command's own options.
+        more: lines about the command's own options, or its files.
+        config: the dataclass of its options.
     """
     experiments = sorted(
         path.stem for folder in (conf_folder(), *folders) for path in (folder / "experiment").glob("*.yaml")
     )
-    parts = [what, "", *(f"  {line}" for line in examples), "", *describe_options(RunConfig, ""), ""]
+    samples = issubclass(config, RunConfig)
+    chosen = [name for name in SAMPLERS.names() if samples or issubclass(SAMPLERS[name], InvertibleSampler)]
+    parts = [what, "", *(f"  {line}" for line in examples), "", *describe_options(config, ""), ""]
     parts += ["+model=NAME, one of", *listed(model_list(*folders)), ""]
     for name in MODEL_KINDS.names():
         parts += [f"model.OPTION= of a card of kind {name}:", *describe_options(MODEL_KINDS[name], "model."), ""]
     parts += [
-        f"sampler=NAME, one of {', '.join(SAMPLERS.names())}; all take",
+        f"sampler=NAME, one of {', '.join(chosen)}; all take",
         *describe_options(Sampler, "sampler."),
         "",
     ]
-    for name in SAMPLERS.names():
+    for name in chosen:
         own = describe_options(SAMPLERS[name], "sampler.", {each.name for each, _ in options_of(Sampler)})
         parts += [f"sampler={name}: {_first_line(SAMPLERS[name])}", *own, ""]
-    parts += [f"detector=NAME, one of {', '.join(detector_names())}", *describe_options(DetectorCard, "detector."), ""]
-    parts += ["metric=[NAME,...]", *listed({name: _first_line(METRICS[name]) for name in METRICS.names()}), ""]
+    if samples:
+        detectors = f"detector=NAME, one of {', '.join(detector_names())}"
+        parts += [detectors, *describe_options(DetectorCard, "detector."), ""]
+        parts += ["metric=[NAME,...]", *listed({name: _first_line(METRICS[name]) for name in METRICS.names()}), ""]
     if more:
-        parts += [*more, f"experiment=NAME, one of {', '.join(experiments)}", ""]
+        parts += [*more, *([f"experiment=NAME, one of {', '.join(experiments)}"] if samples else []), ""]
     return "\n".join([*parts, _FOOT])
 
 

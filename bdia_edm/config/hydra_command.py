@@ -24,11 +24,12 @@ from bdia_edm.base.errors import UserError
 from bdia_edm.base.lines import one_line, to_stderr, to_stdout
 from bdia_edm.base.signals import Interrupted, interruptible, quoted_status
 from bdia_edm.config.card_files import cards_named, check_settings
+from bdia_edm.config.common_config import AnyConfig, import_modules
 from bdia_edm.config.composing import explain
 from bdia_edm.config.conf_folder import conf_folder, model_list
 from bdia_edm.config.help import help_text, listed
 from bdia_edm.config.overrides import check_words, names_as_typed
-from bdia_edm.config.run_config import import_modules
+from bdia_edm.config.run_config import RunConfig
 from bdia_edm.config.yaml_files import checked_files
 from bdia_edm.engine.device import says_out_of_memory
 from bdia_edm.workers.board import ToldError
@@ -57,17 +58,22 @@ def run_command(
     what: str,
     examples: Sequence[str],
     more: Sequence[str] = (),
+    config: type[AnyConfig] = RunConfig,
 ) -> None:
     """Runs ``task`` with the config that Hydra makes of conf/ and the command line, or prints the help.
 
     Ends the process with status 2 and one line on stderr for a user's mistake, with 130 for Ctrl-C, 143 for
     SIGTERM and 129 for SIGHUP. Who sets HYDRA_FULL_ERROR=1 gets the traceback.
+
+    Args:
+        what, examples, more: for the help, as of ``help_text``.
+        config: the dataclass of the options, for the help too.
     """
     if {"--help", "-h"} & set(sys.argv[1:]):
         with _one_line_errors(full_error=False):
             own, modules = _given("--config-dir", "-cd"), _given("modules")
             import_modules([name for given in modules for name in given.strip("[]").split(",") if name])
-            to_stdout(help_text(what, examples, [Path(folder) for folder in own], more))
+            to_stdout(help_text(what, examples, [Path(folder) for folder in own], more, config))
         return
     if "--list" in sys.argv[1:]:
         with _one_line_errors(full_error=False):

@@ -14,6 +14,7 @@ from hydra.errors import HydraException
 from bdia_edm.base.errors import UserError
 from bdia_edm.base.lines import printable
 from bdia_edm.config.detector_card import DetectorCard
+from bdia_edm.config.inversion_config import InversionOptions
 from bdia_edm.config.model_card import MODEL_KINDS
 from bdia_edm.config.run_config import RunOptions
 from bdia_edm.samplers.registry import SAMPLERS
@@ -100,7 +101,7 @@ def _in_shells_quotes(text: str) -> str:
 
 
 def option_names() -> list[str]:
-    """All options of a run, as the user types them: 'seeds', 'sampler.gamma'."""
+    """All options of runs of any kind, as the user types them: 'seeds', 'sampler.gamma'."""
     return ["model", "sampler", "detector", "seeds", *dict(_options())]
 
 
@@ -110,7 +111,7 @@ def _text_options() -> set[str]:
 
 def _options() -> Iterator[tuple[str, Any]]:
     """Name and type; of all samplers and kinds of models."""
-    sections: list[tuple[str, Any]] = [("", RunOptions), ("detector.", DetectorCard)]
+    sections: list[tuple[str, Any]] = [("", RunOptions), ("", InversionOptions), ("detector.", DetectorCard)]
     sections += [("model.", MODEL_KINDS[name]) for name in MODEL_KINDS.names()]
     sections += [("sampler.", SAMPLERS[name]) for name in SAMPLERS.names()]
     for where, kind in sections:

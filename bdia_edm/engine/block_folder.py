@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,26 +13,30 @@ from numpy.typing import NDArray
 from bdia_edm.base.lines import Say
 from bdia_edm.base.whole_files import clear_partials_below
 from bdia_edm.engine.plan import Block
-from bdia_edm.engine.shards import Shard, ShardError, read_shard, write_shard
+from bdia_edm.engine.shards import BlockResults, ShardError, read_shard, write_shard
 from bdia_edm.images.image_folder import ImageFolder
 from bdia_edm.records.run_folder import RunFolder
 
 __all__ = ["BlockFolder"]
 
+R = TypeVar("R", bound=BlockResults)
+
 
 @dataclass(frozen=True)
-class BlockFolder:
+class BlockFolder(Generic[R]):
     """Where a run's blocks are.
 
     Attributes:
         folder: the run's.
         identity: the run's, which its shards carry.
+        kind: of the results in the shards.
         save_images: 'none', 'npz' or 'png'.
     """
 
     folder: Path
     identity: str
-    save_images: str
+    kind: type[R]
+    save_images: str = "none"
 
     @property
     def shards(self) -> Path:
@@ -71,11 +76,11 @@ class BlockFolder:
             return False
         return True
 
-    def read(self, block: Block) -> Shard:
+    def read(self, block: Block) -> R:
         """The block's shard; raises FileNotFoundError or ShardError."""
-        return read_shard(self.path(block), self.identity, block.num)
+        return read_shard(self.path(block), self.identity, block.num, self.kind)
 
-    def write(self, block: Block, shard: Shard, pixels: NDArray[np.uint8] | None) -> None:
+    def write(self, block: Block, shard: R, pixels: NDArray[np.uint8] | None) -> None:
         """Writes the block.
 
         Args:

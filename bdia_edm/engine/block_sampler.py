@@ -1,8 +1,7 @@
 """Samples a block of seeds batch by batch and takes features, all on the device.
 
 Nothing is copied to the device or read back from it until the block is done, so a GPU never waits for the host between
-batches. Where a batch does not fit the device's memory, its block is made again in batches of half the size, and so are
-all later ones.
+batches.
 """
 
 from __future__ import annotations
@@ -17,10 +16,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bdia_edm.base.errors import UserError
-from bdia_edm.base.lines import Say
 from bdia_edm.detectors.detector import Detector
 from bdia_edm.engine.batch import sample_images, to_uint8
-from bdia_edm.engine.device import says_out_of_memory
+from bdia_edm.engine.block_maker import BlockMaker
 from bdia_edm.engine.diagnosis import describe_first_fault
 from bdia_edm.engine.plan import Block, format_seeds
 from bdia_edm.engine.shards import Shard
@@ -34,7 +32,7 @@ PREVIEW = 64
 
 
 @dataclass
-class BlockSampler:
+class BlockSampler(BlockMaker[Shard]):
     """What is needed for every block.
 
     Attributes:
@@ -53,44 +51,13 @@ class BlockSampler:
     keep_images: bool = False
     keep_logits: bool = False
 
-    def run(self, block: Block, progress: Callable[[int], object], say: Say) -> tuple[Shard, NDArray[np.uint8] | None]:
+    @torch.inference_mode()
+    def make(self, block: Block, progress: Callable[[int], object]) -> tuple[Shard, NDArray[np.uint8] | None]:
         """The block's shard, and its images (n, H, W, C) where they are to be kept.
 
-        Args:
-            progress: called with the number of images of every batch; with a negative one where a block is begun
-                again.
-            say: takes lines for the user.
-
         Raises:
-            UserError: an image is not finite (the message names the seeds and the step), its features are not, or the
-                device's memory does not hold a batch of one.
+            UserError: an image is not finite (the message names the seeds and the step), or its features are not.
         """
-        while True:
-            counted: list[int] = []
-
-            def count(num: int, counted: list[int] = counted) -> None:
-                counted.append(num)
-                progress(num)
-
-            try:
-                return self._run(block, count)
-            except (RuntimeError, MemoryError) as error:
-                if not says_out_of_memory(error):
-                    raise
-                if self.batch_size == 1:
-                    raise UserError("batch_size=1: the device's memory does not hold a single image") from None
-            # Only now, without the error that holds on to its tensors, is the memory free.
-            self._halve(say)
-            progress(-sum(counted))
-
-    def _halve(self, say: Say) -> None:
-        whole, self.batch_size = self.batch_size, self.batch_size // 2
-        if self.device.type == "cuda":
-            torch.cuda.empty_cache()
-        say(f"batch_size={whole}: more than the device's memory holds; going on with {self.batch_size}")
-
-    @torch.inference_mode()
-    def _run(self, block: Block, progress: Callable[[int], object]) -> tuple[Shard, NDArray[np.uint8] | None]:
         start = time.perf_counter()
         features: list[Tensor] = []
         logits: list[Tensor] = []

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, ClassVar, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,16 +21,35 @@ from numpy.typing import NDArray
 from bdia_edm.base.errors import DamagedError
 from bdia_edm.base.whole_files import written_whole
 
-__all__ = ["Shard", "ShardError", "read_shard", "write_shard"]
+__all__ = ["BlockResults", "Shard", "ShardError", "read_shard", "write_shard"]
 
 
 class ShardError(DamagedError):
     """The file is not the shard that it should be; the message says how."""
 
 
+class BlockResults(Protocol):
+    """The results of one block: a dataclass of arrays, whole numbers and floats.
+
+    Attributes:
+        labels: (n,) int64 class indices, -1 for an unconditional network.
+        per_image: the names of the arrays that have an entry for every image of the block.
+    """
+
+    per_image: ClassVar[tuple[str, ...]]
+
+    @property
+    def labels(self) -> NDArray[np.int64]: ...
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+
+R = TypeVar("R", bound=BlockResults)
+
+
 @dataclass(frozen=True)
 class Shard:
-    """The results of one block of n images.
+    """The results of one block of n sampled images.
 
     Attributes:
         features: (n, F) float32; F = 0 without a detector.
@@ -47,17 +66,21 @@ class Shard:
     labels: NDArray[np.int64]
     evaluations: int
     seconds: float
+    per_image: ClassVar[tuple[str, ...]] = ("features", "logits", "labels")
 
 
-def write_shard(path: Path, shard: Shard, identity: str) -> None:
+def write_shard(path: Path, shard: BlockResults, identity: str) -> None:
     """Writes the shard of the run ``identity`` to ``path``, which then is on the disk whole."""
     arrays = _arrays(shard)
     with written_whole(path, durable=True) as partial, partial.open("wb") as file:
         np.savez(file, identity=np.array(identity), checksum=np.array(_checksum(arrays, identity)), **arrays)
 
 
-def read_shard(path: Path, identity: str, num: int) -> Shard:
+def read_shard(path: Path, identity: str, num: int, kind: type[R]) -> R:
     """Reads the shard of ``num`` images that the run ``identity`` wrote.
+
+    Args:
+        kind: of the results in it.
 
     Raises:
         FileNotFoundError: there is none.
@@ -66,7 +89,7 @@ def read_shard(path: Path, identity: str, num: int) -> Shard:
     try:
         with _regular(path) as opened, np.load(opened, allow_pickle=False) as file:
             found = {name: file[name] for name in file.files}
-        arrays = {name: found[name] for name in (each.name for each in fields(Shard))}
+        arrays = {name: found[name] for name in (each.name for each in fields(kind))}
         foreign = str(found["identity"]) != identity
         damaged = str(found["checksum"]) != _checksum(arrays, str(found["identity"]))
     except FileNotFoundError:
@@ -77,10 +100,10 @@ def read_shard(path: Path, identity: str, num: int) -> Shard:
         raise ShardError("its checksum does not fit")
     if foreign:
         raise ShardError("it is another run's")
-    for name in ("features", "logits", "labels"):
+    for name in kind.per_image:
         if len(arrays[name]) != num:
             raise ShardError(f"it holds {len(arrays[name])} images instead of {num}")
-    return Shard(**arrays | {"evaluations": int(arrays["evaluations"]), "seconds": float(arrays["seconds"])})
+    return kind(**{name: array if array.ndim else array.item() for name, array in arrays.items()})
 
 
 @contextmanager
@@ -92,15 +115,8 @@ def _regular(path: Path) -> Iterator[BinaryIO]:
         yield file
 
 
-def _arrays(shard: Shard) -> dict[str, Any]:
-    return {
-        "features": shard.features,
-        "logits": shard.logits,
-        "preview": shard.preview,
-        "labels": shard.labels,
-        "evaluations": np.array(shard.evaluations, dtype=np.int64),
-        "seconds": np.array(shard.seconds, dtype=np.float64),
-    }
+def _arrays(results: BlockResults) -> dict[str, Any]:
+    return {each.name: np.asarray(getattr(results, each.name)) for each in fields(results)}
 
 
 def _checksum(arrays: dict[str, Any], identity: str) -> str:

@@ -81,10 +81,14 @@ class Record(_Read, total=False):
         model: its card's name.
         sampler: its name and all of its options.
         labels: how it calls itself.
-        seeds: as they were given, in the shortest form: '0-99,200'.
+        seeds: as they were given, in the shortest form: '0-99,200'; of an inversion the images' numbers.
         class_idx: the one class of all images; None where each image's own is drawn, and for unconditional networks.
         num_images: as many as there are seeds.
         nfe: evaluations of the denoiser per image, counted.
+        task: the command that made the run: 'sample' (also of records that do not say it) or 'invert'.
+        images: of an inversion what was inverted, as it was given.
+        iterations: of an inversion the fixed-point iterations of every step.
+        nfe_inverse: of an inversion the evaluations on the way up alone; ``nfe`` is of both ways.
         detector: its card's name.
         metrics: every figure by its name; empty without a detector.
         warnings: what made the figures doubtful before the first image was made, as it was said.
@@ -110,6 +114,10 @@ class Record(_Read, total=False):
         config: the whole config, as plain values.
     """
 
+    task: str
+    images: str
+    iterations: int
+    nfe_inverse: Annotated[float, AtLeast(0)]
     detector: str
     warnings: list[str]
     workers: int

@@ -72,6 +72,11 @@ class RunFolder:
         """The first images' pixels, with their labels and seeds."""
         return self.path / "preview.npz"
 
+    @property
+    def round_trips(self) -> Path:
+        """Of an inversion the first images with their latents, as a picture."""
+        return self.path / "round_trips.png"
+
     def shard(self, index: int) -> Path:
         """The shard of the block ``index``."""
         return self.shards / f"{index:05d}.npz"

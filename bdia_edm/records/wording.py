@@ -23,11 +23,15 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def run_words(labels: Labels, num_steps: int, seeds: str, class_idx: int | None) -> str:
-    """A run in one line: 'bdia rho=5.0, euler, gamma 0.1, 9 steps, class 3, seeds 0-999'."""
+def run_words(labels: Labels, num_steps: int | None, items: str, class_idx: int | None, what: str = "seeds") -> str:
+    """A run in one line: 'bdia rho=5.0, euler, gamma 0.1, 9 steps, class 3, seeds 0-999'.
+
+    Args:
+        items: what stands for the images, of which ``what`` says what they are.
+    """
     parts = [labels["sampler"], in_words(labels["columns"]), f"{num_steps} steps"]
     parts += [] if class_idx is None else [f"class {class_idx}"]
-    return ", ".join(part for part in [*parts, f"seeds {shortened(seeds)}"] if part)
+    return ", ".join(part for part in [*parts, f"{what} {shortened(items)}"] if part)
 
 
 def shortened(text: str, most: int = _LONGEST) -> str:

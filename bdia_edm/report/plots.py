@@ -1,10 +1,10 @@
-"""Plots of metrics against the number of denoiser evaluations."""
+"""Plots of metrics against the number of denoiser evaluations; those of round trips against that of steps."""
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -89,25 +89,36 @@ def _draw(panels: Sequence[tuple[Group, str]], note: str) -> Any:
 def _plot(axes: Any, group: Group, metric: str) -> None:
     from matplotlib.ticker import LogLocator, NullLocator
 
+    of_steps = group.task == "invert"
+    along: Callable[[Row], float] = (lambda row: row.steps) if of_steps else (lambda row: row.nfe)
     lines: dict[str, list[Row]] = {}
     for row in group.rows:
-        if row.nfe > 0 and _can_be_drawn(row.metrics.get(metric, math.nan)):
+        if along(row) > 0 and _can_be_drawn(row.metrics.get(metric, math.nan)):
             lines.setdefault(_name(row), []).append(row)
     for number, (name, rows) in enumerate(lines.items()):
-        rows.sort(key=lambda row: row.nfe)
+        rows.sort(key=along)
         style = {"color": "black", "linewidth": 2.2} if rows[0].is_baseline else {"linewidth": 1.2}
         marker = "osD^vP*Xph<>"[number % 12]
         label = plot_text(name) if number < _LINES else None
-        axes.plot([row.nfe for row in rows], [row.metrics[metric] for row in rows], marker=marker, label=label, **style)
+        axes.plot(
+            [along(row) for row in rows], [row.metrics[metric] for row in rows], marker=marker, label=label, **style
+        )
     shown = plot_text(paper_name(metric))
-    axes.set(xscale="log", xlabel="NFE (denoiser evaluations per image)", ylabel=shown)
+    named = "steps (noise levels above 0)" if of_steps else "NFE (denoiser evaluations per image)"
+    axes.set(xscale="log", xlabel=named, ylabel=shown)
     axes.set_title(plot_text(shortened(f"{group.subject}, {paper_name(metric)}", _TITLE)), fontsize=11)
-    if lines and all(row.metrics[metric] > 0 for rows in lines.values() for row in rows):
-        axes.set_yscale("log")
-        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
+    values = [row.metrics[metric] for rows in lines.values() for row in rows]
+    above = [value for value in values if value > 0]
+    wide = bool(above) and max(above) > 1e3 * min(above)
+    if values and min(values) >= 0 and (len(above) == len(values) or wide):
+        # An exact 0 has its place below all others.
+        scale = {} if len(above) == len(values) else {"linthresh": min(above)}
+        axes.set_yscale("symlog" if scale else "log", **scale)
+        if not scale:
+            axes.yaxis.set_major_locator(LogLocator(subs=(1,) if wide else (1, 2, 3, 5)))
         axes.yaxis.set_major_formatter(lambda value, position: f"{value:g}")
         axes.yaxis.set_minor_locator(NullLocator())
-    ticks = sorted({row.nfe for rows in lines.values() for row in rows})
+    ticks = sorted({along(row) for rows in lines.values() for row in rows})
     ticks = ticks[:: -(-len(ticks) // _TICKS) or 1]
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks], minor=False)
     axes.set_xticks([], minor=True)

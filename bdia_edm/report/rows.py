@@ -81,7 +81,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Group:
-    """Rows that may be compared: the same model, seeds, class, device, detector and reference.
+    """Rows that may be compared: the same task, model, seeds or images, class, device, detector and reference.
 
     Attributes:
         seeds: of each block.
@@ -92,6 +92,7 @@ class Group:
         notes: lines for below the table: published figures that one of these can be held against, with their sources,
             and that the rows come from different code.
         published_metric: the figure that rows have published values of; '' where none has.
+        task: the command that made them, 'sample' or 'invert'; of an inversion the seeds are its images' numbers.
     """
 
     model: str
@@ -104,13 +105,17 @@ class Group:
     rows: tuple[Row, ...]
     notes: tuple[str, ...] = ()
     published_metric: str = ""
+    task: str = "sample"
 
     @property
     def subject(self) -> str:
         """What the rows share, in words."""
         one_class = "" if self.class_idx is None else f", class {self.class_idx}"
         blocks = "" if len(self.seeds) == 1 else f"{len(self.seeds)} times "
-        return f"{self.model}: {blocks}{self.num_images:,} images (seeds {shortened('; '.join(self.seeds))}{one_class})"
+        what = "numbers" if self.task == "invert" else "seeds"
+        return (
+            f"{self.model}: {blocks}{self.num_images:,} images ({what} {shortened('; '.join(self.seeds))}{one_class})"
+        )
 
     @property
     def title(self) -> str:
@@ -151,8 +156,15 @@ def with_published(groups: Sequence[Group], published: Published) -> list[Group]
 
 def _family(record: Record) -> tuple[object, ...]:
     """What records must share beside their seeds to be compared."""
-    data = tuple(record["checksums"].get(name, "") for name in ("model", "detector", "reference"))
-    return (record["model"], record["num_images"], record["class_idx"], record["device"]["type"], data)
+    data = tuple(record["checksums"].get(name, "") for name in ("model", "detector", "reference", "images"))
+    return (
+        record.get("task", "sample"),
+        record["model"],
+        record["num_images"],
+        record["class_idx"],
+        record["device"]["type"],
+        data,
+    )
 
 
 def _series(records: Sequence[Record]) -> list[list[Record]]:
@@ -208,6 +220,7 @@ def _group(members: list[list[Record]]) -> Group:
         baseline=baselines[0]["labels"]["title"] if baselines else "",
         rows=tuple(rows),
         notes=(*_published(first, metrics), *_codes(records)),
+        task=first.get("task", "sample"),
     )
 
 

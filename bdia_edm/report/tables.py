@@ -97,6 +97,8 @@ def _beyond_published(row: Row, group: Group) -> float | None:
 def _figure(value: float | None, sign: str = "") -> str:
     if value is None:
         return ""
+    if 0 < abs(value) < 5e-4:
+        return f"{value:{sign}.1e}"
     return f"{value:{sign}.3f}" if abs(value) < 1e9 else f"{value:{sign}.4g}"
 
 

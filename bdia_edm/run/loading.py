@@ -19,6 +19,7 @@ from bdia_edm.base.errors import UserError
 from bdia_edm.base.launched import launched_ranks
 from bdia_edm.checkpoints.downloads import file_sha256
 from bdia_edm.checkpoints.locating import fetch_files, locate, remote_files
+from bdia_edm.config.common_config import AnyConfig
 from bdia_edm.config.detector_card import NONE, DetectorCard
 from bdia_edm.config.model_card import ModelCard
 from bdia_edm.config.run_config import RunConfig
@@ -32,10 +33,11 @@ from bdia_edm.metrics.metric import Metric, make_metrics, needs_of
 from bdia_edm.metrics.reference import Reference, reference_detector
 from bdia_edm.models.denoiser import Denoiser
 from bdia_edm.run.own_parts import OwnParts, own_sources, state_checksum
-from bdia_edm.run.run import Run, count_workers
+from bdia_edm.run.run import AnyRun, Run, count_workers
 from bdia_edm.samplers.denoising import BatchDenoiser
 
-__all__ = ["load_denoiser", "load_detector", "load_reference", "prepare_run"]
+__all__ = ["check_class", "check_workers", "load_denoiser", "load_detector", "load_reference", "place_of"]
+__all__ += ["prepare_run", "require_writable"]
 
 T = TypeVar("T")
 
@@ -56,11 +58,7 @@ def prepare_run(config: RunConfig, command: str, own: OwnParts | None = None) ->
     _check_measured(config, own.detector is not None)
     if own.detector is None:
         _check_reference_detector(config)
-    device = choose_device(config.device)
-    device_type = device.type
-    if launched_ranks() is None and count_workers(config, device_type) > 1:
-        # Others will work: what is loaded here is only looked at, and takes no memory of theirs.
-        device = torch.device("cpu")
+    device, device_type = place_of(config)
     fetch_files(config.remote_files)
     if own.denoiser is None:
         denoiser, checksum = load_denoiser(config.model, device)
@@ -68,7 +66,7 @@ def prepare_run(config: RunConfig, command: str, own: OwnParts | None = None) ->
         denoiser, checksum = own.denoiser, state_checksum("denoiser", own.denoiser)
     checksums = {"model": checksum}
     if config.class_idx is not None:
-        _check_class(config.class_idx, denoiser.label_dim)
+        check_class(config.class_idx, denoiser.label_dim)
     _check_images(config.save_images, denoiser.img_channels)
     config.sampler.check_range(BatchDenoiser(denoiser))
     shape = (denoiser.img_channels, denoiser.img_resolution, denoiser.img_resolution)
@@ -100,9 +98,18 @@ def prepare_run(config: RunConfig, command: str, own: OwnParts | None = None) ->
         checksums=checksums,
         portable=not own.any,
     )
-    _check_workers(run)
-    _require_writable(Path(config.results_dir))
+    check_workers(run)
+    require_writable(Path(config.results_dir))
     return run
+
+
+def place_of(config: AnyConfig) -> tuple[torch.device, str]:
+    """Where to load what the run needs, and the type of the device where the images will be made."""
+    device = choose_device(config.device)
+    if launched_ranks() is None and count_workers(config, device.type) > 1:
+        # Others will work: what is loaded here is only looked at, and takes no memory of theirs.
+        return torch.device("cpu"), device.type
+    return device, device.type
 
 
 def load_denoiser(card: ModelCard, device: torch.device) -> tuple[Denoiser, str]:
@@ -196,7 +203,8 @@ def _check_reference_detector(config: RunConfig) -> None:
         )
 
 
-def _check_workers(run: Run) -> None:
+def check_workers(run: AnyRun) -> None:
+    """Raises UserError where the run cannot have as many workers as it was told."""
     chosen, started = run.config.workers, launched_ranks()
     if started is not None and chosen not in ("auto", started):
         raise UserError(f"workers={chosen}: {started} were started already (WORLD_SIZE); leave workers out")
@@ -211,7 +219,8 @@ def _check_workers(run: Run) -> None:
         )
 
 
-def _check_class(class_idx: int, label_dim: int) -> None:
+def check_class(class_idx: int, label_dim: int) -> None:
+    """Raises UserError where the network has no such class."""
     if not label_dim:
         raise UserError(f"class_idx={class_idx}: this network is unconditional, it has no classes; leave it out")
     if not 0 <= class_idx < label_dim:
@@ -225,7 +234,8 @@ def _check_images(kind: str, channels: int) -> None:
         )
 
 
-def _require_writable(folder: Path) -> None:
+def require_writable(folder: Path) -> None:
+    """Raises UserError where nothing can be written into ``folder``, which is made where it is missing."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=folder):

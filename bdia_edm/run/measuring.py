@@ -9,7 +9,7 @@ from bdia_edm.base.errors import UserError
 from bdia_edm.base.lines import Say, to_stderr
 from bdia_edm.base.option_names import named
 from bdia_edm.base.options import check_ranges, option
-from bdia_edm.config.run_config import import_modules
+from bdia_edm.config.common_config import import_modules
 from bdia_edm.detectors.detector import Detector
 from bdia_edm.detectors.registry import DETECTORS
 from bdia_edm.metrics.metric import Metric, make_metrics

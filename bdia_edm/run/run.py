@@ -2,7 +2,7 @@
 
 The folder's name comes from what the images and figures depend on, never from the clock, so a restart finds what is
 done and a changed config never mixes with it. That is every option that does not say why it is harmless
-(``RunConfig.deciding``), the checksums of everything that was loaded, the kind of device, and the arithmetic's version:
+(``AnyConfig.deciding``), the checksums of everything that was loaded, the kind of device, and the arithmetic's version:
 an option that somebody forgot then costs a rerun, never a wrong figure.
 """
 
@@ -15,19 +15,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
+from bdia_edm.config.common_config import AnyConfig
+from bdia_edm.config.inversion_config import InversionConfig
 from bdia_edm.config.run_config import RunConfig
 from bdia_edm.detectors.detector import Detector
 from bdia_edm.engine.plan import Block, cut_into_blocks
+from bdia_edm.images.image_source import ImageSource
 from bdia_edm.metrics.metric import Metric
 from bdia_edm.metrics.reference import Reference
 from bdia_edm.models.denoiser import Denoiser
 from bdia_edm.samplers.sampler import Sampler
 
-__all__ = ["ARITHMETIC", "Run", "count_workers"]
+__all__ = ["ARITHMETIC", "AnyRun", "InversionRun", "Run", "count_workers"]
 
 ARITHMETIC = 2
 """Raised with every change of this program that gives an image or a figure other bits for the same options.
@@ -41,43 +46,40 @@ _LONGEST = 80
 """Characters that a folder's name tells of a sampler's options; the digest tells all of them apart."""
 
 
-@dataclass(frozen=True)
-class Run:
-    """A run whose every option has been checked and whose files have been read.
+@dataclass(frozen=True, kw_only=True)
+class AnyRun:
+    """A run of any kind, whose every option has been checked and whose files have been read.
 
     Attributes:
+        task: the command that makes such runs.
         command: what the user typed, for the record.
-        metrics: what is measured; none without a detector.
-        device: where denoiser and detector are; the CPU where other processes will do the work.
+        device: where everything is; the CPU where other processes will do the work.
         device_type: 'cpu' or 'cuda', where the images are made.
         checksums: of everything that was loaded; of the source of parts that are the user's own.
         portable: whether other processes can load the same from ``config``, where no part is an object of the user's.
     """
 
-    config: RunConfig
+    task: ClassVar[str]
+    config: AnyConfig
     command: str
     denoiser: Denoiser
-    detector: Detector | None
-    reference: Reference | None
-    metrics: tuple[Metric, ...]
     device: torch.device
     device_type: str
     checksums: dict[str, str]
     portable: bool = True
 
     def __repr__(self) -> str:
-        return f"Run({str(self.folder)!r})"
+        return f"{type(self).__name__}({str(self.folder)!r})"
+
+    @property
+    def items(self) -> Sequence[int]:
+        """What stands for each of the run's images: its seed, or its number among the images given."""
+        raise NotImplementedError
 
     @cached_property
     def identity(self) -> str:
         """What the images and figures depend on, as one text."""
         return self._identity(dict(self.config.deciding()))
-
-    @cached_property
-    def series(self) -> str:
-        """SHA-256 of the identity less the seeds: runs that share it are blocks of seeds of the same experiment."""
-        options = {name: value for name, value in self.config.deciding() if name != "seeds"}
-        return hashlib.sha256(self._identity(options).encode()).hexdigest()
 
     def _identity(self, options: dict[str, Any]) -> str:
         return json.dumps(
@@ -102,22 +104,90 @@ class Run:
         """Where the run's files are."""
         digest = hashlib.sha256(self.identity.encode()).hexdigest()[:12]
         sampler = self.config.sampler
-        begin = f"{self.config.model.name}-{sampler.name}-{sampler.num_steps}steps"
+        begin = "-".join([self.config.model.name, *self._kind_in_file_names, sampler.name, f"{sampler.num_steps}steps"])
         # Earlier versions told no more; what lies there is the same run.
         before = Path(self.config.results_dir) / f"{begin}-{digest}"
         if before.is_dir():
             return before
         return before.with_name("-".join([begin, *_in_file_names(sampler), digest]))
 
+    @property
+    def _kind_in_file_names(self) -> list[str]:
+        return [self.task]
+
     @cached_property
     def blocks(self) -> Sequence[Block]:
-        """The run's seeds, cut."""
-        return cut_into_blocks(self.config.seeds, self.config.block_size)
+        """The run's images, cut."""
+        return cut_into_blocks(self.items, self.config.block_size)
 
     @property
     def num_workers(self) -> int:
         """How many processes of this machine work on it, where torchrun has not started any."""
         return count_workers(self.config, self.device_type)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run(AnyRun):
+    """A run of sampling.
+
+    Attributes:
+        metrics: what is measured; none without a detector.
+    """
+
+    task = "sample"
+    config: RunConfig
+    detector: Detector | None
+    reference: Reference | None
+    metrics: tuple[Metric, ...]
+
+    __repr__ = AnyRun.__repr__
+
+    @property
+    def items(self) -> Sequence[int]:
+        return self.config.seeds
+
+    @cached_property
+    def series(self) -> str:
+        """SHA-256 of the identity less the seeds: runs that share it are blocks of seeds of the same experiment."""
+        options = {name: value for name, value in self.config.deciding() if name != "seeds"}
+        return hashlib.sha256(self._identity(options).encode()).hexdigest()
+
+    @property
+    def _kind_in_file_names(self) -> list[str]:
+        return []
+
+
+@dataclass(frozen=True, kw_only=True)
+class InversionRun(AnyRun):
+    """A run of inversion.
+
+    Attributes:
+        images: those that were given.
+        indices: the numbers of those that are inverted.
+        labels: the class of each of these, (n,) int64; -1 for an unconditional network.
+    """
+
+    task = "invert"
+    config: InversionConfig
+    images: ImageSource
+    indices: Sequence[int]
+    labels: NDArray[np.int64]
+
+    __repr__ = AnyRun.__repr__
+
+    @property
+    def items(self) -> Sequence[int]:
+        return self.indices
+
+    @property
+    def _kind_in_file_names(self) -> list[str]:
+        iterations = self.config.iterations
+        return [self.task, *([f"{iterations}iterations"] if iterations else [])]
+
+    @property
+    def title(self) -> str:
+        iterations = self.config.iterations
+        return f"inverse of {super().title}" + (f", {iterations} iterations" if iterations else "")
 
 
 def _in_file_names(sampler: Sampler) -> list[str]:
@@ -136,7 +206,7 @@ def _shown(value: str | float) -> str:
     return value if isinstance(value, str) else f"{value:g}"
 
 
-def count_workers(config: RunConfig, device_type: str) -> int:
+def count_workers(config: AnyConfig, device_type: str) -> int:
     """The processes that ``workers`` asks for: a number, or one for each GPU that ``device`` leaves, or one."""
     if isinstance(config.workers, int):
         return config.workers

@@ -12,10 +12,12 @@ from typing import Any, cast
 import numpy as np
 import torch
 
+from bdia_edm.base.urls import without_secrets, without_secrets_in
 from bdia_edm.base.versions import installed_versions
 from bdia_edm.base.whole_files import written_whole
 from bdia_edm.detectors.detector import Detector
 from bdia_edm.engine.plan import format_seeds
+from bdia_edm.engine.precision import describe_precision
 from bdia_edm.engine.shards import Shard
 from bdia_edm.images.grids import write_grid
 from bdia_edm.metrics.findings import Findings
@@ -23,9 +25,10 @@ from bdia_edm.metrics.metric import FeatureSpace, Metric, compute_all, needs_of
 from bdia_edm.metrics.reference import Reference
 from bdia_edm.records.record import Labels, Record, write_record
 from bdia_edm.records.run_folder import RunFolder
+from bdia_edm.run.run import ARITHMETIC, AnyRun
 from bdia_edm.samplers.sampler import Sampler
 
-__all__ = ["describe_device", "labels_of", "summarize"]
+__all__ = ["describe_device", "facts_of", "finish_record", "labels_of", "summarize", "whole"]
 
 
 def summarize(
@@ -74,14 +77,34 @@ def summarize(
     shown = np.concatenate(preview)
     write_grid(RunFolder(folder).grid, shown)
     _write_preview(RunFolder(folder).preview, shown, np.concatenate(labels), np.array(seeds[: len(shown)]))
+    return finish_record(folder, seeds, sampler, evaluations, seconds, {"metrics": figures, **facts})
+
+
+def finish_record(
+    folder: Path,
+    items: Sequence[int],
+    sampler: Sampler,
+    evaluations: int,
+    seconds: float,
+    facts: Mapping[str, Any],
+) -> Record:
+    """Writes a run's record.
+
+    Args:
+        folder: the run's.
+        items: what stands for each image, in order.
+        sampler: says how it is called in tables.
+        evaluations: of the denoiser, summed over the images.
+        seconds: what making them took, summed over all workers.
+        facts: what else the record holds; instead of what is written here, where it has the same name.
+    """
     record = {
         "sampler": {"name": sampler.name, **sampler.options()},
         "labels": labels_of(sampler),
-        "seeds": format_seeds(seeds),
-        "num_images": len(seeds),
-        "nfe": _whole(evaluations / len(seeds)),
-        "metrics": figures,
-        "images_per_second": len(seeds) / seconds,
+        "seeds": format_seeds(items),
+        "num_images": len(items),
+        "nfe": whole(evaluations / len(items)),
+        "images_per_second": len(items) / seconds,
         "device_seconds": seconds,
         "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "versions": installed_versions("torch", "numpy", "scipy", "hydra-core", "torch-fidelity"),
@@ -90,6 +113,22 @@ def summarize(
     written = cast(Record, record)
     write_record(folder, written)
     return written
+
+
+def facts_of(run: AnyRun) -> dict[str, Any]:
+    """What the record of a run of any kind says of it."""
+    config = run.config
+    return {
+        "task": run.task,
+        "model": config.model.name,
+        "class_idx": config.class_idx,
+        "command": without_secrets(run.command),
+        "device": describe_device(run.device),
+        "precision": describe_precision(run.denoiser, run.device),
+        "checksums": run.checksums,
+        "config": without_secrets_in(config.source),
+        "arithmetic": ARITHMETIC,
+    }
 
 
 def labels_of(sampler: Sampler) -> Labels:
@@ -114,7 +153,8 @@ def _write_preview(path: Path, images: np.ndarray, labels: np.ndarray, seeds: np
         np.savez(file, arr_0=images, labels=labels, seeds=seeds)
 
 
-def _whole(number: float) -> int | float:
+def whole(number: float) -> int | float:
+    """A whole number as such."""
     return int(number) if number == int(number) else number
 
 

@@ -31,7 +31,8 @@ def main(task: dict[str, Any]) -> None:
     """Does this worker's part; the leader leaves how the run ended, or the user's error, as the outcome.
 
     Args:
-        task: "config", the run's as plain values; "command", what the user typed; and what ``launch`` says.
+        task: "kind", the run's; "config", its options as plain values; "command", what the user typed; and what
+            ``launch`` says.
     """
     # The launcher speaks for all: a worker ends at once, even within a long computation, and says nothing.
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -45,16 +46,16 @@ def main(task: dict[str, Any]) -> None:
     from bdia_edm.base.errors import UserError
     from bdia_edm.base.lines import to_stderr
     from bdia_edm.base.whole_files import write_text_whole
-    from bdia_edm.config.run_config import read_config
     from bdia_edm.run.finish import next_board, take_part
-    from bdia_edm.run.loading import prepare_run
+    from bdia_edm.run.kinds import KINDS
     from bdia_edm.workers.meeting import leave
     from bdia_edm.workers.sharing import telling
 
     board = next_board()
     try:
         with telling(board):
-            run = prepare_run(read_config(task["config"]), task["command"])
+            kind = KINDS[task["kind"]]
+            run = kind.prepare(kind.read(task["config"]), task["command"])
         outcome = take_part(run, board, to_stderr)._asdict()
     except UserError as error:
         outcome = {"error": str(error)}

@@ -222,7 +222,7 @@ def _read_notes(path: Path) -> None:
 
 
 def _block(folder: Path) -> tuple[BlockFolder, Block]:
-    return BlockFolder(folder, _IDENTITY, "none"), Block(0, 0, (0, 1))
+    return BlockFolder(folder, _IDENTITY, Shard), Block(0, 0, (0, 1))
 
 
 def _shards() -> list[Case]:

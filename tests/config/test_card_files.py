@@ -66,7 +66,9 @@ def test_a_card_that_misses_what_it_must_have(tmp_path: Path, monkeypatch: pytes
     monkeypatch.chdir(tmp_path)
     # 'default' is no list of defaults: nothing of digits is there.
     card(tmp_path, "default: [digits, _self_]\n")
-    assert said(tmp_path, "+model=mine").startswith("model/mine.yaml: seeds: takes the value of model.settings.seeds, ")
+    assert said(tmp_path, "+model=mine").startswith(
+        "model/mine.yaml: batch_size: takes the value of model.settings.batch_size, "
+    )
     card(tmp_path, "defaults: [digitz, _self_]\n")
     assert said(tmp_path, "+model=mine").startswith("model/mine.yaml: its defaults list names model/digitz, and ")
     card(tmp_path, "defaults: [/detector@_global_.detector: nope, _self_]\n")

@@ -13,7 +13,7 @@ from hydra.errors import HydraException
 from hydra.version import getbase
 
 from bdia_edm.base.errors import UserError
-from bdia_edm.config.composing import compose_values, explain, sample_command
+from bdia_edm.config.composing import compose_values, explain, shell_command
 
 TOYS = Path(__file__).parents[1] / "toys" / "conf"
 PROGRAM = """
@@ -98,6 +98,6 @@ def test_slurm_without_its_plugin() -> None:
 
 
 def test_the_command_can_be_pasted() -> None:
-    line = sample_command(["+model=digits", "seeds='0-9,20'", "model.path=a b"])
+    line = shell_command(["+model=digits", "seeds='0-9,20'", "model.path=a b"])
     assert line == """python -m bdia_edm.sample +model=digits 'seeds='"'"'0-9,20'"'"'' 'model.path=a b'"""
-    assert sample_command(["+model=grey"], "my conf") == "python -m bdia_edm.sample '--config-dir=my conf' +model=grey"
+    assert shell_command(["+model=grey"], "my conf") == "python -m bdia_edm.sample '--config-dir=my conf' +model=grey"

@@ -31,7 +31,7 @@ def test_the_environment_is_left_alone(monkeypatch: pytest.MonkeyPatch, capsys: 
 def test_hydras_own_help_works() -> None:
     shown = run_apart("sample", "+model=digits", "--cfg", "job")
     assert shown.status == 0
-    assert "backward: ${model.settings.backward}" in shown.out
+    assert "num_steps: ${model.settings.num_steps}" in shown.out
 
 
 def test_a_sweeps_job_without_a_result_is_one_line(

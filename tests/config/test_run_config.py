@@ -14,6 +14,7 @@ from bdia_edm.base.options import options_of
 from bdia_edm.config.composing import compose_values
 from bdia_edm.config.conf_folder import conf_folder, model_list
 from bdia_edm.config.detector_card import detector_card
+from bdia_edm.config.inversion_config import InversionOptions
 from bdia_edm.config.model_kinds.gaussian_mixture import MixtureCard
 from bdia_edm.config.model_kinds.network import NetworkCard
 from bdia_edm.config.run_config import RunOptions, read_config
@@ -79,12 +80,19 @@ def test_every_model_is_listed_and_every_sampler_has_a_config() -> None:
     assert {path.stem for path in (conf_folder() / "sampler").glob("*.yaml")} == set(SAMPLERS.names())
 
 
-def test_conf_holds_the_options_and_their_defaults() -> None:
+@pytest.mark.parametrize(
+    ("command", "kind", "others"), [("sample", RunOptions, {"seeds"}), ("invert", InversionOptions, {"inverse"})]
+)
+def test_conf_holds_the_options_and_their_defaults(command: str, kind: type, others: set[str]) -> None:
     """Every option can be set without a +, and the defaults are the code's, or the card's."""
-    shown = OmegaConf.to_container(OmegaConf.load(conf_folder() / "sample.yaml"))
-    assert isinstance(shown, dict)
-    options = {each.name: (each.default, facts.default_words) for each, facts in options_of(RunOptions)}
-    assert set(shown) == {*options, "defaults", "hydra", "seeds"}
+    shown = {}
+    for name in ("common", command):
+        values = OmegaConf.to_container(OmegaConf.load(conf_folder() / f"{name}.yaml"))
+        assert isinstance(values, dict)
+        assert not set(shown) & (set(values) - {"defaults"})
+        shown |= values
+    options = {each.name: (each.default, facts.default_words) for each, facts in options_of(kind)}
+    assert set(shown) == {*options, "defaults", "hydra", *others}
     for name, (default, words) in options.items():
         if words:
             assert str(shown[name]).startswith("${model."), name

@@ -39,7 +39,7 @@ def never(line: str) -> None:
 
 
 def test_a_block_is_good_when_it_was_made(tmp_path: Path) -> None:
-    folder = BlockFolder(tmp_path, "this run", "none")
+    folder = BlockFolder(tmp_path, "this run", Shard)
     folder.prepare()
     assert folder.found(BLOCKS) == 0
     assert not folder.is_good(BLOCKS[2], never)
@@ -50,16 +50,16 @@ def test_a_block_is_good_when_it_was_made(tmp_path: Path) -> None:
 
 
 def test_a_block_of_another_run_is_not_and_it_is_said(tmp_path: Path) -> None:
-    BlockFolder(tmp_path, "another run", "none").prepare()
-    make(BlockFolder(tmp_path, "another run", "none"), BLOCKS[0])
+    BlockFolder(tmp_path, "another run", Shard).prepare()
+    make(BlockFolder(tmp_path, "another run", Shard), BLOCKS[0])
     said: list[str] = []
-    assert not BlockFolder(tmp_path, "this run", "none").is_good(BLOCKS[0], said.append)
+    assert not BlockFolder(tmp_path, "this run", Shard).is_good(BLOCKS[0], said.append)
     assert said == [f"{tmp_path / 'shards' / '00000.npz'}: it is another run's; made again"]
 
 
 @pytest.mark.parametrize("kind", ["npz", "png"])
 def test_without_its_images_it_is_not(kind: str, tmp_path: Path) -> None:
-    folder = BlockFolder(tmp_path, "this run", kind)
+    folder = BlockFolder(tmp_path, "this run", Shard, kind)
     folder.prepare()
     make(folder, BLOCKS[0])
     assert folder.is_good(BLOCKS[0], never)
@@ -73,7 +73,7 @@ def test_without_its_images_it_is_not(kind: str, tmp_path: Path) -> None:
 
 
 def test_what_a_killed_process_left_goes(tmp_path: Path) -> None:
-    folder = BlockFolder(tmp_path, "this run", "png")
+    folder = BlockFolder(tmp_path, "this run", Shard, "png")
     (tmp_path / "images" / "000000").mkdir(parents=True)
     for name in ("record.json.7.partial", "images/00001.7.partial", "images/000000/000003.png.partial"):
         (tmp_path / name).write_bytes(b"half")
@@ -86,7 +86,7 @@ def test_images_asked_for_in_another_kind_can_be_measured(tmp_path: Path) -> Non
     """Both kinds in one folder are refused there."""
     found = []
     for kind in ("png", "npz", "png"):
-        folder = BlockFolder(tmp_path, "this run", kind)
+        folder = BlockFolder(tmp_path, "this run", Shard, kind)
         folder.prepare()
         for block in BLOCKS:
             assert not folder.is_good(block, never)

@@ -34,24 +34,24 @@ def same(a: Shard, b: Shard) -> bool:
 
 def test_round_trip(tmp_path: Path) -> None:
     write_shard(tmp_path / "a.npz", SHARD, "run")
-    assert same(read_shard(tmp_path / "a.npz", "run", 6), SHARD)
+    assert same(read_shard(tmp_path / "a.npz", "run", 6, Shard), SHARD)
     assert [path.name for path in tmp_path.iterdir()] == ["a.npz"]
 
 
 def test_foreign_and_missing_and_short(tmp_path: Path) -> None:
     write_shard(tmp_path / "a.npz", SHARD, "run")
     with pytest.raises(ShardError, match="another run's"):
-        read_shard(tmp_path / "a.npz", "other", 6)
+        read_shard(tmp_path / "a.npz", "other", 6, Shard)
     with pytest.raises(ShardError, match="6 images instead of 7"):
-        read_shard(tmp_path / "a.npz", "run", 7)
+        read_shard(tmp_path / "a.npz", "run", 7, Shard)
     with pytest.raises(FileNotFoundError):
-        read_shard(tmp_path / "b.npz", "run", 6)
+        read_shard(tmp_path / "b.npz", "run", 6, Shard)
 
 
 def test_a_shard_whose_parts_are_of_other_lengths(tmp_path: Path) -> None:
     write_shard(tmp_path / "a.npz", replace(SHARD, logits=SHARD.logits[:5]), "run")
     with pytest.raises(ShardError, match="5 images instead of 6"):
-        read_shard(tmp_path / "a.npz", "run", 6)
+        read_shard(tmp_path / "a.npz", "run", 6, Shard)
 
 
 def test_every_truncation_is_found(tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ def test_every_truncation_is_found(tmp_path: Path) -> None:
     for length in range(0, len(content), 7):
         path.write_bytes(content[:length])
         with pytest.raises(ShardError):
-            read_shard(path, "run", 6)
+            read_shard(path, "run", 6, Shard)
 
 
 def test_every_flipped_bit_is_found_or_harmless(tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ def test_every_flipped_bit_is_found_or_harmless(tmp_path: Path) -> None:
         damaged[position // 8] ^= 1 << position % 8
         path.write_bytes(damaged)
         try:
-            assert same(read_shard(path, "run", 6), SHARD)
+            assert same(read_shard(path, "run", 6, Shard), SHARD)
         except ShardError:
             found += 1
     assert found > 1000
@@ -101,7 +101,7 @@ def test_a_header_that_lies(header: bytes | None, tmp_path: Path) -> None:
         for name, data in (content | {"labels.npy": lying}).items():
             new.writestr(name, data)
     with pytest.raises(ShardError, match=r"^unreadable \(\w+\)$"):
-        read_shard(path, "run", 6)
+        read_shard(path, "run", 6, Shard)
 
 
 @pytest.mark.parametrize("kind", ["fifo", "endless", "folder", "socket"])
@@ -116,10 +116,10 @@ def test_only_a_file_is_a_shard(kind: str, tmp_path: Path) -> None:
             "socket": lambda: listening.bind(str(path)),
         }[kind]()
         with pytest.raises(ShardError, match=r"^(no regular file|unreadable \(\w+\))$"):
-            read_shard(path, "run", 6)
+            read_shard(path, "run", 6, Shard)
     if kind != "folder":
         write_shard(path, SHARD, "run")
-        assert same(read_shard(path, "run", 6), SHARD)
+        assert same(read_shard(path, "run", 6, Shard), SHARD)
 
 
 def test_a_failed_write_leaves_the_old_shard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,5 +133,5 @@ def test_a_failed_write_leaves_the_old_shard(tmp_path: Path, monkeypatch: pytest
     with pytest.raises(OSError, match="No space left"):
         write_shard(path, SHARD, "new")
     monkeypatch.undo()
-    assert same(read_shard(path, "run", 6), SHARD)
+    assert same(read_shard(path, "run", 6, Shard), SHARD)
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.npz"]

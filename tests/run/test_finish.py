@@ -14,7 +14,7 @@ import torch.distributed as dist
 
 from bdia_edm.api import Run, finish, prepare
 from bdia_edm.base.errors import UserError
-from bdia_edm.engine.sampling_work import SamplingWork
+from bdia_edm.engine.block_work import BlockWork
 from bdia_edm.records.notes import Plan, note_error, read_error, read_plan
 from bdia_edm.run import finish as module
 from bdia_edm.run.finish import Ending, take_part
@@ -67,11 +67,11 @@ def leads() -> bool:
 def test_two_workers_end_in_the_figures_of_one(
     together: Together, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make = SamplingWork.make
+    make = BlockWork.make
     makers: list[bool] = []
     follower_has_made = threading.Event()
 
-    def watched(self: SamplingWork, *arguments: Any) -> Any:
+    def watched(self: BlockWork, *arguments: Any) -> Any:
         # Neither is to make all before the other has begun.
         assert not leads() or follower_has_made.wait(10)
         shard = make(self, *arguments)
@@ -80,7 +80,7 @@ def test_two_workers_end_in_the_figures_of_one(
             follower_has_made.set()
         return shard
 
-    monkeypatch.setattr(SamplingWork, "make", watched)
+    monkeypatch.setattr(BlockWork, "make", watched)
     ending = together.finish()
     assert set(makers) == {True, False}
     assert len(makers) == 10
@@ -99,7 +99,7 @@ def test_two_workers_end_in_the_figures_of_one(
 
 def test_a_run_that_was_done_before_is_over_for_all(together: Together, monkeypatch: pytest.MonkeyPatch) -> None:
     record = finish(together.runs[0], str)
-    monkeypatch.setattr(SamplingWork, "make", lambda *arguments: pytest.fail("it is done"))
+    monkeypatch.setattr(BlockWork, "make", lambda *arguments: pytest.fail("it is done"))
     assert together.finish() == Ending(record, True)
     assert together.followers == Ending(record, True)
     assert together.said == []
@@ -110,16 +110,16 @@ def test_a_run_that_was_done_before_is_over_for_all(together: Together, monkeypa
 def test_an_error_of_one_ends_all(
     failing: str, error: Exception, together: Together, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make = SamplingWork.make
+    make = BlockWork.make
 
-    def failed(self: SamplingWork, *arguments: Any) -> Any:
+    def failed(self: BlockWork, *arguments: Any) -> Any:
         if leads() == (failing == "leader"):
             raise error
         # Slow enough for the other to have its turn.
         threading.Event().wait(0.05)
         return make(self, *arguments)
 
-    monkeypatch.setattr(SamplingWork, "make", failed)
+    monkeypatch.setattr(BlockWork, "make", failed)
     run = together.runs[0]
     message = str(error)
     if isinstance(error, OSError):
@@ -152,13 +152,13 @@ def test_an_error_after_the_last_block_ends_all(together: Together, monkeypatch:
 def test_workers_of_different_configs_do_not_work_together(
     together: Together, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make = SamplingWork.make
+    make = BlockWork.make
 
-    def slow(self: SamplingWork, *arguments: Any) -> Any:
+    def slow(self: BlockWork, *arguments: Any) -> Any:
         threading.Event().wait(0.3)  # or the leader would be done before the other had a look
         return make(self, *arguments)
 
-    monkeypatch.setattr(SamplingWork, "make", slow)
+    monkeypatch.setattr(BlockWork, "make", slow)
     together.runs[1] = the_run(tmp_path, "sampler.num_steps=4")
     with pytest.raises(UserError, match="worker 1 has another config, device or file than worker 0; all must have"):
         together.finish()

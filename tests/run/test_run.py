@@ -14,6 +14,7 @@ import pytest
 from bdia_edm.api import Run, prepare
 from bdia_edm.base.options import options_of
 from bdia_edm.config.detector_card import DetectorCard
+from bdia_edm.config.inversion_config import InversionOptions
 from bdia_edm.config.model_card import MODEL_KINDS
 from bdia_edm.config.run_config import RunConfig, RunOptions
 from bdia_edm.run import run as module
@@ -126,7 +127,7 @@ def test_every_field_is_an_option_or_looked_at() -> None:
 
 
 def test_the_harmless_ones_are_few_and_say_why() -> None:
-    kinds = [MODEL_KINDS["network"], MODEL_KINDS["gaussian_mixture"], DetectorCard, RunOptions]
+    kinds = [MODEL_KINDS["network"], MODEL_KINDS["gaussian_mixture"], DetectorCard, RunOptions, InversionOptions]
     kinds += [SAMPLERS[name] for name in SAMPLERS.names()]
     harmless = {each.name for kind in kinds for each, facts in options_of(kind) if facts.harmless}
     assert harmless == {

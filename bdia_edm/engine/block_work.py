@@ -1,35 +1,37 @@
-"""The work of sampling, in the form in which workers share it: blocks of seeds become shards in a folder."""
+"""The work of a run, in the form in which workers share it: its blocks become shards in a folder."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Generic, TypeVar
 
 from bdia_edm.base.lines import Say
 from bdia_edm.engine.block_folder import BlockFolder
-from bdia_edm.engine.block_sampler import BlockSampler
+from bdia_edm.engine.block_maker import BlockMaker
 from bdia_edm.engine.plan import Block
-from bdia_edm.engine.shards import Shard
+from bdia_edm.engine.shards import BlockResults
 
-__all__ = ["SamplingWork"]
+__all__ = ["BlockWork"]
+
+R = TypeVar("R", bound=BlockResults)
 
 
 @dataclass(frozen=True)
-class SamplingWork:
+class BlockWork(Generic[R]):
     """The blocks of a run, to be made and found (``bdia_edm.workers.sharing.Work``).
 
     Attributes:
         title: the run in a few words.
         blocks: all of the run's.
         folder: where they are kept.
-        sampler: makes them; keeps the images' pixels where the folder takes images.
+        maker: makes them; gives the images' pixels too where the folder takes images.
     """
 
     title: str
     blocks: Sequence[Block]
-    folder: BlockFolder
-    sampler: BlockSampler
+    folder: BlockFolder[R]
+    maker: BlockMaker[R]
     unit: ClassVar[str] = "images"
 
     @property
@@ -49,18 +51,18 @@ class SamplingWork:
         """Whether the block is there, whole and this run's; says where it is not what it should be."""
         return self.folder.is_good(block, say)
 
-    def make(self, block: Block, progress: Callable[[int], object], say: Say) -> Shard:
-        """Samples the block and writes it.
+    def make(self, block: Block, progress: Callable[[int], object], say: Say) -> R:
+        """Makes the block and writes it.
 
         Raises:
-            UserError: as ``BlockSampler.run``.
+            UserError: as ``BlockMaker.run``.
             OSError: the folder cannot be written.
         """
-        shard, pixels = self.sampler.run(block, progress, say)
-        self.folder.write(block, shard, pixels)
-        return shard
+        results, pixels = self.maker.run(block, progress, say)
+        self.folder.write(block, results, pixels)
+        return results
 
-    def read(self, block: Block) -> Shard:
+    def read(self, block: Block) -> R:
         """The block's shard; raises FileNotFoundError or DamagedError."""
         return self.folder.read(block)
 

@@ -12,20 +12,21 @@ from bdia_edm.base.errors import DamagedError
 from bdia_edm.detectors.pixels import PixelDetector
 from bdia_edm.engine.block_folder import BlockFolder
 from bdia_edm.engine.block_sampler import BlockSampler
+from bdia_edm.engine.block_work import BlockWork
 from bdia_edm.engine.plan import cut_into_blocks
-from bdia_edm.engine.sampling_work import SamplingWork
+from bdia_edm.engine.shards import Shard
 from bdia_edm.models.gaussian_mixture import GaussianMixture
 from bdia_edm.samplers.registry import make_sampler
 from bdia_edm.workers.board import Board
 from bdia_edm.workers.sharing import lead
 
 
-def work(folder: Path, save_images: str = "none") -> SamplingWork:
+def work(folder: Path, save_images: str = "none") -> BlockWork:
     sampler = make_sampler("euler", {"num_steps": 2})
     worker = BlockSampler(GaussianMixture(), sampler, PixelDetector((1, 4, 4)), torch.device("cpu"), 5)
     worker.keep_images = save_images != "none"
-    folder_of_blocks = BlockFolder(folder, "this run", save_images)
-    return SamplingWork("euler 2 steps", cut_into_blocks(range(25), 10), folder_of_blocks, worker)
+    folder_of_blocks = BlockFolder(folder, "this run", Shard, save_images)
+    return BlockWork("euler 2 steps", cut_into_blocks(range(25), 10), folder_of_blocks, worker)
 
 
 def test_a_block_is_made_and_found(tmp_path: Path) -> None:

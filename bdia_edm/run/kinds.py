@@ -1,0 +1,44 @@
+"""The kinds of runs, by the command that makes them: how each is read from plain values, loaded, and done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from bdia_edm.config.common_config import AnyConfig
+from bdia_edm.config.inversion_config import read_inversion_config
+from bdia_edm.config.run_config import read_config
+from bdia_edm.run.deeds import Deeds
+from bdia_edm.run.inverting import Inverting
+from bdia_edm.run.loading import prepare_run
+from bdia_edm.run.loading_inversion import prepare_inversion
+from bdia_edm.run.run import AnyRun
+from bdia_edm.run.sampling import Sampling
+
+__all__ = ["KINDS", "Kind", "deeds_of"]
+
+
+class Kind(NamedTuple):
+    """One kind of run.
+
+    Attributes:
+        read: plain values to a checked config; raises UserError.
+        prepare: config and command to a run with everything loaded; raises UserError.
+        deeds: a run to what it does.
+    """
+
+    read: Callable[[Mapping[str, Any]], AnyConfig]
+    prepare: Callable[[Any, str], AnyRun]
+    deeds: Callable[[Any], Deeds[Any]]
+
+
+KINDS = {
+    "sample": Kind(read_config, prepare_run, Sampling),
+    "invert": Kind(read_inversion_config, prepare_inversion, Inverting),
+}
+"""By ``AnyRun.task``."""
+
+
+def deeds_of(run: AnyRun) -> Deeds[Any]:
+    """What the run does."""
+    return KINDS[run.task].deeds(run)
