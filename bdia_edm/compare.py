@@ -23,7 +23,9 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from bdia_edm.base.errors import UserError
 from bdia_edm.base.lines import to_stdout
 from bdia_edm.base.options import require
+from bdia_edm.config.common_config import AnyConfig
 from bdia_edm.config.composing import compose_run, own_folder, plain_values, shell_command
+from bdia_edm.config.editing_config import EditingConfig
 from bdia_edm.config.hydra_command import run_command, say
 from bdia_edm.config.inversion_config import InversionConfig, refuse_detector
 from bdia_edm.config.overrides import differences, override
@@ -31,6 +33,7 @@ from bdia_edm.config.run_config import RunConfig
 from bdia_edm.records.record import Record
 from bdia_edm.report.comparison import side_by_side, write_comparison
 from bdia_edm.report.rows import Published
+from bdia_edm.report.tradeoff import plot_tradeoff
 from bdia_edm.run.finish import finish
 from bdia_edm.run.kinds import KINDS
 from bdia_edm.run.run import AnyRun
@@ -39,28 +42,35 @@ from bdia_edm.workers.meeting import is_leader
 __all__ = ["grid_overrides", "main", "published_figures"]
 
 _OWN = ("grid", "experiment", "published", "task")
-_BESIDE = {"sample": (), "invert": ("iterations",)}
+_BESIDE: dict[str, Collection[str]] = {
+    "sample": (),
+    "invert": ("iterations",),
+    "edit": ("iterations", "edit.step", "edit.class_idx", "edit.partner"),
+}
 """By task the options of a run that a grid may vary beside those of the sampler."""
-_CONFIGS = {"sample": "compare", "invert": "compare_invert"}
+_CONFIGS = {"sample": "compare", "invert": "compare_invert", "edit": "compare_edit"}
+_TRADEOFF = ("edit_ssim", "edit_success", "edit step", ("unrelated_ssim", "an unrelated image of the new class"))
 _CARD = "card"
 _PUBLISHED = "published"
 _PUT_IT_THERE = "in a comparison the grid says the samplers and their options; put it there"
 _WHAT = """\
 Runs a grid of samplers on the same seeds, each as `sample` does, and writes comparison.md, .csv, .tex, .png, .svg
 and .pdf and the same seeds side by side to results_dir; prints the table. A run whose record exists is not run
-again. With task=invert each run is one of `invert`: samplers with an inverse, on the same images."""
+again. With task=invert or task=edit each run is one of `invert` or `edit`: samplers with an inverse, on the same
+images."""
 _EXAMPLES = (
     "python -m bdia_edm.compare +model=digits",
     "python -m bdia_edm.compare +model=cifar10 'grid=[{sampler: edm},{sampler: bdia, gamma: [0.1, 0.3]}]'",
     "python -m bdia_edm.compare +model=digits experiment=choose_gamma results_dir=runs/choose_gamma",
     "python -m bdia_edm.compare task=invert +model=digits results_dir=runs/inversion",
+    "python -m bdia_edm.compare task=edit +model=digits results_dir=runs/editing",
 )
 _MORE = (
-    "task=  what is compared: sample (the default) or invert, whose options and experiments --help task=invert lists",
+    "task=  what is compared: sample (the default), invert or edit, whose options --help task=invert (or edit) lists",
     "grid=  a list of entries such as {sampler: bdia, gamma: [0.1, 0.3]}: options of one sampler, single or lists;",
     "       every combination is a run. A card's settings for one sampler alone (imagenet64's for edm) are taken by",
     "       {sampler: edm, settings: card}; without it edm is the deterministic baseline. By default the experiment's.",
-    "       With task=invert an entry may have iterations too.",
+    "       With task=invert or edit an entry may have iterations too, with task=edit edit.step and edit.partner.",
 )
 
 
@@ -157,10 +167,12 @@ def _compare(config: DictConfig) -> None:
     published = _published(records, figures, values.get(_PUBLISHED))
     text = write_comparison(records, folder, "comparison", published=published)
     pictures = ""
-    if task == "sample":
+    if task != "invert":
         made = [(run.folder, record) for run, record in zip(runs, records, strict=True)]
         side_by_side(made, folder / "side_by_side.png")
         pictures = " and side_by_side.png"
+    if task == "edit" and plot_tradeoff(records, folder / "tradeoff.png", *_TRADEOFF):
+        pictures = f", tradeoff.png{pictures}"
     say(f"written: {folder}/comparison.md, .csv, .tex, .png, .svg, .pdf{pictures}")
     to_stdout(text)
 
@@ -233,7 +245,7 @@ def main() -> None:
     # Here the model has its place in the defaults, so that an experiment may fill it.
     sys.argv[1:] = [re.sub(r"^\+model=", "model=", word) for word in sys.argv[1:]]
     task = next((word.partition("=")[2] for word in reversed(sys.argv[1:]) if word.startswith("task=")), "sample")
-    config = InversionConfig if task == "invert" else RunConfig
+    config: type[AnyConfig] = {"invert": InversionConfig, "edit": EditingConfig}.get(task, RunConfig)
     run_command(_CONFIGS.get(task, _CONFIGS["sample"]), _compare, _WHAT, _EXAMPLES, _MORE, config)
 
 

@@ -22,6 +22,7 @@ from bdia_edm.records.wording import run_words
 __all__ = ["RunStatus", "find_runs", "main"]
 
 _WIDEST = 500
+_IMAGES = {"invert": "inverse of images", "edit": "edit of images"}
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def _look_at(folder: Path, name: Path) -> RunStatus:
         return RunStatus(str(name), "failed", 0, error=str(damage))
     if record is not None and not running and error is None:
         num, workers, speed = record["num_images"], record.get("workers", 1), record["images_per_second"]
-        what = "inverse of images" if record.get("task") == "invert" else "seeds"
+        what = _IMAGES.get(record.get("task", ""), "seeds")
         title = run_words(record["labels"], record["sampler"]["num_steps"], record["seeds"], record["class_idx"], what)
         return RunStatus(str(name), "done", num, num, workers, speed, title=title)
     state = "running" if running else "interrupted" if error is None else "failed"

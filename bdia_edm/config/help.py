@@ -12,6 +12,7 @@ from bdia_edm.base.options import Option, options_of
 from bdia_edm.config.common_config import AnyConfig
 from bdia_edm.config.conf_folder import conf_folder, model_list
 from bdia_edm.config.detector_card import DetectorCard, detector_names
+from bdia_edm.config.editing_config import Edit, EditingConfig
 from bdia_edm.config.model_card import MODEL_KINDS
 from bdia_edm.config.run_config import RunConfig
 from bdia_edm.metrics.metric import METRICS
@@ -61,9 +62,12 @@ def help_text(
     for name in chosen:
         own = describe_options(SAMPLERS[name], "sampler.", {each.name for each, _ in options_of(Sampler)})
         parts += [f"sampler={name}: {_first_line(SAMPLERS[name])}", *own, ""]
-    if samples:
+    if issubclass(config, EditingConfig):
+        parts += ["edit.OPTION=", *describe_options(Edit, "edit."), ""]
+    if issubclass(config, RunConfig | EditingConfig):
         detectors = f"detector=NAME, one of {', '.join(detector_names())}"
         parts += [detectors, *describe_options(DetectorCard, "detector."), ""]
+    if samples:
         parts += ["metric=[NAME,...]", *listed({name: _first_line(METRICS[name]) for name in METRICS.names()}), ""]
     if more:
         parts += [*more, *([f"experiment=NAME, one of {', '.join(experiments)}"] if samples else []), ""]

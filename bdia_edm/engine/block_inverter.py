@@ -16,11 +16,11 @@ from torch.nn import functional
 from bdia_edm.base.errors import UserError
 from bdia_edm.engine.block_maker import BlockMaker
 from bdia_edm.engine.plan import Block, format_seeds
-from bdia_edm.engine.round_trip import from_uint8, round_trip
+from bdia_edm.engine.round_trip import Edit, from_uint8, round_trip
 from bdia_edm.models.denoiser import Denoiser
 from bdia_edm.samplers.inversion import InvertibleSampler
 
-__all__ = ["BlockInverter", "Images", "InversionShard"]
+__all__ = ["BlockInverter", "Images", "InversionShard", "as_states"]
 
 
 class Images(Protocol):
@@ -68,6 +68,8 @@ class BlockInverter(BlockMaker[InversionShard]):
         images: a block's seeds are their numbers.
         labels: the class of every image of the run, in the run's order; -1 for an unconditional network.
         iterations: fixed-point iterations of every step, where the inverse is not exact.
+        new_labels: of an edit the class that each of them is to have.
+        step, keeps_partner: of an edit, see ``Edit``.
     """
 
     denoiser: Denoiser
@@ -77,6 +79,9 @@ class BlockInverter(BlockMaker[InversionShard]):
     device: torch.device
     batch_size: int
     iterations: int = 0
+    new_labels: NDArray[np.int64] | None = None
+    step: int = 0
+    keeps_partner: bool = True
 
     @torch.inference_mode()
     def make(self, block: Block, progress: Callable[[int], object]) -> tuple[InversionShard, None]:
@@ -95,7 +100,8 @@ class BlockInverter(BlockMaker[InversionShard]):
         for first in range(0, block.num, self.batch_size):
             batch = slice(first, first + self.batch_size)
             x = from_uint8(torch.from_numpy(pixels[batch]).permute(0, 3, 1, 2).to(self.device))
-            found = round_trip(self.denoiser, self.sampler, x, self._one_hot(labels[batch]), self.iterations)
+            edit = self._edit(slice(block.start + first, block.start + first + len(x)))
+            found = round_trip(self.denoiser, self.sampler, x, self._one_hot(labels[batch]), self.iterations, edit)
             states.append(found.states.transpose(0, 1))
             made.append(found.reconstructions)
             level, up, both = found.level, up + found.nfe_inverse * len(x), both + found.nfe * len(x)
@@ -114,6 +120,13 @@ class BlockInverter(BlockMaker[InversionShard]):
         self._require_finite(shard)
         return shard, None
 
+    def _edit(self, batch: slice) -> Edit | None:
+        if self.new_labels is None:
+            return None
+        labels = self._one_hot(self.new_labels[batch])
+        assert labels is not None  # networks without classes are not edited
+        return Edit(labels, self.step, self.keeps_partner)
+
     def _one_hot(self, labels: NDArray[np.int64]) -> Tensor | None:
         if not self.denoiser.label_dim:
             return None
@@ -129,3 +142,8 @@ class BlockInverter(BlockMaker[InversionShard]):
                     f"images {shown}: {len(bad)} of {len(values)} {what} of the block are not finite; take fewer "
                     f"steps, or with sampler=bdia a gamma nearer to 1"
                 )
+
+
+def as_states(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Pixels (n, H, W, C) as images (n, C, H, W), about in [-1, 1]."""
+    return from_uint8(torch.from_numpy(pixels)).permute(0, 3, 1, 2).numpy()

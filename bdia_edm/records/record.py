@@ -81,14 +81,15 @@ class Record(_Read, total=False):
         model: its card's name.
         sampler: its name and all of its options.
         labels: how it calls itself.
-        seeds: as they were given, in the shortest form: '0-99,200'; of an inversion the images' numbers.
+        seeds: as they were given, in the shortest form: '0-99,200'; of an inversion or an edit the images' numbers.
         class_idx: the one class of all images; None where each image's own is drawn, and for unconditional networks.
         num_images: as many as there are seeds.
         nfe: evaluations of the denoiser per image, counted.
-        task: the command that made the run: 'sample' (also of records that do not say it) or 'invert'.
-        images: of an inversion what was inverted, as it was given.
-        iterations: of an inversion the fixed-point iterations of every step.
-        nfe_inverse: of an inversion the evaluations on the way up alone; ``nfe`` is of both ways.
+        task: the command that made the run: 'sample' (also of records that do not say it), 'invert'
+            or 'edit'.
+        images: of an inversion or an edit what was inverted, as it was given.
+        iterations: of these the fixed-point iterations of every step.
+        nfe_inverse: of these the evaluations on the way up alone; ``nfe`` is of both ways.
         detector: its card's name.
         metrics: every figure by its name; empty without a detector.
         warnings: what made the figures doubtful before the first image was made, as it was said.

@@ -77,6 +77,11 @@ class RunFolder:
         """Of an inversion the first images with their latents, as a picture."""
         return self.path / "round_trips.png"
 
+    @property
+    def edits(self) -> Path:
+        """Of an edit the first images and what they became, as a picture."""
+        return self.path / "edits.png"
+
     def shard(self, index: int) -> Path:
         """The shard of the block ``index``."""
         return self.shards / f"{index:05d}.npz"

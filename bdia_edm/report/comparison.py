@@ -25,6 +25,7 @@ from bdia_edm.report.tables import to_csv, to_latex, to_markdown
 __all__ = ["side_by_side", "write_comparison"]
 
 _SHOWN = 24
+_FIGURES = 2
 
 
 def write_comparison(
@@ -70,9 +71,13 @@ def side_by_side(runs: Sequence[tuple[Path, Record]], path: Path) -> None:
         if rivals:
             chosen += [baseline, min(as_costly or rivals, key=lambda run: _first_metric(run[1]))]
     chosen = chosen or list(runs)
-    rows = [(_label(record), _preview(folder)[:_SHOWN]) for folder, record in chosen]
-    first = chosen[0][1]
-    write_side_by_side(path, rows, f"{first['model']}: a column is one seed (of {first['seeds']}, from the first)")
+    previews = [(record, *_preview(folder)) for folder, record in chosen]
+    first, _, originals = previews[0]
+    # Of edits what they were made of comes first.
+    rows = [("image", originals[:_SHOWN])] if len(originals) else []
+    rows += [(_label(record), images[:_SHOWN]) for record, images, _ in previews]
+    one = "image" if len(originals) else "seed"
+    write_side_by_side(path, rows, f"{first['model']}: a column is one {one} (of {first['seeds']}, from the first)")
 
 
 def _steps(record: Record) -> int:
@@ -84,11 +89,13 @@ def _first_metric(record: Record) -> float:
     return np.inf if np.isnan(first) else first
 
 
-def _preview(folder: Path) -> NDArray[np.uint8]:
+def _preview(folder: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """The first images, and those that they were made of, where there are such."""
     path = RunFolder(folder).preview
     try:
         with np.load(path, allow_pickle=False) as file:
-            return np.asarray(file["arr_0"])
+            images = np.asarray(file["arr_0"])
+            return images, np.asarray(file["originals"]) if "originals" in file else images[:0]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         reason = one_line(getattr(error, "strerror", None) or error)
         raise UserError(f"{path}: not readable ({reason}); remove {folder} to have it made again") from error
@@ -99,5 +106,6 @@ def _label(record: Record) -> str:
     # What is not its default tells one EDM from another.
     name = " ".join([labels["title"], *labels["sampler"].split(" ")[1:]])
     lines = [f"{name}, {_steps(record)} steps, NFE {record['nfe']:g}", in_words(labels["columns"])]
-    lines += [f"{paper_name(metric)} {value:.3g}" for metric, value in record["metrics"].items()]
+    # What there is no room for is in the table.
+    lines += [f"{paper_name(metric)} {value:.3g}" for metric, value in [*record["metrics"].items()][:_FIGURES]]
     return "\n".join(line for line in lines if line)

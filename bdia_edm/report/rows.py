@@ -92,7 +92,8 @@ class Group:
         notes: lines for below the table: published figures that one of these can be held against, with their sources,
             and that the rows come from different code.
         published_metric: the figure that rows have published values of; '' where none has.
-        task: the command that made them, 'sample' or 'invert'; of an inversion the seeds are its images' numbers.
+        task: the command that made them, 'sample', 'invert' or 'edit'; of the latter two the seeds are
+            their images' numbers.
     """
 
     model: str
@@ -112,7 +113,7 @@ class Group:
         """What the rows share, in words."""
         one_class = "" if self.class_idx is None else f", class {self.class_idx}"
         blocks = "" if len(self.seeds) == 1 else f"{len(self.seeds)} times "
-        what = "numbers" if self.task == "invert" else "seeds"
+        what = "seeds" if self.task == "sample" else "numbers"
         return (
             f"{self.model}: {blocks}{self.num_images:,} images ({what} {shortened('; '.join(self.seeds))}{one_class})"
         )

@@ -7,15 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from bdia_edm.base.lines import Say
 from bdia_edm.engine.block_folder import BlockFolder
-from bdia_edm.engine.block_inverter import BlockInverter, InversionShard
+from bdia_edm.engine.block_inverter import BlockInverter, InversionShard, as_states
 from bdia_edm.engine.block_work import BlockWork
 from bdia_edm.engine.plan import format_seeds
-from bdia_edm.engine.round_trip import from_uint8
 from bdia_edm.metrics.latents import LatentFigures, RoundTripErrors, latent_warning
 from bdia_edm.records.record import Labels, Record
 from bdia_edm.records.run_folder import RunFolder
@@ -24,8 +22,9 @@ from bdia_edm.report.pictures import write_round_trips
 from bdia_edm.run.run import InversionRun
 from bdia_edm.run.summary import facts_of, finish_record, labels_of, whole
 from bdia_edm.samplers.inversion import growth_warning
+from bdia_edm.samplers.sampler import Sampler
 
-__all__ = ["Inverting"]
+__all__ = ["Inverting", "labels_with"]
 
 _SHOWN = 16
 
@@ -40,8 +39,14 @@ class Inverting:
     keeps_shards = True
 
     def work(self) -> BlockWork[InversionShard]:
+        return BlockWork(self.run.title, self.run.blocks, self._folder, self.inverter())
+
+    def inverter(
+        self, new_labels: NDArray[np.int64] | None = None, step: int = 0, keeps_partner: bool = True
+    ) -> BlockInverter:
+        """What inverts the images; with ``new_labels`` it edits them (see ``BlockInverter``)."""
         run, config = self.run, self.run.config
-        inverter = BlockInverter(
+        return BlockInverter(
             denoiser=run.denoiser,
             sampler=config.sampler,
             images=run.images,
@@ -49,8 +54,10 @@ class Inverting:
             device=run.device,
             batch_size=config.batch_size,
             iterations=config.iterations,
+            new_labels=new_labels,
+            step=step,
+            keeps_partner=keeps_partner,
         )
-        return BlockWork(run.title, run.blocks, self._folder, inverter)
 
     def has_all(self) -> bool:
         return all(self._folder.path(block).is_file() for block in self.run.blocks)
@@ -72,7 +79,7 @@ class Inverting:
         up, both, seconds = 0, 0, 0.0
         shown: list[tuple[NDArray[np.float64], ...]] = []
         for shard in shards:
-            originals = _as_states(shard.originals)
+            originals = as_states(shard.originals)
             errors.add(originals, shard.reconstructions)
             latents = latents or LatentFigures(shard.level)
             latents.add(shard.states[:, 0])
@@ -107,14 +114,14 @@ class Inverting:
 
     @property
     def _labels(self) -> Labels:
-        labels, iterations = labels_of(self.run.config.sampler), self.run.config.iterations
-        return {**labels, "sampler": f"{labels['sampler']} iterations={iterations}"} if iterations else labels
+        return labels_with(self.run.config.sampler, self.run.config.iterations)
 
     @property
     def _folder(self) -> BlockFolder[InversionShard]:
         return BlockFolder(self.run.folder, self.run.identity, InversionShard)
 
 
-def _as_states(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Pixels (n, H, W, C) as images (n, C, H, W)."""
-    return from_uint8(torch.from_numpy(pixels)).permute(0, 3, 1, 2).numpy()
+def labels_with(sampler: Sampler, iterations: int) -> Labels:
+    """How the sampler calls itself, with the iterations of its inverse."""
+    labels = labels_of(sampler)
+    return {**labels, "sampler": f"{labels['sampler']} iterations={iterations}"} if iterations else labels

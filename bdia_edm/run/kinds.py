@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from bdia_edm.config.common_config import AnyConfig
+from bdia_edm.config.editing_config import read_editing_config
 from bdia_edm.config.inversion_config import read_inversion_config
 from bdia_edm.config.run_config import read_config
 from bdia_edm.run.deeds import Deeds
+from bdia_edm.run.editing import Editing
 from bdia_edm.run.inverting import Inverting
 from bdia_edm.run.loading import prepare_run
-from bdia_edm.run.loading_inversion import prepare_inversion
+from bdia_edm.run.loading_inversion import prepare_editing, prepare_inversion
 from bdia_edm.run.run import AnyRun
 from bdia_edm.run.sampling import Sampling
 
@@ -35,6 +37,7 @@ class Kind(NamedTuple):
 KINDS = {
     "sample": Kind(read_config, prepare_run, Sampling),
     "invert": Kind(read_inversion_config, prepare_inversion, Inverting),
+    "edit": Kind(read_editing_config, prepare_editing, Editing),
 }
 """By ``AnyRun.task``."""
 

@@ -219,12 +219,12 @@ def check_workers(run: AnyRun) -> None:
         )
 
 
-def check_class(class_idx: int, label_dim: int) -> None:
+def check_class(class_idx: int, label_dim: int, option: str = "class_idx") -> None:
     """Raises UserError where the network has no such class."""
     if not label_dim:
-        raise UserError(f"class_idx={class_idx}: this network is unconditional, it has no classes; leave it out")
+        raise UserError(f"{option}={class_idx}: this network is unconditional, it has no classes; leave it out")
     if not 0 <= class_idx < label_dim:
-        raise UserError(f"class_idx={class_idx}: must be from 0 to {label_dim - 1}, the network's classes")
+        raise UserError(f"{option}={class_idx}: must be from 0 to {label_dim - 1}, the network's classes")
 
 
 def _check_images(kind: str, channels: int) -> None:

@@ -1,4 +1,4 @@
-"""From a checked config to a run of inversion: its denoiser, and its images with their classes.
+"""From a checked config to a run of inversion or of editing: its denoiser, and its images with their classes.
 
 What is wrong is found here, before the first image is inverted; so every image is read once, for the checksum.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,15 +17,26 @@ from bdia_edm.base.errors import UserError
 from bdia_edm.base.option_names import named
 from bdia_edm.checkpoints.locating import fetch_files, locate
 from bdia_edm.config.common_config import require_blocks
+from bdia_edm.config.editing_config import EditingConfig
 from bdia_edm.config.inversion_config import REFERENCE, InversionConfig
 from bdia_edm.images.image_source import ImageSource, open_images
 from bdia_edm.models.denoiser import Denoiser
-from bdia_edm.run.loading import check_class, check_workers, load_denoiser, place_of, require_writable
+from bdia_edm.run.loading import (
+    check_class,
+    check_workers,
+    load_denoiser,
+    load_detector,
+    load_reference,
+    place_of,
+    require_writable,
+)
 from bdia_edm.run.own_parts import own_sources
-from bdia_edm.run.run import InversionRun
+from bdia_edm.run.run import AnyRun, EditingRun, InversionRun
 from bdia_edm.samplers.denoising import BatchDenoiser
 
-__all__ = ["prepare_inversion"]
+__all__ = ["prepare_editing", "prepare_inversion"]
+
+T = TypeVar("T", bound=AnyRun)
 
 _AT_ONCE = 1000
 
@@ -38,6 +50,48 @@ def prepare_inversion(config: InversionConfig, command: str) -> InversionRun:
     Raises:
         UserError: anything is wrong.
     """
+    run = InversionRun(config=config, command=command, **_loaded(config))
+    return _checked(run)
+
+
+def prepare_editing(config: EditingConfig, command: str) -> EditingRun:
+    """As ``prepare_inversion``; the detector and, where the card has one, the reference beside.
+
+    Raises:
+        UserError: anything is wrong.
+    """
+    loaded = _loaded(config)
+    denoiser, labels, checksums = loaded["denoiser"], loaded["labels"], loaded["checksums"]
+    if denoiser.label_dim < 2:
+        raise UserError(f"{config.model.name}: this network has no classes to edit images to")
+    if isinstance(config.edit.class_idx, int):
+        check_class(config.edit.class_idx, denoiser.label_dim, "edit.class_idx")
+        new_labels = np.full_like(labels, config.edit.class_idx)
+    else:
+        new_labels = (labels + 1) % denoiser.label_dim
+    detector = load_detector(config.detector, loaded["images"].shape, loaded["device"])
+    reference = None
+    if detector is not None:
+        checksums["detector"] = detector.checksum
+        if config.model.reference is not None:
+            reference = load_reference(config.model, detector)
+            checksums["reference"] = reference.checksum
+    parts = {"detector": type(detector), "detector's network": type(getattr(detector, "network", None))}
+    checksums |= own_sources(parts)
+    run = EditingRun(
+        config=config, command=command, new_labels=new_labels, detector=detector, reference=reference, **loaded
+    )
+    return _checked(run)
+
+
+def _checked(run: T) -> T:
+    check_workers(run)
+    require_writable(Path(run.config.results_dir))
+    return run
+
+
+def _loaded(config: InversionConfig) -> dict[str, Any]:
+    """What every such run has beside its config and command."""
     device, device_type = place_of(config)
     source = _open(config)
     indices = config.chosen(len(source))
@@ -49,20 +103,15 @@ def prepare_inversion(config: InversionConfig, command: str) -> InversionRun:
     config.sampler.check_range(BatchDenoiser(denoiser))
     source.check(indices)
     parts: dict[str, type] = {"model": type(config.model), "sampler": type(config.sampler), "denoiser": type(denoiser)}
-    run = InversionRun(
-        config=config,
-        command=command,
-        denoiser=denoiser,
-        images=source,
-        indices=indices,
-        labels=labels,
-        device=device,
-        device_type=device_type,
-        checksums={"model": checksum, "images": _checksum(source, indices, labels), **own_sources(parts)},
-    )
-    check_workers(run)
-    require_writable(Path(config.results_dir))
-    return run
+    return {
+        "denoiser": denoiser,
+        "images": source,
+        "indices": indices,
+        "labels": labels,
+        "device": device,
+        "device_type": device_type,
+        "checksums": {"model": checksum, "images": _checksum(source, indices, labels), **own_sources(parts)},
+    }
 
 
 def _open(config: InversionConfig) -> ImageSource:

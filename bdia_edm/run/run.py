@@ -22,6 +22,7 @@ import torch
 from numpy.typing import NDArray
 
 from bdia_edm.config.common_config import AnyConfig
+from bdia_edm.config.editing_config import EditingConfig
 from bdia_edm.config.inversion_config import InversionConfig
 from bdia_edm.config.run_config import RunConfig
 from bdia_edm.detectors.detector import Detector
@@ -32,7 +33,7 @@ from bdia_edm.metrics.reference import Reference
 from bdia_edm.models.denoiser import Denoiser
 from bdia_edm.samplers.sampler import Sampler
 
-__all__ = ["ARITHMETIC", "AnyRun", "InversionRun", "Run", "count_workers"]
+__all__ = ["ARITHMETIC", "AnyRun", "EditingRun", "InversionRun", "Run", "count_workers"]
 
 ARITHMETIC = 2
 """Raised with every change of this program that gives an image or a figure other bits for the same options.
@@ -188,6 +189,37 @@ class InversionRun(AnyRun):
     def title(self) -> str:
         iterations = self.config.iterations
         return f"inverse of {super().title}" + (f", {iterations} iterations" if iterations else "")
+
+
+@dataclass(frozen=True, kw_only=True)
+class EditingRun(InversionRun):
+    """A run of editing.
+
+    Attributes:
+        new_labels: the class that each image is to have, (n,) int64.
+        detector: looks what the edited images are; None where nobody does.
+        reference: the data's statistics in its features; None where none are known.
+    """
+
+    task = "edit"
+    config: EditingConfig
+    new_labels: NDArray[np.int64]
+    detector: Detector | None
+    reference: Reference | None
+
+    __repr__ = AnyRun.__repr__
+
+    @property
+    def _kind_in_file_names(self) -> list[str]:
+        edit = self.config.edit
+        dropped = [] if edit.partner == "keep" else [edit.partner]
+        return [*super()._kind_in_file_names, f"class{edit.class_idx}", f"from{edit.step}", *dropped]
+
+    @property
+    def title(self) -> str:
+        return (
+            f"edit by the {super().title}, from step {self.config.edit.step}, {self.config.edit.partner}s its partner"
+        )
 
 
 def _in_file_names(sampler: Sampler) -> list[str]:

@@ -70,18 +70,19 @@ class InvertibleSampler(ScheduledSampler):
         return
 
     def forward(
-        self, denoiser: BatchDenoiser, x: Tensor, partner: Tensor | None = None
+        self, denoiser: BatchDenoiser, x: Tensor, partner: Tensor | None = None, *, step: int = 0
     ) -> Iterator[tuple[float, Tensor]]:
         """The noise level and the states (K, N, C, H, W), from the state x at sigma_max to the image at sigma_min.
 
         Args:
             x: (N, C, H, W) float64; of latents it is latents times the highest of ``levels``.
             partner: x's, as ``invert`` ended with it.
+            step: the number of the level where x is, instead of sigma_max.
 
         Raises:
             UserError: as ``check_range``.
         """
-        return self.pairs(self.solve, denoiser, x, self.levels(denoiser), partner)
+        return self.pairs(self.solve, denoiser, x, self.levels(denoiser)[step:], partner)
 
     def invert(
         self, denoiser: BatchDenoiser, image: Tensor, partner: Tensor | None = None, *, iterations: int = 0

@@ -1,0 +1,134 @@
+"""A run of editing: its images become those of another class, with how often that is so and what of them stayed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bdia_edm.base.lines import Say
+from bdia_edm.base.whole_files import written_whole
+from bdia_edm.engine.block_editor import BlockEditor, EditShard
+from bdia_edm.engine.block_folder import BlockFolder
+from bdia_edm.engine.block_inverter import as_states
+from bdia_edm.engine.block_work import BlockWork
+from bdia_edm.engine.plan import format_seeds
+from bdia_edm.metrics.edits import EditFigures
+from bdia_edm.metrics.findings import Findings
+from bdia_edm.metrics.latents import grey_levels
+from bdia_edm.metrics.metric import FeatureSpace, compute_all, make_metrics
+from bdia_edm.records.record import Labels, Record
+from bdia_edm.records.run_folder import RunFolder
+from bdia_edm.records.wording import run_words
+from bdia_edm.report.pictures import write_side_by_side
+from bdia_edm.run.inverting import Inverting, labels_with
+from bdia_edm.run.run import EditingRun
+from bdia_edm.run.summary import facts_of, finish_record, whole
+
+__all__ = ["Editing", "unrelated"]
+
+_SHOWN = 24
+
+
+@dataclass(frozen=True)
+class Editing:
+    """The deeds of such a run (``Deeds``)."""
+
+    run: EditingRun
+
+    # They hold the edited images.
+    keeps_shards = True
+
+    def work(self) -> BlockWork[EditShard]:
+        run = self.run
+        edit = run.config.edit
+        inverter = Inverting(run).inverter(run.new_labels, edit.step, edit.partner == "keep")
+        editor = BlockEditor(inverter, run.detector, run.device, run.config.batch_size)
+        return BlockWork(run.title, run.blocks, self._folder, editor)
+
+    def has_all(self) -> bool:
+        return all(self._folder.path(block).is_file() for block in self.run.blocks)
+
+    def words(self) -> str:
+        run, config = self.run, self.run.config
+        words = run_words(
+            self._labels, config.sampler.num_steps, format_seeds(run.indices), config.class_idx, "edit of images"
+        )
+        return words if config.edit.class_idx == "next" else f"{words} to class {config.edit.class_idx}"
+
+    def warnings(self) -> list[str]:
+        return Inverting(self.run).warnings()
+
+    def summarize(self, shards: Iterator[EditShard], facts: Mapping[str, Any], say: Say) -> Record:
+        run, config = self.run, self.run.config
+        edits = EditFigures(classes=run.denoiser.label_dim)
+        measured = run.detector is not None and run.reference is not None
+        findings = Findings(run.detector.num_features if run.detector else 0, 0, {"moments"} if measured else set())
+        up, both, seconds = 0, 0, 0.0
+        shown: list[tuple[NDArray[Any], NDArray[Any], NDArray[Any]]] = []
+        others, place = unrelated(run.labels, run.new_labels), 0
+        for shard in shards:
+            num = len(shard.originals)
+            originals = as_states(shard.originals)
+            edits.add(originals, shard.reconstructions, shard.labels, shard.new_labels, shard.logits)
+            of_new_class = run.images.read([run.indices[each] for each in others[place : place + num]])
+            edits.add_unrelated(originals, as_states(of_new_class))
+            place += num
+            findings.add(shard.features)
+            up, both, seconds = up + shard.evaluations_inverse, both + shard.evaluations, seconds + shard.seconds
+            if sum(len(each[0]) for each in shown) < _SHOWN:
+                made = grey_levels(shard.reconstructions).astype(np.uint8).transpose(0, 2, 3, 1)
+                shown.append((shard.originals, made, shard.new_labels))
+        figures = edits.figures()
+        if run.detector is not None and run.reference is not None and len(run.indices) > 1:
+            space = FeatureSpace(run.detector.name, run.detector.distance_name)
+            figures |= compute_all(make_metrics(["frechet"]), findings, run.reference, space)
+        before, after, new_labels = (np.concatenate(each)[:_SHOWN] for each in zip(*shown, strict=True))
+        self._write_pictures(before, after, new_labels)
+        return finish_record(
+            run.folder,
+            run.indices,
+            config.sampler,
+            both,
+            seconds,
+            {
+                **facts_of(run),
+                "labels": self._labels,
+                "metrics": figures,
+                "images": config.images,
+                "iterations": config.iterations,
+                "nfe_inverse": whole(up / len(run.indices)),
+                "detector": config.detector.name if run.detector is None else run.detector.name,
+                **facts,
+            },
+        )
+
+    def _write_pictures(self, before: NDArray[Any], after: NDArray[Any], new_labels: NDArray[Any]) -> None:
+        run, files = self.run, RunFolder(self.run.folder)
+        title = f"{run.config.model.name}, {run.title}"
+        write_side_by_side(files.edits, [("image", before), ("edited", after)], title)
+        with written_whole(files.preview) as partial, partial.open("wb") as file:
+            np.savez(file, arr_0=after, originals=before, labels=new_labels, seeds=np.array(run.indices[: len(before)]))
+
+    @property
+    def _labels(self) -> Labels:
+        labels, edit = labels_with(self.run.config.sampler, self.run.config.iterations), self.run.config.edit
+        return {**labels, "columns": {**labels["columns"], "edit step": edit.step, "partner": edit.partner}}
+
+    @property
+    def _folder(self) -> BlockFolder[EditShard]:
+        return BlockFolder(self.run.folder, self.run.identity, EditShard)
+
+
+def unrelated(labels: NDArray[np.int64], new_labels: NDArray[np.int64]) -> list[int]:
+    """For each image the place of the next one, in a circle, that has its new class; its own where none has."""
+    places = {label: np.flatnonzero(labels == label) for label in set(new_labels.tolist())}
+    found: list[int] = []
+    for place, new in enumerate(new_labels.tolist()):
+        having = places[new]
+        after = int(np.searchsorted(having, place, side="right"))
+        found.append(int(having[after % len(having)]) if len(having) else place)
+    return found
