@@ -28,6 +28,7 @@ from bdia_edm.base.option_names import named
 from bdia_edm.config.card_files import cards_named, check_settings, own_folders
 from bdia_edm.config.conf_folder import conf_folder, model_list
 from bdia_edm.config.help import listed
+from bdia_edm.config.interpolations import check_growth
 from bdia_edm.config.overrides import check_words, names_as_typed, option_names
 from bdia_edm.config.run_config import RunConfig, read_config
 from bdia_edm.config.yaml_files import checked_files, load_yaml
@@ -129,11 +130,14 @@ def plain_values(config: DictConfig) -> dict[str, Any]:
     """The config resolved to plain values.
 
     Raises:
-        UserError: no model is chosen, or an option that must be given is missing.
+        UserError: no model is chosen, an option that must be given is missing, or a value takes too many others.
     """
     if "model" not in config:
         models = "\n".join(listed(model_list(*own_folders())))
         raise UserError(f"no model chosen; add +model=NAME, one of\n{models}")
+    unresolved = OmegaConf.to_container(config, resolve=False)
+    assert isinstance(unresolved, dict)
+    check_growth(unresolved)
     try:
         values = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     except MissingMandatoryValue as error:

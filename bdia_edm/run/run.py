@@ -12,13 +12,14 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from bdia_edm.base.errors import UserError
 from bdia_edm.config.run_config import RunConfig
 from bdia_edm.detectors.detector import Detector
 from bdia_edm.engine.plan import Block, cut_into_blocks
@@ -52,6 +53,10 @@ class Run:
         device_type: 'cpu' or 'cuda', where the images are made.
         checksums: of everything that was loaded; of the source of parts that are the user's own.
         portable: whether other processes can load the same from ``config``, where no part is an object of the user's.
+        checked: the parts as they were prepared, which is not for the caller to give.
+
+    Raises:
+        UserError: one of the parts was replaced afterwards.
     """
 
     config: RunConfig
@@ -64,6 +69,17 @@ class Run:
     device_type: str
     checksums: dict[str, str]
     portable: bool = True
+    checked: tuple[object, ...] = field(default=(), repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        parts = (self.config, self.denoiser, self.detector, self.reference, self.metrics, self.checksums)
+        # dataclasses.replace hands on what was checked: a record would say other checksums than its figures have.
+        if self.checked and any(now is not before for now, before in zip(parts, self.checked, strict=True)):
+            raise UserError(
+                "a run's parts cannot be replaced: its identity and checksums are of those it was prepared with; "
+                "prepare(..., denoiser=, sampler=, detector=, metrics=) makes a run of objects of your own"
+            )
+        object.__setattr__(self, "checked", parts)
 
     def __repr__(self) -> str:
         return f"Run({str(self.folder)!r})"
