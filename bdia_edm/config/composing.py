@@ -184,7 +184,7 @@ def explain(error: Exception, overrides: Sequence[str] = ()) -> str:
         typed = any(each.lstrip("+") == chosen for each in overrides)
         where = f"{inside[1]}.yaml: " if inside and overrides and not typed else ""
         return f"{where}{chosen}: unknown; there are {', '.join(known)}{did_you_mean(group[2], known)}"
-    unknown = re.search(r"Could not override '([^']*)'.*\+(\S+)", text)
+    unknown = re.search(r"Could not override '([^']*)'.*? \+(.+?)(?: Key '|$)", text)
     if unknown and unknown[1] == "model":
         return f"{unknown[2]}: a model is added with a plus sign: +{unknown[2]}"
     if unknown:
