@@ -47,8 +47,12 @@ def completions(line: str) -> Iterator[str]:
     if len(words) < 2:
         yield from (name for name in [*commands(), "--help", "--version"] if name.startswith(last))
     elif words[1] in commands():
-        command = import_module(f"bdia_edm.{words[1]}")
-        yield from _of_click(command, words[2:], last) if hasattr(command.main, "params") else _of_hydra(command, line)
+        from bdia_edm.config.conf_folder import conf_folder
+
+        if (conf_folder() / f"{words[1]}.yaml").is_file():
+            yield from _of_hydra(words[1], line)
+        else:
+            yield from _of_click(import_module(f"bdia_edm.{words[1]}"), words[2:], last)
 
 
 def _of_click(command: ModuleType, words: list[str], last: str) -> Iterator[str]:
@@ -57,13 +61,18 @@ def _of_click(command: ModuleType, words: list[str], last: str) -> Iterator[str]
     yield from (item.value for item in ShellComplete(command.main, {}, "", "").get_completions(words, last))
 
 
-def _of_hydra(command: ModuleType, line: str) -> list[str]:
+def _of_hydra(config_name: str, line: str) -> list[str]:
+    """Of the config alone: the command itself would bring PyTorch, and a press of the key would take seconds."""
+    import hydra
+
+    from bdia_edm.config.conf_folder import conf_folder
+
     found = io.StringIO()
     # Hydra takes away one word for the program.
     os.environ["COMP_LINE"] = line.partition(" ")[2].lstrip()
     sys.argv = ["", "--shell-completion", "query=bash"]
     with redirect_stdout(found), redirect_stderr(io.StringIO()), suppress(SystemExit):
-        command.main()
+        hydra.main(version_base=None, config_path=str(conf_folder()), config_name=config_name)(lambda config: None)()
     return found.getvalue().split()
 
 

@@ -15,7 +15,8 @@ import click
 import torch
 
 from bdia_edm.base.errors import UserError, one_line_errors
-from bdia_edm.base.lines import printable, to_stderr, to_stdout
+from bdia_edm.base.lines import printable, size_words, to_stderr, to_stdout
+from bdia_edm.base.usage import Group
 from bdia_edm.checkpoints.cached_files import cached_files, chosen, take_out
 from bdia_edm.checkpoints.description import describe_file, read_stored
 from bdia_edm.checkpoints.downloads import cache_folder, cached_path, fetch, file_sha256
@@ -29,7 +30,7 @@ from bdia_edm.models.preconditioning import PRECONDITIONINGS
 __all__ = ["main"]
 
 
-@click.group()
+@click.group(cls=Group)
 def main() -> None:
     """Networks in files: fetch them, convert them, see what they are."""
 
@@ -124,8 +125,8 @@ def list_command(as_json: bool) -> None:
         for file in files:
             state = "" if file.whole else "  (partial)"
             state += "  (being downloaded)" if file.in_use else ""
-            to_stdout(f"{_size(file.num_bytes):>9}  {printable(file.name)}{state}")
-        total = _size(sum(file.num_bytes for file in files))
+            to_stdout(f"{size_words(file.num_bytes):>9}  {printable(file.name)}{state}")
+        total = size_words(sum(file.num_bytes for file in files))
         to_stdout(f"{total:>9}  in {len(files)} files in {cache_folder()}")
 
 
@@ -145,18 +146,11 @@ def clean(names: tuple[str, ...], everything: bool) -> None:
             found = take_out(file)
             kept += found is None
             freed += found or 0
-            did = "is being downloaded, kept" if found is None else f"removed, {_size(found)}"
+            did = "is being downloaded, kept" if found is None else f"removed, {size_words(found)}"
             to_stdout(f"{printable(file.name)}: {did}")
-        to_stdout(f"freed {_size(freed)} in {cache_folder()}")
+        to_stdout(f"freed {size_words(freed)} in {cache_folder()}")
         if kept and not everything:
             raise UserError(f"{kept} of {len(names)} files are being downloaded, and were kept")
-
-
-def _size(num_bytes: int) -> str:
-    for unit, size in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
-        if num_bytes >= size:
-            return f"{num_bytes / size:.1f} {unit}"
-    return f"{num_bytes} B"
 
 
 def _fetched(remote: RemoteFile) -> bool:

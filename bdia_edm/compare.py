@@ -89,7 +89,8 @@ def grid_overrides(grid: object, settings: Collection[str] = (), beside: Collect
         UserError: it is no list of entries that name a sampler.
     """
     if not isinstance(grid, list) or not grid:
-        raise UserError(f"grid={grid}: must be a list of entries such as {{sampler: bdia, gamma: [0.1, 0.3]}}")
+        given = "null" if grid is None else grid
+        raise UserError(f"grid={given}: must be a list of entries such as {{sampler: bdia, gamma: [0.1, 0.3]}}")
     points: list[list[str]] = []
     for entry in grid:
         if not isinstance(entry, Mapping) or "sampler" not in entry:
@@ -206,6 +207,9 @@ def _shared(task: str) -> tuple[dict[str, Any], list[str], Collection[str]]:
     experiment = f"experiment={chosen.get('experiment')}"
     unresolved = OmegaConf.to_container(config)
     assert isinstance(unresolved, dict)
+    if unresolved.get("experiment"):
+        # Its options would lie below its own name, and be left out.
+        raise UserError(f"{experiment}: its file must begin with the line '# @package _global_'")
     for group in ("model", "detector"):
         if isinstance(given := unresolved.get(group), str):
             form = f"defaults: [override /{group}: {given}]"

@@ -17,6 +17,7 @@ from bdia_edm.base.option_names import options_named
 from bdia_edm.base.options import Option, options_of
 from bdia_edm.base.registry import Registry
 from bdia_edm.base.urls import without_secrets
+from bdia_edm.base.usage import Group
 from bdia_edm.config.common_config import import_modules
 from bdia_edm.detectors.registry import DETECTORS
 from bdia_edm.metrics.metric import METRICS
@@ -93,7 +94,7 @@ def _errors_of_the_command() -> Iterator[None]:
         yield
 
 
-@click.group()
+@click.group(cls=Group)
 def main() -> None:
     """Measures images that other programs made."""
 

@@ -14,6 +14,7 @@ import click
 
 from bdia_edm.base.errors import UserError, one_line_errors
 from bdia_edm.base.lines import one_line, to_stdout
+from bdia_edm.base.usage import Command
 from bdia_edm.records.notes import read_error, read_plan
 from bdia_edm.records.record import read_record
 from bdia_edm.records.run_folder import PLAN, RECORD, RunFolder, run_folders
@@ -112,7 +113,7 @@ def _row(run: RunStatus) -> tuple[str, ...]:
     )
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("results_dir", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="one JSON list instead of the table")
 def main(results_dir: Path, as_json: bool) -> None:

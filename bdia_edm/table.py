@@ -9,13 +9,14 @@ import click
 
 from bdia_edm.base.errors import UserError, one_line_errors
 from bdia_edm.base.lines import to_stderr, to_stdout
+from bdia_edm.base.usage import Command
 from bdia_edm.records.record import read_records
 from bdia_edm.report.comparison import write_comparison
 
 __all__ = ["main"]
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("results_dir", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option(
     "--dest", type=click.Path(file_okay=False, path_type=Path), help="where to write; RESULTS_DIR if not given"

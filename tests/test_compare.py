@@ -243,6 +243,30 @@ def test_what_an_experiment_cannot_say_is_refused_by_name(
     assert done.err.startswith((f"error: {message}", f"error: conf/experiment/{message}")), done.err
 
 
+def test_an_experiment_without_its_first_line_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All that it says would be left out, silently where the grid is on the command line."""
+    monkeypatch.chdir(tmp_path)
+    own = experiment(tmp_path, "seeds: 0-3\ngrid: [{sampler: edm}]\n")
+    for grid in ((), (GRID,)):
+        done = run_here(capsys, "compare", own, "experiment=mine", "+model=digits", *grid)
+        assert (done.status, done.out) == (2, "")
+        assert done.err == "error: experiment=mine: its file must begin with the line '# @package _global_'\n"
+
+
+def test_an_experiment_leaves_the_grid_to_the_command_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    own = experiment(tmp_path, "# @package _global_\nseeds: 0-3\nresults_dir: out\n")
+    options = ("+model=gaussian_mixture", "detector=none")
+    assert run_here(capsys, "compare", own, "experiment=mine", *options).err.startswith("error: grid=null: must be a")
+    done = run_here(capsys, "compare", own, "experiment=mine", *options, "grid=[{sampler: edm, num_steps: 3}]")
+    assert done.status == 0, done.err
+    assert [record["seeds"] for record in records_of(tmp_path / "out")] == ["0-3"]
+
+
 def test_a_sweep_keeps_the_tables_of_every_point(
     tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -39,6 +40,20 @@ def test_the_list_needs_no_torch() -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert "usage: bdia-edm COMMAND" in done.stdout
     assert not {"torch", "hydra", "matplotlib"} & set(done.stdout.splitlines()[-1].split())
+
+
+def test_completion_needs_no_torch() -> None:
+    """A press of the key would take seconds."""
+    program = (
+        "import runpy, sys; sys.argv = ['x', '--complete', 'bdia-edm', 'digi', 'x']; "
+        "runpy.run_module('bdia_edm', run_name='__main__'); print(*sys.modules)"
+    )
+    line = {"COMP_LINE": "bdia-edm sample +model=digi"}
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, env={**os.environ, **line}
+    )
+    assert done.stdout.startswith("digits\n")
+    assert "torch" not in done.stdout.split()
 
 
 def test_a_command_is_run_with_its_words(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,29 @@ def test_a_sweep_prints_one_record_a_line(tmp_path: Path, monkeypatch: pytest.Mo
     assert points == [(3, 0.05), (3, 0.1), (4, 0.05), (4, 0.1)]
     assert len(list((tmp_path / "sweep").glob("*/record.json"))) == 4
     assert [path.name for path in tmp_path.iterdir()] == ["sweep"]
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("+model=gaussian_mixture,digits", "detector=none"), {"gaussian_mixture", "digits"}),
+        (
+            ("+model=gaussian_mixture", "sampler=edm,ablation", "sampler.S_churn=5", "detector=none"),
+            {"edm", "ablation"},
+        ),
+    ],
+)
+def test_a_sweep_over_a_group_with_options_of_it(
+    options: tuple[str, ...], told: set[str], tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    """They are of each that is swept, not of what the command would take by itself."""
+    done = run_here(capsys, "sample", "-m", *options, "seeds=0-3", "sampler.num_steps=3", f"results_dir={tmp_path}")
+    assert done.status == 0, done.err
+    records = [json.loads(line) for line in done.out.splitlines()]
+    assert {record["sampler"]["name"] for record in records} | {record["model"] for record in records} >= told
+    for record in records:
+        again = run_here(capsys, "sample", *shlex.split(record["command"])[3:])
+        assert again.err.startswith("done before: ")
 
 
 def test_a_network_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

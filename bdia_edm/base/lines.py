@@ -5,10 +5,12 @@ Everything that this program prints goes through ``to_stderr`` or ``to_stdout`` 
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
+from typing import TextIO
 
-__all__ = ["Say", "harmless", "one_line", "printable", "to_stderr", "to_stdout"]
+__all__ = ["Say", "harmless", "one_line", "printable", "size_words", "to_stderr", "to_stdout"]
 
 Say = Callable[[str], object]
 """Takes a line for the user."""
@@ -18,12 +20,22 @@ _END = 200
 
 def to_stderr(line: str) -> None:
     """A line for the user where results go to stdout."""
-    print(harmless(line), file=sys.stderr, flush=True)
+    _print(line, sys.stderr)
 
 
 def to_stdout(text: str) -> None:
     """A result, in lines."""
-    print(harmless(text), flush=True)
+    _print(text, sys.stdout)
+
+
+def _print(text: str, stream: TextIO) -> None:
+    try:
+        print(harmless(text), file=stream, flush=True)
+    except BrokenPipeError:
+        # Who read it has enough ("| head"): nothing more is said, and what is to be done is done.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
 
 
 def harmless(text: str) -> str:
@@ -56,3 +68,11 @@ def one_line(problem: object, most: int = 300, keep_end: bool = False) -> str:
     if not text and isinstance(problem, BaseException):
         return type(problem).__name__
     return printable(text)
+
+
+def size_words(num_bytes: int) -> str:
+    """A file's size for people: '4.2 MB'."""
+    for unit, size in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if num_bytes >= size:
+            return f"{num_bytes / size:.1f} {unit}"
+    return f"{num_bytes} B"

@@ -72,6 +72,7 @@ class CommonOptions:
         check_ranges(self, "")
         counted = isinstance(self.workers, int) and 1 <= self.workers <= _MOST_WORKERS
         require(self.workers == "auto" or counted, "workers", self.workers, f"auto or from 1 to {_MOST_WORKERS}")
+        require(bool(self.results_dir.strip()), "results_dir", self.results_dir, "a folder; '.' is this one")
 
 
 @dataclass(frozen=True, kw_only=True)

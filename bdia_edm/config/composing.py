@@ -28,6 +28,7 @@ from bdia_edm.base.option_names import named
 from bdia_edm.config.card_files import cards_named, check_settings, own_folders
 from bdia_edm.config.conf_folder import conf_folder, model_list
 from bdia_edm.config.help import listed
+from bdia_edm.config.interpolations import check_growth
 from bdia_edm.config.overrides import check_words, names_as_typed, option_names
 from bdia_edm.config.run_config import RunConfig, read_config
 from bdia_edm.config.yaml_files import checked_files, load_yaml
@@ -133,11 +134,14 @@ def plain_values(config: DictConfig) -> dict[str, Any]:
     """The config resolved to plain values.
 
     Raises:
-        UserError: no model is chosen, or an option that must be given is missing.
+        UserError: no model is chosen, an option that must be given is missing, or a value takes too many others.
     """
     if "model" not in config:
         models = "\n".join(listed(model_list(*own_folders())))
         raise UserError(f"no model chosen; add +model=NAME, one of\n{models}")
+    unresolved = OmegaConf.to_container(config, resolve=False)
+    assert isinstance(unresolved, dict)
+    check_growth(unresolved)
     try:
         values = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     except MissingMandatoryValue as error:
@@ -184,7 +188,7 @@ def explain(error: Exception, overrides: Sequence[str] = ()) -> str:
         typed = any(each.lstrip("+") == chosen for each in overrides)
         where = f"{inside[1]}.yaml: " if inside and overrides and not typed else ""
         return f"{where}{chosen}: unknown; there are {', '.join(known)}{did_you_mean(group[2], known)}"
-    unknown = re.search(r"Could not override '([^']*)'.*\+(\S+)", text)
+    unknown = re.search(r"Could not override '([^']*)'.*? \+(.+?)(?: Key '|$)", text)
     if unknown and unknown[1] == "model":
         return f"{unknown[2]}: a model is added with a plus sign: +{unknown[2]}"
     if unknown:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from bdia_edm.base.errors import UserError
+from bdia_edm.base.lines import size_words
+from bdia_edm.checkpoints.downloads import cached_path
+from bdia_edm.checkpoints.locating import locate
 from bdia_edm.config.yaml_files import load_yaml
 
 __all__ = ["PACKAGE", "conf_folder", "model_list"]
@@ -19,8 +22,8 @@ def conf_folder() -> Path:
 
 
 def model_list(*own: Path) -> dict[str, str]:
-    """The name of every model card, those in the user's ``own`` folders included, with its description, published
-    figure and licence."""
+    """The name of every model card, those in the user's ``own`` folders included, with its description, its file's size
+    where that is at hand, published figure and licence."""
     paths = [path for folder in (conf_folder(), *own) for path in sorted((folder / "model").glob("*.yaml"))]
     return {path.stem: _described(path) for path in paths}
 
@@ -33,6 +36,19 @@ def _described(path: Path) -> str:
         return f"(cannot be read: {error})"
     published, licence = card.get("published"), card.get("licence")
     facts = [str(card.get("description", ""))]
+    if file := _at_hand(card.get("path")):
+        facts.append(f"{size_words(file.stat().st_size)} on this disk")
     if isinstance(published, dict) and "fid" in published:
         facts.append(f"FID {published['fid']} ({published.get('sampler', 'published')})")
     return "; ".join([*facts, *([] if licence is None else [f"licence {licence}"])])
+
+
+def _at_hand(path: object) -> Path | None:
+    """A network's file, where nothing must be fetched for it."""
+    if not isinstance(path, str):
+        return None
+    try:
+        file = cached_path(path) if "://" in path else locate(path)
+    except UserError:
+        return None
+    return file if file.is_file() else None

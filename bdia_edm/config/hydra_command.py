@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ from bdia_edm.config.common_config import AnyConfig, import_modules
 from bdia_edm.config.composing import explain
 from bdia_edm.config.conf_folder import conf_folder, model_list
 from bdia_edm.config.help import help_text, listed
-from bdia_edm.config.overrides import check_words, names_as_typed
+from bdia_edm.config.overrides import check_sweep, check_words, names_as_typed, swept_together
 from bdia_edm.config.run_config import RunConfig
 from bdia_edm.config.yaml_files import checked_files
 from bdia_edm.engine.device import says_out_of_memory
@@ -104,7 +105,10 @@ def run_command(
                 raise UserError(f"{len(sys.argv) - 1:,} options; must be below {_MOST_WORDS:,}")
             # Hydra takes its own options before or after all others, but not between them.
             sys.argv[1:] = names_as_typed(_flags_first([_SHORT.get(word, word) for word in sys.argv[1:]]))
-            _check_line(sys.argv[1:])
+            given = _checked_line(sys.argv[1:])
+            if given.multirun:
+                # What stands before is Hydra's own.
+                sys.argv[1:] = [*sys.argv[1 : len(sys.argv) - len(given.overrides)], *swept_together(given.overrides)]
             hydra.main(**_HYDRAS_BASE, config_path=str(conf_folder()), config_name=config_name)(checked)()
     finally:
         if not full_error:
@@ -126,8 +130,12 @@ class _Stage:
     within_task: bool = False
 
 
-def _check_line(words: list[str]) -> None:
-    """Raises UserError where Hydra would not take the command line, and print several lines."""
+def _checked_line(words: list[str]) -> Namespace:
+    """What Hydra takes a command line for.
+
+    Raises:
+        UserError: it would not take it, and print several lines.
+    """
     parser = get_args_parser()
     parser.error = _refuse  # type: ignore[assignment]
     given = parser.parse_args(words)
@@ -142,6 +150,9 @@ def _check_line(words: list[str]) -> None:
     shown = [f"--{name}" for name in ("cfg", "info", "shell_completion") if getattr(given, name)]
     if shown and given.multirun:
         raise UserError(f"{shown[0].replace('_', '-')}: tells of one run; leave out -m, and one value for each option")
+    if given.multirun:
+        check_sweep(given.overrides)
+    return given
 
 
 def _refuse(problem: str) -> NoReturn:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,6 +10,7 @@ from dataclasses import fields
 from typing import Any, get_type_hints
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import ChoiceSweep, Glob, RangeSweep
 from hydra.errors import HydraException
 
 from bdia_edm.base.errors import UserError
@@ -20,7 +22,10 @@ from bdia_edm.config.model_card import MODEL_KINDS
 from bdia_edm.config.run_config import RunOptions
 from bdia_edm.samplers.registry import SAMPLERS
 
-__all__ = ["check_words", "differences", "names_as_typed", "option_names", "override"]
+__all__ = ["check_sweep", "check_words", "differences", "names_as_typed", "option_names", "override", "swept_together"]
+
+_GROUPS = ("model", "sampler", "detector", "experiment")
+_MOST_POINTS = 10_000
 
 
 def override(name: str, value: Any) -> str:
@@ -70,7 +75,6 @@ def _kept(text: str) -> str:
 
 def check_words(words: Sequence[str]) -> None:
     """Raises UserError at the first option on a command line that Hydra would not read, and says how to write it."""
-    groups = ("model", "sampler", "detector", "experiment")
     for word in words:
         name, equals, value = word.partition("=")
         if not equals and not name.startswith("~"):
@@ -89,8 +93,46 @@ def check_words(words: Sequence[str]) -> None:
             ) from error
         choice = read.value()
         a_name = read.is_sweep_override() or isinstance(choice, str | list | dict)
-        if read.key_or_group in groups and not read.is_delete() and not a_name:
+        if read.key_or_group in _GROUPS and not read.is_delete() and not a_name:
             raise UserError(f"{word}: must be the name of a card; --help lists those there are")
+
+
+def check_sweep(words: Sequence[str]) -> None:
+    """Raises UserError where a sweep has no point, or more than anybody waits for: Hydra lists all before the first."""
+    points = 1.0
+    for word in words:
+        sweep: Any = OverridesParser.create().parse_override(word).value()
+        if isinstance(sweep, ChoiceSweep):
+            points *= len(sweep.list)
+        elif isinstance(sweep, RangeSweep):
+            assert sweep.start is not None
+            assert sweep.stop is not None
+            points *= max(0, (sweep.stop - sweep.start) / sweep.step) if sweep.step else math.inf
+        elif isinstance(sweep, Glob) and word.lstrip("+").partition("=")[0] not in _GROUPS:
+            raise UserError(f"{word}: glob is for the names of cards ({', '.join(_GROUPS)})")
+    if not 0 < points <= _MOST_POINTS:
+        raise UserError(f"-m: a sweep of {points:,.0f} points; must be from 1 to {_MOST_POINTS:,}")
+
+
+def swept_together(words: Sequence[str]) -> list[str]:
+    """A sweep's options, with those of models, samplers and detectors swept, if over one value, where one of these is.
+
+    Hydra begins with the config of what is not swept: in it ``detector=none`` and ``sampler.S_churn=5`` would be of a
+    model that is not chosen and of another sampler.
+    """
+    sweeps = {word for word in words if OverridesParser.create().parse_override(word).is_sweep_override()}
+    if not any(_top(word) in _GROUPS and "." not in word.partition("=")[0] for word in sweeps):
+        return list(words)
+    return [_swept(word) if _top(word) in _GROUPS and word not in sweeps else word for word in words]
+
+
+def _swept(word: str) -> str:
+    name, _, value = word.partition("=")
+    return f"{name}=choice({value})" if value and not name.startswith("~") else word
+
+
+def _top(word: str) -> str:
+    return word.lstrip("+").partition("=")[0].partition(".")[0]
 
 
 def _short(text: str) -> str:

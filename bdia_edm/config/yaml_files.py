@@ -32,6 +32,8 @@ _MOST_BYTES = 1_000_000
 _MOST_VALUES = 20_000
 _MOST_LEVELS = 50
 _LONGEST_NUMBER = 400
+# Whole numbers to YAML that are another text when they are written again: 2024_01_01, 007, 0x1f, 1:30.
+_REWRITTEN = re.compile(r"[-+]?(?!(0|[1-9][0-9]*)$)(0b[01_]+|0x[0-9a-fA-F_]+|0[0-7_]+|[1-9][0-9_]*(:[0-5]?[0-9])*)")
 _CORE_TAG = re.compile(r"tag:yaml\.org,2002:(str|int|float|bool|null|map|seq)|!")
 
 
@@ -106,6 +108,9 @@ def _check_events(path: Path, text: str) -> None:
                 sizes[event.anchor] = 1
             if len(event.value) > _LONGEST_NUMBER and re.fullmatch(r"[-+\d._:]+", event.value):
                 raise _wrong(path, f"a number of {len(event.value):,} characters", event.start_mark)
+            if event.implicit[0] and _REWRITTEN.fullmatch(event.value):
+                words = "is a number to YAML; write it in quotes where it is a text, else in digits alone"
+                raise _wrong(path, f"{event.value}: {words}", event.start_mark)
         elif isinstance(event, yaml.CollectionStartEvent):
             levels.append((event.anchor, count - 1))
             if len(levels) > _MOST_LEVELS:

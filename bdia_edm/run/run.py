@@ -12,7 +12,7 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from bdia_edm.base.errors import UserError
 from bdia_edm.config.common_config import AnyConfig
 from bdia_edm.config.editing_config import EditingConfig
 from bdia_edm.config.inversion_config import InversionConfig
@@ -47,6 +48,10 @@ _LONGEST = 80
 """Characters that a folder's name tells of a sampler's options; the digest tells all of them apart."""
 
 
+_ASIDE = ("command", "checked")
+"""What of a run is not part of what it computes."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class AnyRun:
     """A run of any kind, whose every option has been checked and whose files have been read.
@@ -58,6 +63,10 @@ class AnyRun:
         device_type: 'cpu' or 'cuda', where the images are made.
         checksums: of everything that was loaded; of the source of parts that are the user's own.
         portable: whether other processes can load the same from ``config``, where no part is an object of the user's.
+        checked: the parts as they were prepared, which is not for the caller to give.
+
+    Raises:
+        UserError: one of the parts was replaced afterwards.
     """
 
     task: ClassVar[str]
@@ -68,6 +77,17 @@ class AnyRun:
     device_type: str
     checksums: dict[str, str]
     portable: bool = True
+    checked: tuple[object, ...] = field(default=(), repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        parts = tuple(getattr(self, each.name) for each in fields(self) if each.name not in _ASIDE)
+        # dataclasses.replace hands on what was checked: a record would say other checksums than its figures have.
+        if self.checked and any(now is not before for now, before in zip(parts, self.checked, strict=True)):
+            raise UserError(
+                "a run's parts cannot be replaced: its identity and checksums are of those it was prepared with; "
+                "prepare(..., denoiser=, sampler=, detector=, metrics=) makes a run of objects of your own"
+            )
+        object.__setattr__(self, "checked", parts)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self.folder)!r})"

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from bdia_edm.base import lines
-from bdia_edm.base.lines import Say, one_line, printable, to_stderr, to_stdout
+from bdia_edm.base.lines import Say, one_line, printable, size_words, to_stderr, to_stdout
 
 
 @pytest.mark.parametrize(
@@ -69,4 +72,20 @@ def test_nobody_prints_past_them() -> None:
             called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
             if called in ("print", "click.echo", "click.secho", "sys.stdout.write", "sys.stderr.write"):
                 found.append(path.relative_to(package).as_posix())
-    assert found == ["base/lines.py"] * 2
+    assert found == ["base/lines.py"]
+
+
+def test_who_reads_no_further_gets_no_traceback() -> None:
+    """And does not stop the work."""
+    program = "from bdia_edm.base.lines import to_stderr, to_stdout\nfor _ in range(9): to_stdout('x' * 99999)\n"
+    program += "to_stderr('done')"
+    line = f"'{sys.executable}' -c \"$PROGRAM\" | head -c 5; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(
+        ["bash", "-c", line], capture_output=True, text=True, check=True, env={**os.environ, "PROGRAM": program}
+    )
+    assert (done.stdout, done.stderr) == ("xxxxx0\n", "done\n")
+
+
+@pytest.mark.parametrize(("size", "words"), [(999, "999 B"), (4_200_000, "4.2 MB"), (5_900_000_000, "5.9 GB")])
+def test_sizes(size: int, words: str) -> None:
+    assert size_words(size) == words

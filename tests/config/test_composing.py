@@ -74,6 +74,7 @@ def test_cards_of_ones_own() -> None:
     ("option", "message"),
     [
         ("sampler.gama=0.1", "sampler.gama=0.1: unknown option; --help lists those there are"),
+        ("sampler.gama=[a, b c]", "sampler.gama=[a, b c]: unknown option; --help lists those there are"),
         (
             "sampler.S_churn=1",
             "sampler.S_churn=1: bdia has no such option; sampler=ablation or sampler=edm",

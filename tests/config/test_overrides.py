@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import shlex
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 
 from bdia_edm.base.errors import UserError
 from bdia_edm.config.composing import compose_values
-from bdia_edm.config.overrides import differences, names_as_typed, override
+from bdia_edm.config.overrides import check_sweep, differences, names_as_typed, override, swept_together
 from tests.commands import run_here
 
 TEXTS = [
@@ -109,3 +110,33 @@ def test_a_choice_is_a_name(word: str) -> None:
 def test_a_home_folder_that_the_shell_left_is_refused() -> None:
     with pytest.raises(UserError, match=r"^results_dir=~/x: cannot be read as it is"):
         compose_values(["+model=digits", "results_dir=~/x"])
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["sampler.gamma=range(0,1,1e-6)"], "-m: a sweep of 1,000,000 points; must be from 1 to 10,000"),
+        (["sampler.gamma=shuffle(range(0,1,1e-9))"], "-m: a sweep of 1,000,000,000 points; must be from 1 to 10,000"),
+        (["sampler.num_steps=range(2,202)", "sampler.rho=range(0,100)"], "-m: a sweep of 20,000 points; must be from"),
+        (["sampler.gamma=range(0,1,0.0)"], "-m: a sweep of inf points; must be"),
+        (["sampler.num_steps=range(5,5)"], "-m: a sweep of 0 points; must be"),
+        (["sampler.gamma=glob(*)"], "sampler.gamma=glob(*): glob is for the names of cards"),
+    ],
+)
+def test_a_sweep_that_would_not_end_or_not_begin(words: list[str], message: str) -> None:
+    with pytest.raises(UserError, match=f"^{re.escape(message)}"):
+        check_sweep([*words, "+model=digits"])
+    check_sweep(["+model=a,b", "sampler=glob(*)", "sampler.num_steps=range(2,1002)", "results_dir=x"])
+
+
+def test_options_are_swept_with_the_group_that_they_are_of() -> None:
+    assert swept_together(["+model=a,b", "detector=none", "model.name='a,b'", "seeds=0-9", "sampler.gamma=1,2"]) == [
+        "+model=a,b",
+        "detector=choice(none)",
+        "model.name=choice('a,b')",
+        "seeds=0-9",
+        "sampler.gamma=1,2",
+    ]
+    alone = ["+model=a", "detector=none", "sampler.gamma=1,2"]
+    assert swept_together(alone) == alone
+    assert swept_together(["+model=a,b", "~model.settings.edm"])[1] == "~model.settings.edm"

@@ -65,6 +65,8 @@ def test_a_config_is_read() -> None:
         ({"detector": {"name": "dinov2"}}, "detector.path=null: must be a path or a URL"),
         ({"detector": {"name": "digits", "path": "x", "sha256": "12"}}, "detector.sha256=12: must be 64 hexadecimal"),
         ({"device": None}, "device=null: must be a text"),
+        # As of results_dir=$OUT where OUT is not set.
+        ({"results_dir": ""}, "results_dir=: must be a folder; '.' is this one"),
         ({"color": "red"}, "color=red: unknown option; there are class_idx, batch_size, "),
     ],
 )

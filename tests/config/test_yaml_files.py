@@ -50,6 +50,9 @@ WRONG = {
     "many": (CARD.encode() + b"a: [" + b"1," * 30_000 + b"]\n", ", line 2: over 20,000 values"),
     "large": (b"#" * 1_000_001, ": over 1,000,000 bytes"),
     "digits": (CARD.encode() + b"\na: " + b"9" * 5000, ", line 3: a number of 5,000 characters"),
+    "a date": (CARD.encode() + b"name: 2024_01_01\n", ", line 2: 2024_01_01: is a number to YAML; write it in quotes"),
+    "zeros": (CARD.encode() + b"name: 007\n", ", line 2: 007: is a number to YAML; write it in quotes"),
+    "sixties": (CARD.encode() + b"name: 1:30\n", ", line 2: 1:30: is a number to YAML; write it in quotes"),
     "a list": (b"[1, 2]\n", ": must hold lines such as name: value"),
     "a text": (b"hello\n", ": must hold lines such as name: value"),
 }
@@ -86,6 +89,14 @@ def test_wherever_it_lies(name: str, tmp_path: Path, capsys: pytest.CaptureFixtu
     done = run_here(capsys, command, f"--config-dir={tmp_path}", "+model=digits", name.replace("/", "="))
     assert (done.status, done.out) == (2, "")
     assert done.err == f"error: {path}, line 2: found duplicate key a\n"
+
+
+def test_a_name_stays_as_it_is_written(tmp_path: Path) -> None:
+    """In a card as on the command line: not read as a number and written again."""
+    (tmp_path / "model").mkdir()
+    for name in ("2024", "'1_0'", '"007"', "0", "1-30", "2024-01-01", "_1", "a_1"):
+        (tmp_path / "model" / "mine.yaml").write_text(f"{CARD}name: {name}\n")
+        assert compose_config(["+model=mine"], tmp_path).model.name == name.strip("'\"")
 
 
 def test_what_is_right_is_read(tmp_path: Path) -> None:

@@ -11,12 +11,13 @@ from typing import Any
 
 import pytest
 
-from bdia_edm.api import Run, prepare
+from bdia_edm.api import GaussianMixture, Run, UserError, prepare
 from bdia_edm.base.options import options_of
 from bdia_edm.config.detector_card import DetectorCard
 from bdia_edm.config.inversion_config import InversionOptions
 from bdia_edm.config.model_card import MODEL_KINDS
 from bdia_edm.config.run_config import RunConfig, RunOptions
+from bdia_edm.detectors.pixels import PixelDetector
 from bdia_edm.run import run as module
 from bdia_edm.samplers.euler import EulerSampler
 from bdia_edm.samplers.registry import SAMPLERS
@@ -198,4 +199,20 @@ def test_a_run_is_data(tmp_path: Path) -> None:
     run = run_of(tmp_path)
     assert dataclasses.replace(run, command="other").identity == run.identity
     assert not hasattr(run, "finish")
-    assert all(each.default is MISSING for each in fields(Run) if each.name != "portable")
+    assert all(each.default is MISSING for each in fields(Run) if each.name not in ("portable", "checked"))
+
+
+def test_a_runs_parts_are_not_replaced(tmp_path: Path) -> None:
+    """What came of other parts would lie under the checksums, and in the folder, of those it was prepared with."""
+    run = run_of(tmp_path)
+    others: dict[str, Any] = {
+        "config": run_of(tmp_path, "sampler.num_steps=5").config,
+        "denoiser": GaussianMixture(img_resolution=4),
+        "detector": PixelDetector((1, 4, 4)),
+        "reference": None,
+        "metrics": (),
+        "checksums": {},
+    }
+    for name, other in others.items():
+        with pytest.raises(UserError, match=r"^a run's parts cannot be replaced: .*; prepare\(\.\.\., denoiser=, "):
+            dataclasses.replace(run, **{name: other})
