@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pytest
 from hydra.core.global_hydra import GlobalHydra
 
-from bdia_edm import compare, invert, sample
+from bdia_edm import compare, interpolate, invert, sample
 
 
 class Result(NamedTuple):
@@ -25,7 +25,8 @@ def run_here(capsys: pytest.CaptureFixture[str], command: str, *arguments: str) 
     GlobalHydra.instance().clear()
     capsys.readouterr()
     try:
-        {"sample": sample.main, "compare": compare.main, "invert": invert.main}[command]()
+        modules = {"sample": sample, "compare": compare, "invert": invert, "interpolate": interpolate}
+        modules[command].main()
         status = 0
     except SystemExit as ending:
         status = int(ending.code or 0)

@@ -14,7 +14,7 @@ from hydra.errors import HydraException
 from bdia_edm.base.errors import UserError
 from bdia_edm.base.lines import printable
 from bdia_edm.config.detector_card import DetectorCard
-from bdia_edm.config.inversion_config import InversionOptions
+from bdia_edm.config.interpolation_config import InterpolationOptions
 from bdia_edm.config.model_card import MODEL_KINDS
 from bdia_edm.config.run_config import RunOptions
 from bdia_edm.samplers.registry import SAMPLERS
@@ -111,7 +111,7 @@ def _text_options() -> set[str]:
 
 def _options() -> Iterator[tuple[str, Any]]:
     """Name and type; of all samplers and kinds of models."""
-    sections: list[tuple[str, Any]] = [("", RunOptions), ("", InversionOptions), ("detector.", DetectorCard)]
+    sections: list[tuple[str, Any]] = [("", RunOptions), ("", InterpolationOptions), ("detector.", DetectorCard)]
     sections += [("model.", MODEL_KINDS[name]) for name in MODEL_KINDS.names()]
     sections += [("sampler.", SAMPLERS[name]) for name in SAMPLERS.names()]
     for where, kind in sections:

@@ -77,6 +77,10 @@ class RunFolder:
         """Of an inversion the first images with their latents, as a picture."""
         return self.path / "round_trips.png"
 
+    def strips(self, frames: int) -> Path:
+        """Of an inversion the folder of the strips of so many images between two of its own."""
+        return self.path / f"{frames}frames"
+
     def shard(self, index: int) -> Path:
         """The shard of the block ``index``."""
         return self.shards / f"{index:05d}.npz"
