@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pytest
 from hydra.core.global_hydra import GlobalHydra
 
-from bdia_edm import compare, edit, invert, sample
+from bdia_edm import compare, edit, interpolate, invert, sample
 
 
 class Result(NamedTuple):
@@ -25,7 +25,8 @@ def run_here(capsys: pytest.CaptureFixture[str], command: str, *arguments: str) 
     GlobalHydra.instance().clear()
     capsys.readouterr()
     try:
-        {"sample": sample.main, "compare": compare.main, "invert": invert.main, "edit": edit.main}[command]()
+        modules = {"sample": sample, "compare": compare, "invert": invert, "edit": edit, "interpolate": interpolate}
+        modules[command].main()
         status = 0
     except SystemExit as ending:
         status = int(ending.code or 0)

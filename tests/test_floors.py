@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "bdia_edm"
-COMMANDS = {"sample", "compare", "invert", "edit", "generate", "fid", "checkpoint", "table", "status"}
+COMMANDS = {"sample", "compare", "invert", "interpolate", "edit", "generate", "fid", "checkpoint", "table", "status"}
 TOP = 9
 FLOORS = {
     "base": 0,

@@ -17,7 +17,7 @@ from bdia_edm.base.errors import UserError
 from bdia_edm.base.lines import printable
 from bdia_edm.config.detector_card import DetectorCard
 from bdia_edm.config.editing_config import Edit
-from bdia_edm.config.inversion_config import InversionOptions
+from bdia_edm.config.interpolation_config import InterpolationOptions
 from bdia_edm.config.model_card import MODEL_KINDS
 from bdia_edm.config.run_config import RunOptions
 from bdia_edm.samplers.registry import SAMPLERS
@@ -154,7 +154,7 @@ def _text_options() -> set[str]:
 
 def _options() -> Iterator[tuple[str, Any]]:
     """Name and type; of all samplers and kinds of models."""
-    sections: list[tuple[str, Any]] = [("", RunOptions), ("", InversionOptions)]
+    sections: list[tuple[str, Any]] = [("", RunOptions), ("", InterpolationOptions)]
     sections += [("edit.", Edit), ("detector.", DetectorCard)]
     sections += [("model.", MODEL_KINDS[name]) for name in MODEL_KINDS.names()]
     sections += [("sampler.", SAMPLERS[name]) for name in SAMPLERS.names()]

@@ -82,6 +82,10 @@ class RunFolder:
         """Of an edit the first images and what they became, as a picture."""
         return self.path / "edits.png"
 
+    def strips(self, frames: int) -> Path:
+        """Of an inversion the folder of the strips of so many images between two of its own."""
+        return self.path / f"{frames}frames"
+
     def shard(self, index: int) -> Path:
         """The shard of the block ``index``."""
         return self.shards / f"{index:05d}.npz"

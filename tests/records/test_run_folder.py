@@ -20,7 +20,7 @@ HOLD += "with RunFolder(Path(sys.argv[1])).locked(print): print('held', flush=Tr
 def test_every_file_has_a_name_of_its_own() -> None:
     folder = RunFolder(Path("runs/a"))
     names = [folder.record, folder.plan, folder.error, folder.lock, folder.shards, folder.images, folder.grid]
-    names += [folder.preview, folder.shard(7)]
+    names += [folder.preview, folder.shard(7), folder.round_trips, folder.strips(9)]
     assert len(set(names)) == len(names)
     assert all(name.is_relative_to("runs/a") for name in names)
     assert folder.shard(7) == Path("runs/a/shards/00007.npz")
