@@ -161,7 +161,7 @@ def _size(num_bytes: int) -> str:
 
 def _fetched(remote: RemoteFile) -> bool:
     try:
-        path = fetch(remote.url, remote.sha256)
+        path = fetch(*remote)
     except (UserError, OSError) as error:
         to_stderr(f"error: {error}")
         return False

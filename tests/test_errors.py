@@ -30,7 +30,7 @@ UNDEFINED = (
         ([DIGITS, "+foo=1"], "error: foo=1: unknown option; there are class_idx, batch_size, "),
         (
             [DIGITS, "+model.foo=1"],
-            "error: model.foo=1: unknown option; model takes name, reference, reference_sha256, path, sha256",
+            "error: model.foo=1: unknown option; model takes name, reference, reference_sha256, reference_m",
         ),
         ([DIGITS, "foo=1"], "error: foo=1: unknown option; "),
         ([DIGITS, "sampler.num_steps=1"], "error: sampler.num_steps=1: must be from 2 to 1000000"),
@@ -45,6 +45,8 @@ UNDEFINED = (
             [DIGITS, "sampler=edm", "sampler.gamma=0.1"],
             "error: sampler.gamma=0.1: edm has no such option; sampler=bdia takes it",
         ),
+        (["+model=cifar10", "model.most_bytes=0"], "error: model.most_bytes=0: must be from 1 to 1125899906842624"),
+        ([DIGITS, "+detector.most_bytes=1e6"], "error: detector.most_bytes=1000000.0: must be a whole number or null"),
         ([DIGITS, "model.name=../x"], "error: model.name=../x: must be 1 to 100 printable characters without '/', "),
         ([DIGITS, f"sampler.num_steps={'9' * 5000}"], "error: sampler.num_steps=9999"),
         ([DIGITS, f"sampler.rho={'9' * 4000}"], "error: sampler.rho=inf: must be from 0.1 to 1000"),

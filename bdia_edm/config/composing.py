@@ -163,7 +163,13 @@ def explain(error: Exception, overrides: Sequence[str] = ()) -> str:
         overrides: what the user gave, which tells the sampler in use.
     """
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    if not lines and error.__cause__ is not None:
+        lines = str(error.__cause__).splitlines()[:1]
     text = " ".join(lines) or type(error).__name__
+    if isinstance(error, RecursionError):
+        return "the defaults lists of the cards lead in a circle, or the options are nested too deep"
+    if "Additional config directory" in text:
+        return f"{text.replace('Additional config directory', '--config-dir:')}; it must be laid out as conf/"
     if "Could not find 'hydra/launcher/submitit_slurm'" in text:
         return "hydra/launcher=slurm: needs hydra-submitit-launcher; install it with pip install '.[cluster]'"
     if 'Could not detect "srun"' in text or "Could not detect 'srun'" in text:

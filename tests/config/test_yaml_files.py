@@ -50,6 +50,8 @@ WRONG = {
     "many": (CARD.encode() + b"a: [" + b"1," * 30_000 + b"]\n", ", line 2: over 20,000 values"),
     "large": (b"#" * 1_000_001, ": over 1,000,000 bytes"),
     "digits": (CARD.encode() + b"\na: " + b"9" * 5000, ", line 3: a number of 5,000 characters"),
+    "a name that is none": (CARD.encode() + b"null: 2\n", ": Incompatible key type 'NoneType'"),
+    "an open reference": (CARD.encode() + b"name: ${a\n", ": no viable alternative at input"),
     "a list": (b"[1, 2]\n", ": must hold lines such as name: value"),
     "a text": (b"hello\n", ": must hold lines such as name: value"),
 }
@@ -86,6 +88,14 @@ def test_wherever_it_lies(name: str, tmp_path: Path, capsys: pytest.CaptureFixtu
     done = run_here(capsys, command, f"--config-dir={tmp_path}", "+model=digits", name.replace("/", "="))
     assert (done.status, done.out) == (2, "")
     assert done.err == f"error: {path}, line 2: found duplicate key a\n"
+
+
+def test_cards_in_a_circle(tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    for name, base in (("a", "b"), ("b", "a")):
+        (tmp_path / "model" / f"{name}.yaml").write_text(f"defaults: [{base}]\n")
+    with pytest.raises(UserError, match=r"^the defaults lists of the cards lead in a circle"):
+        compose_config(["+model=a"], tmp_path)
 
 
 def test_what_is_right_is_read(tmp_path: Path) -> None:
