@@ -157,12 +157,15 @@ def _refuse_answer(answer: requests.Response, checksum_known: bool, most_bytes: 
     elif answer.ok:
         length = answer.headers.get("Content-Length")
         packed = answer.headers.get("Content-Encoding", "identity")
+        coding = answer.headers.get("Transfer-Encoding", "chunked")
         if answer.status_code != 200:
             raise Refused(f"the server answers {answer.status_code} {one_line(answer.reason, 100)}, not 200")
         if answer.headers.get("Content-Type", "").lower().startswith("text/html"):
             raise Refused("it is an HTML page instead of the file")
         if packed.lower() != "identity":
             raise Refused(f"the server packs the file ({one_line(packed, 50)}), which it was asked not to do")
+        if coding.strip().lower() != "chunked":
+            raise Refused(f"the server sends the file in a way that is not read here ({one_line(coding, 50)})")
         if length is not None and not re.fullmatch("[0-9]{1,18}", length):
             raise Refused(f"the server announces a length of {one_line(length, 50)!r}")
         if length is not None and int(length) > most_bytes:

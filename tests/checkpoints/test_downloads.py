@@ -652,6 +652,12 @@ def packed(handler: Handler) -> None:
     handler.wfile.write(body)
 
 
+def packed_on_the_way(handler: Handler) -> None:
+    handler.protocol_version = "HTTP/1.1"
+    handler.head(200, Transfer_Encoding="gzip")
+    handler.wfile.write(gzip.compress(bytes(1 << 20)))
+
+
 def endless(handler: Handler) -> None:
     handler.protocol_version = "HTTP/1.1"
     handler.head(200, Transfer_Encoding="chunked")
@@ -676,12 +682,13 @@ def drips(start: bytes, drop: bytes) -> Answer:
         (huge, "announces a length of '99999"),
         (announces_too_much, "announces 9663676416 bytes, more than the 8589934592 bytes of any file"),
         (packed, "packs the file (gzip), which it was asked not to do"),
+        (packed_on_the_way, "in a way that is not read here (gzip)"),
         (redirects("http://[::1"), "redirects to what is no URL"),
         (redirects("https://exa mple.org:port/\x1b[2J"), "redirects to "),
         (redirects("https://" + "a" * 70 + ".invalid:99999/"), "redirects to "),
         (sends(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n"), "a Git LFS pointer"),
     ],
-    ids=["length", "too-much", "gzip", "redirect", "redirect-port", "redirect-number", "lfs"],
+    ids=["length", "too-much", "gzip", "transfer", "redirect", "redirect-port", "redirect-number", "lfs"],
 )
 def test_broken_answers_are_refused_at_once(server: Server, answer: Answer, reason: str) -> None:
     url = server.serves(answer)
