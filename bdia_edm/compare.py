@@ -130,7 +130,7 @@ def published_figures(grid: object, model: str) -> list[float | None]:
 
 
 def _shown(value: object) -> str:
-    return printable(str(value))
+    return "null" if value is None else printable(str(value))
 
 
 def _choices(entry: Mapping[str, Any]) -> list[list[Any]]:
