@@ -103,7 +103,7 @@ def test_a_list_without_end(tmp_path: Path) -> None:
     folder = write_folder(tmp_path / "a", PIXELS)
     with (folder / LIST).open("wb") as file:
         file.truncate(2**40)  # sparse
-    with pytest.raises(UserError, match=r"dataset\.json: size=1099511627776: must be \d+ bytes at most"):
+    with pytest.raises(UserError, match=r"dataset\.json: has 1099511627776 bytes; must have \d+ at most"):
         labels_of(folder)
 
 
