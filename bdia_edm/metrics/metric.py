@@ -16,7 +16,11 @@ from bdia_edm.base.registry import Registry
 from bdia_edm.metrics.findings import NEEDS, Findings
 from bdia_edm.metrics.reference import Reference
 
-__all__ = ["METRICS", "FeatureSpace", "Metric", "compute_all", "make_metrics", "needs_of"]
+__all__ = ["METRICS", "REFERENCE_FEATURES", "FeatureSpace", "Metric", "compute_all", "make_metrics", "needs_of"]
+
+REFERENCE_FEATURES = "reference_features"
+"""What a metric needs that looks at features of single images of the data, not at the data's moments alone."""
+_NEEDS = NEEDS | {REFERENCE_FEATURES}
 
 
 class FeatureSpace(NamedTuple):
@@ -30,13 +34,19 @@ class FeatureSpace(NamedTuple):
     name: str
     distance_name: str
 
+    def figure_name(self, figure: str) -> str:
+        """What a figure of these features is called: of Inception's, whose distance is the FID, by its plain name,
+        which papers mean by it; of others with the detector's behind it."""
+        return figure if self.distance_name == "fid" else f"{figure}_{self.name}"
+
 
 class Metric(Protocol):
     """What every metric is. One of the user's own derives from this, or has the same attributes.
 
     Attributes:
         name: of the metric.
-        needs: what it takes of ``Findings``, some of 'moments', 'features' and 'logits'.
+        needs: what it takes of ``Findings``, some of 'moments', 'features' and 'logits'; 'reference_features' where
+            it takes the reference's too.
     """
 
     name: str
@@ -75,28 +85,37 @@ def make_metrics(chosen: Sequence[str | Metric]) -> list[Metric]:
     for metric in metrics:
         if names.count(metric.name) > 1:
             raise UserError(f"{named('metric')}={metric.name}: stands there twice")
-        if not metric.needs <= NEEDS:
+        if not metric.needs <= _NEEDS:
             raise UserError(
-                f"{named('metric')}={metric.name}: needs {', '.join(sorted(metric.needs - NEEDS))}; there are "
-                f"{', '.join(sorted(NEEDS))}"
+                f"{named('metric')}={metric.name}: needs {', '.join(sorted(metric.needs - _NEEDS))}; there are "
+                f"{', '.join(sorted(_NEEDS))}"
             )
     return metrics
 
 
-def needs_of(metrics: Iterable[Metric], detector: str, num_logits: int) -> frozenset[str]:
+def needs_of(
+    metrics: Iterable[Metric], detector: str, num_logits: int, reference: Reference | None = None
+) -> frozenset[str]:
     """What the metrics need together.
 
     Args:
         detector: its name, for the message.
         num_logits: how many it has.
+        reference: the data's, where it is known.
 
     Raises:
-        UserError: one needs logits, and the detector has none.
+        UserError: one needs logits, and the detector has none; or the data's features, and the reference keeps none.
     """
     needs: frozenset[str] = frozenset()
     for metric in metrics:
         if "logits" in metric.needs and not num_logits:
             raise UserError(f"{named('metric')}={metric.name}: needs logits, and the detector {detector} has none")
+        if REFERENCE_FEATURES in metric.needs and reference is not None and not reference.num_kept:
+            raise UserError(
+                f"{named('metric')}={metric.name}: needs features of the data, and the reference keeps none; python -m "
+                "bdia_edm.fid ref --features --data IMAGES --dest FILE.npz --detector NAME makes a file that does, for "
+                "model.reference_features=FILE.npz (of fid calc: --ref-features FILE.npz)"
+            )
         needs |= metric.needs
     return needs
 

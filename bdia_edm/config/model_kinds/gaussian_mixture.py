@@ -22,6 +22,8 @@ from bdia_edm.models.gaussian_mixture import GaussianMixture
 
 __all__ = ["MixtureCard"]
 
+_KEPT = 10_000
+"""How many of the exact samples' features are kept, as ``fid ref --features`` does."""
 _MOST_NUMBERS = 2**26
 """Of all means, half a gigabyte."""
 
@@ -63,8 +65,10 @@ class MixtureCard(ModelCard):
     def reference_file(self) -> Path | None:
         return None if self.reference == "exact" else super().reference_file()
 
-    def load_reference(self, detector: Detector) -> Reference:
-        return _ExactReference(self, detector) if self.reference == "exact" else super().load_reference(detector)
+    def load_reference(self, detector: Detector, features: bool = False) -> Reference:
+        if self.reference == "exact":
+            return _ExactReference(self, detector)
+        return super().load_reference(detector, features)
 
     def mixture(self) -> GaussianMixture:
         """The mixture, on the CPU."""
@@ -80,6 +84,9 @@ class _ExactReference:
 
     def __init__(self, card: MixtureCard, detector: Detector) -> None:
         self._card, self._detector = card, detector
+        self.num_kept = min(card.reference_samples, _KEPT)
+        # They are drawn as the others are, and told by their checksum.
+        self.features_checksum = ""
         source = f"exact {card.checksum()} {card.reference_samples} "
         self.checksum = hashlib.sha256((source + detector.checksum).encode()).hexdigest()
 
@@ -91,10 +98,18 @@ class _ExactReference:
     def covariance(self) -> NDArray[np.float64]:
         return self._statistics.covariance
 
+    @property
+    def features(self) -> NDArray[np.float32]:
+        return self._statistics.features
+
     @cached_property
     def _statistics(self) -> ReferenceStatistics:
         statistics = FeatureStatistics(self._detector.num_features)
+        kept = np.empty((self.num_kept, self._detector.num_features), np.float32)
         for samples in self._card.mixture().exact_batches(self._card.reference_samples):
-            statistics.add(self._detector(to_uint8(samples)).cpu().numpy())
+            features = self._detector(to_uint8(samples)).cpu().numpy()
+            room = kept[statistics.num : statistics.num + len(features)]
+            room[:] = features[: len(room)]
+            statistics.add(features)
         mean, covariance = statistics.mean_and_covariance()
-        return ReferenceStatistics(mean, covariance, self.checksum)
+        return ReferenceStatistics(mean, covariance, self.checksum, kept)
