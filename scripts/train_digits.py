@@ -115,7 +115,7 @@ def network_command(iterations: int, batch: int, learning_rate: float, ema: floa
 @click.option("--seed", default=0, show_default=True)
 @click.option("--dest", default=ASSETS, type=click.Path(path_type=Path), show_default=False, help="folder")
 def detector_command(epochs: int, batch: int, num_test: int, seed: int, dest: Path) -> None:
-    """The detector, the reference statistics and all images' features; prints how far two halves of the data are apart."""
+    """The detector, the reference statistics and all features; prints how far two halves of the data are apart."""
     torch.manual_seed(seed)
     x, labels = load_digits()
     images = to_uint8(x)
