@@ -155,7 +155,7 @@ def clean(names: tuple[str, ...], everything: bool) -> None:
 
 def _fetched(remote: RemoteFile) -> bool:
     try:
-        path = fetch(remote.url, remote.sha256)
+        path = fetch(*remote)
     except (UserError, OSError) as error:
         to_stderr(f"error: {error}")
         return False

@@ -21,7 +21,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from bdia_edm.base.errors import UserError
-from bdia_edm.base.lines import to_stdout
+from bdia_edm.base.lines import printable, to_stdout
 from bdia_edm.base.options import require
 from bdia_edm.config.common_config import AnyConfig
 from bdia_edm.config.composing import compose_run, own_folder, plain_values, shell_command
@@ -89,16 +89,17 @@ def grid_overrides(grid: object, settings: Collection[str] = (), beside: Collect
         UserError: it is no list of entries that name a sampler.
     """
     if not isinstance(grid, list) or not grid:
-        given = "null" if grid is None else grid
-        raise UserError(f"grid={given}: must be a list of entries such as {{sampler: bdia, gamma: [0.1, 0.3]}}")
+        raise UserError(f"grid={_shown(grid)}: must be a list of entries such as {{sampler: bdia, gamma: [0.1, 0.3]}}")
     points: list[list[str]] = []
     for entry in grid:
         if not isinstance(entry, Mapping) or "sampler" not in entry:
-            raise UserError(f"grid: the entry {entry} must name its sampler, as in {{sampler: bdia, gamma: 0.1}}")
+            raise UserError(
+                f"grid: the entry {_shown(entry)} must name its sampler, as in {{sampler: bdia, gamma: 0.1}}"
+            )
         entry = {name: value for name, value in entry.items() if name != _PUBLISHED}
         values = _choices(entry)
         if any(isinstance(value, Mapping) for choice in values for value in choice) or not all(values):
-            raise UserError(f"grid: the entry {entry} must hold values or lists of values")
+            raise UserError(f"grid: the entry {_shown(entry)} must hold values or lists of values")
         for choice in itertools.product(*values):
             points.append(_point(dict(zip(entry, choice, strict=True)), settings, beside))
     return points
@@ -121,9 +122,15 @@ def published_figures(grid: object, model: str) -> list[float | None]:
         figures = of_models.get(model, [None] * number) if isinstance(of_models, Mapping) else []
         fit = isinstance(figures, list) and all(each is None or type(each) in (int, float) for each in figures)
         if not fit or len(figures) != number:
-            raise UserError(f"grid: the entry {options}: published must hold, for a model, {number} figures in a list")
+            raise UserError(
+                f"grid: the entry {_shown(options)}: published must hold, for a model, {number} figures in a list"
+            )
         found += figures
     return found
+
+
+def _shown(value: object) -> str:
+    return "null" if value is None else printable(str(value))
 
 
 def _choices(entry: Mapping[str, Any]) -> list[list[Any]]:
@@ -133,7 +140,7 @@ def _choices(entry: Mapping[str, Any]) -> list[list[Any]]:
 def _point(options: dict[str, Any], settings: Collection[str], beside: Collection[str]) -> list[str]:
     sampler, wanted = str(options.pop("sampler")), options.pop("settings", None)
     if wanted not in (None, _CARD):
-        raise UserError(f"grid: settings={wanted}: must be {_CARD} or null")
+        raise UserError(f"grid: settings={_shown(wanted)}: must be {_CARD} or null")
     if wanted == _CARD and sampler not in settings:
         raise UserError(f"grid: settings={_CARD}: the model's card has no settings for {sampler} alone; leave it out")
     left_out = [f"~model.settings.{sampler}"] if sampler in settings and wanted is None else []

@@ -137,7 +137,7 @@ def test_fetch_all_goes_on_after_a_failure(server: str, tmp_path: Path, monkeypa
     asked: list[str] = []
     (tmp_path / "served" / "good").write_bytes(b"content")
 
-    def redirected(url: str, sha256: str | None) -> Path:
+    def redirected(url: str, sha256: str | None, most_bytes: int | None) -> Path:
         asked.append(url)
         return downloads.fetch(f"{server}/{'missing' if 'ffhq' in url else 'good'}")
 
@@ -153,8 +153,8 @@ def test_fetch_all_goes_on_after_a_failure(server: str, tmp_path: Path, monkeypa
 def test_fetch_takes_the_files_of_a_card(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[RemoteFile] = []
 
-    def fetched(url: str, sha256: str | None) -> Path:
-        asked.append(RemoteFile(url, sha256))
+    def fetched(url: str, sha256: str | None, most_bytes: int | None) -> Path:
+        asked.append(RemoteFile(url, sha256, most_bytes))
         return PICKLE
 
     monkeypatch.setattr("bdia_edm.checkpoint.fetch", fetched)
@@ -162,6 +162,7 @@ def test_fetch_takes_the_files_of_a_card(monkeypatch: pytest.MonkeyPatch) -> Non
     names = [file.url.rsplit("/", 1)[1] for file in asked]
     assert names == ["baseline-imagenet-64x64-cond-adm.pkl", "imagenet-64x64-baseline.npz", "inception-2015-12-05.pt"]
     assert [len(file.sha256 or "") for file in asked] == [0, 0, 64]
+    assert [file.most_bytes for file in asked] == [None, 34_000_000, None]
     asked.clear()
     assert run("fetch", "dinov2").exit_code == 0
     assert [file.url.rsplit("/", 1)[1] for file in asked] == ["dinov2_vitl14_pretrain.pth"]

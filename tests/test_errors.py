@@ -30,7 +30,7 @@ UNDEFINED = (
         ([DIGITS, "+foo=1"], "error: foo=1: unknown option; there are class_idx, batch_size, "),
         (
             [DIGITS, "+model.foo=1"],
-            "error: model.foo=1: unknown option; model takes name, reference, reference_sha256, images, path, sha256",
+            "error: model.foo=1: unknown option; model takes name, reference, reference_sha256, images, ref",
         ),
         ([DIGITS, "foo=1"], "error: foo=1: unknown option; "),
         ([DIGITS, "sampler.num_steps=1"], "error: sampler.num_steps=1: must be from 2 to 1000000"),
@@ -45,6 +45,8 @@ UNDEFINED = (
             [DIGITS, "sampler=edm", "sampler.gamma=0.1"],
             "error: sampler.gamma=0.1: edm has no such option; sampler=bdia takes it",
         ),
+        (["+model=cifar10", "model.most_bytes=0"], "error: model.most_bytes=0: must be from 1 to 1125899906842624"),
+        ([DIGITS, "+detector.most_bytes=1e6"], "error: detector.most_bytes=1000000.0: must be a whole number or null"),
         ([DIGITS, "model.name=../x"], "error: model.name=../x: must be 1 to 100 printable characters without '/', "),
         ([DIGITS, f"sampler.num_steps={'9' * 5000}"], "error: sampler.num_steps=9999"),
         ([DIGITS, f"sampler.rho={'9' * 4000}"], "error: sampler.rho=inf: must be from 0.1 to 1000"),
@@ -57,6 +59,22 @@ UNDEFINED = (
         ([DIGITS, "workers=0"], "error: workers=0: must be auto or from 1 to 1024"),
         ([DIGITS, "seeds=0-4294967295"], "error: block_size=500: cuts 4,294,967,296 seeds into 8,589,935 blocks, and"),
         ([DIGITS, "model.kind=[a]"], "error: model.kind=['a']: must be one of gaussian_mixture, network"),
+        ([DIGITS, "+sampler=edm"], "error: sampler=edm: sampler is chosen twice; leave one out, or a plus sign before"),
+        ([DIGITS, "+model=file"], "error: model=file: model is chosen twice; leave one out, or a plus sign before"),
+        (["++model=digits"], "error: ++model=digits: a card is chosen with one plus sign or none"),
+        ([DIGITS, "sampler=[edm,bdia]"], "error: sampler=[edm,bdia]: must be the name of a card"),
+        ([DIGITS, "~sampler=edm"], "error: ~sampler=edm: takes out what is not chosen; leave it out"),
+        (
+            [DIGITS, "model.sha256=x"],
+            "error: model.sha256=x: no card in use says it; add it with a plus sign: +model.s",
+        ),
+        ([DIGITS, "sampler={edm: 3}"], "error: sampler={edm: 3}: "),
+        ([DIGITS, "metric={a: b}"], "error: metric={a: b}: must be of the option's own kind, as --help shows it"),
+        ([DIGITS, "sampler.num_steps=range(1,4)"], "error: sampler.num_steps=range(1,4): several values; quote them"),
+        ([DIGITS, "sampler.rho=${rho}"], "error: sampler.rho=${rho}: does not resolve: Interpolation key 'rho' not f"),
+        ([DIGITS, "model.name=${model.name}"], "error: model.name=${model.name}: does not resolve: Recursive"),
+        ([DIGITS, "sampler.rho=${oc.env:NOPE}"], "error: sampler.rho=${oc.env:NOPE}: does not resolve: "),
+        ([DIGITS, "=3"], "error: =3: must be an option and its value, NAME=VALUE"),
         ([DIGITS, "digits"], "error: digits: must be an option and its value, NAME=VALUE"),
         ([DIGITS, "seeds="], "error: seeds=: an empty entry is no seed"),
         ([DIGITS, "seeds=9-3"], "error: seeds=9-3: the range 9-3 is reversed"),
@@ -106,10 +124,31 @@ def test_mistakes(
 
 
 @pytest.mark.parametrize(
+    "words",
+    [
+        ["+model=LONG"],
+        [DIGITS, "LONG=3"],
+        [DIGITS, "sampler.LONG=3"],
+        [DIGITS, "+LONG=3"],
+        [DIGITS, "sampler=LONG"],
+        [DIGITS, "sampler.gamma=LONG"],
+        [DIGITS, "seeds=LONG"],
+        [DIGITS, "class_idx=LONG,b"],
+        [DIGITS, "sampler.S_churn=LONG"],
+    ],
+)
+def test_of_what_is_long_the_ends_are_told(words: list[str], capsys: pytest.CaptureFixture) -> None:
+    status, _, err = run_here(capsys, "sample", *(word.replace("LONG", "x" * 5000) for word in words))
+    assert (status, err.count("\n")) == (2, 1)
+    assert 100 < len(err) < 1000
+
+
+@pytest.mark.parametrize(
     ("grid", "message"),
     [
         ("[]", "error: grid=[]: must be a list of entries"),
         ("3", "error: grid=3: must be a list of entries"),
+        (f"[{{{'x' * 5000}: 1}}]", f"error: grid: the entry {{'{'x' * 198}...{'x' * 195}': 1}} must name its sampler"),
         ("[{gamma: 0.1}]", "error: grid: the entry {'gamma': 0.1} must name its sampler"),
         ("[{sampler: edm, num_steps: []}]", "error: grid: the entry {'sampler': 'edm', 'num_steps': []} must hold"),
         ("[{sampler: edm},{sampler: bdia, gamma: 2}]", "error: sampler.gamma=2.0: must be from 0 to 1"),

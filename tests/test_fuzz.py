@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from bdia_edm.base.errors import UserError
+from bdia_edm.base.lines import to_stderr
 from scripts import fuzz
 from scripts.fuzz import Limits, Tally, fault_of, main
 from scripts.fuzzing.child import Case, Observation, Reader
@@ -32,7 +33,8 @@ def samples() -> list[Case]:
 
 def other(case: Case, random: Random) -> Case:
     return Case(
-        case.name, random.choice((b"good", b"refuse", b"raise", b"two lines", b"escape", b"warn", b"take", b"hang"))
+        case.name,
+        random.choice((b"good", b"refuse", b"skip", b"raise", b"two lines", b"escape", b"warn", b"take", b"hang")),
     )
 
 
@@ -40,6 +42,9 @@ def misread(path: Path) -> None:
     """Every fault that a reader can have, each asked for by name."""
     match path.read_text():
         case "refuse":
+            raise UserError("no")
+        case "skip":
+            to_stderr("a part is skipped")
             raise UserError("no")
         case "raise":
             raise ValueError("one of thousands")
@@ -74,7 +79,7 @@ def test_every_fault_is_found_and_kept_to_be_replayed(tmp_path: Path, monkeypatc
     monkeypatch.setattr(fuzz, "Limits", lambda: LIMITS)
     names = next(option for option in main.params if option.name == "names")
     monkeypatch.setattr(names.type, "choices", list(READERS))
-    done = CliRunner().invoke(main, ["--reader", "bad", "--cases", "24", "--dest", str(tmp_path)])
+    done = CliRunner().invoke(main, ["--reader", "bad", "--cases", "30", "--dest", str(tmp_path)])
     assert done.exit_code == 1
     assert {line.strip().rpartition(" (")[0] for line in done.stdout.splitlines()[1:]} == FAULTS
     kept = list((tmp_path / "bad").iterdir())
@@ -84,9 +89,10 @@ def test_every_fault_is_found_and_kept_to_be_replayed(tmp_path: Path, monkeypatc
         assert again.exit_code == 1
         assert again.stdout.splitlines()[-1] in FAULTS
     good = tmp_path / "bad" / "0-good.txt"
-    good.write_text("refuse")
-    again = CliRunner().invoke(main, ["--replay", str(good)])
-    assert (again.exit_code, again.stdout.splitlines()[-1]) == (0, "as it should be")
+    for text in ("refuse", "skip"):
+        good.write_text(text)
+        again = CliRunner().invoke(main, ["--replay", str(good)])
+        assert (again.exit_code, again.stdout.splitlines()[-1]) == (0, "as it should be")
 
 
 def test_what_a_process_dies_of_is_found() -> None:

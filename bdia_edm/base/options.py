@@ -123,7 +123,7 @@ def read_options(kind: type[T], values: Mapping[str, Any], where: str) -> T:
         if name not in names:
             taker = f"{where} takes" if where else "there are"
             words = f"unknown option; {taker} {', '.join(names)}{did_you_mean(name, names)}"
-            raise UserError(f"{named(prefix + name)}={_shown(value)}: {words}")
+            raise UserError(f"{named(f'{prefix}{printable(str(name))}')}={_shown(value)}: {words}")
     for each in known:
         if each.name not in values and each.default is MISSING and each.default_factory is MISSING:
             raise UserError(f"{named(prefix + each.name)}: missing")

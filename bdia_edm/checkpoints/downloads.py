@@ -29,7 +29,7 @@ from bdia_edm.base.file_lock import locked
 from bdia_edm.base.lines import one_line, to_stderr
 from bdia_edm.base.urls import LOOPBACK_HOSTS, is_allowed, without_secrets
 from bdia_edm.base.whole_files import clear_partials, write_text_whole, written_whole
-from bdia_edm.checkpoints.transfer import Refused, refuse_content, transfer_patiently
+from bdia_edm.checkpoints.transfer import MOST_BYTES, Refused, refuse_content, transfer_patiently
 
 __all__ = ["LOCK", "SIDECAR", "cache_folder", "cached_path", "fetch", "file_sha256", "lock_of", "sidecar_of"]
 
@@ -93,13 +93,14 @@ def file_sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def fetch(url: str, sha256: str | None = None, *, progress: bool = True) -> Path:
+def fetch(url: str, sha256: str | None = None, most_bytes: int | None = None, *, progress: bool = True) -> Path:
     """The local path of the file at ``url``, downloaded if the cache does not have it, its checksum verified.
 
     A file that a user put at ``cached_path(url)`` is taken, and its checksum recorded.
 
     Args:
         sha256: the pinned checksum; without one, the checksum recorded when the file first came holds.
+        most_bytes: a download beyond it is refused; None for ``transfer.MOST_BYTES``.
         progress: show a progress bar on stderr, if that is a terminal.
 
     Raises:
@@ -113,7 +114,7 @@ def fetch(url: str, sha256: str | None = None, *, progress: bool = True) -> Path
         if not path.is_file():
             with _exclusive(path):
                 if not path.is_file():  # asked anew: whoever held the lock may have downloaded it
-                    _download(url, path, pinned, progress)
+                    _download(url, path, pinned, progress, most_bytes or MOST_BYTES)
         expected = pinned or _recorded(path)
         if expected is None:
             return _take(path)
@@ -136,14 +137,14 @@ def fetch(url: str, sha256: str | None = None, *, progress: bool = True) -> Path
     return path
 
 
-def _download(url: str, path: Path, pinned: str | None, progress: bool) -> None:
+def _download(url: str, path: Path, pinned: str | None, progress: bool, most_bytes: int) -> None:
     """Downloads the file, holds it to the checksum pinned or recorded, if any, and puts it at ``path``."""
     shown = without_secrets(url)
     if path.exists():
         raise UserError(f"{path}: is in the way of the file of {shown}; it must be a file or absent")
     expected = pinned or _recorded(path)
     with written_whole(path) as partial:
-        transfer_patiently(url, partial, path, expected is not None, progress)
+        transfer_patiently(url, partial, path, expected is not None, progress, most_bytes)
         found = file_sha256(partial)
         if pinned and found != pinned:
             raise UserError(f"{shown}: its sha256 is {found}, pinned is {pinned}; put the right file at {path}")

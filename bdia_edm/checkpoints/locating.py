@@ -19,15 +19,16 @@ _EMBEDDED = "embedded:"
 
 
 class RemoteFile(NamedTuple):
-    """A file of a card that lies at a URL."""
+    """A file of a card that lies at a URL, with its pinned checksum and the most bytes that it may have."""
 
     url: str
-    sha256: str | None
+    sha256: str | None = None
+    most_bytes: int | None = None
 
 
-def remote_files(*files: tuple[str | None, str | None]) -> list[RemoteFile]:
-    """Those of (path, pinned checksum) that must be fetched."""
-    return [RemoteFile(path, sha256) for path, sha256 in files if path is not None and "://" in path]
+def remote_files(path: str | None, sha256: str | None = None, most_bytes: int | None = None) -> list[RemoteFile]:
+    """The file, if it must be fetched."""
+    return [RemoteFile(path, sha256, most_bytes)] if path is not None and "://" in path else []
 
 
 def fetch_files(files: Sequence[RemoteFile]) -> None:
@@ -39,7 +40,7 @@ def fetch_files(files: Sequence[RemoteFile]) -> None:
     failures: list[str] = []
     for file in files:
         try:
-            fetch(file.url, file.sha256)
+            fetch(*file)
         except UserError as error:
             failures.append(str(error))
     if failures:

@@ -1,8 +1,8 @@
 """One file received over HTTP: whole, or refused in words; bounded in size and in time, whatever the server does.
 
-The bounds are for the file of any URL: what a server announces beyond ``MOST_BYTES`` is refused at once, what goes on
-beyond what was announced or allowed when it does so, and one that comes slower than ``SLOWEST`` after a grace of
-``GRACE_SECONDS`` then, be it by a byte a second in the headers.
+The bounds are for the file of any URL: what a server announces beyond ``MOST_BYTES``, or beyond what the file's card
+says instead, is refused at once, what goes on beyond it when it does so, and one that comes slower than ``SLOWEST``
+after a grace of ``GRACE_SECONDS`` then, be it by a byte a second in the headers.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from bdia_edm.base.file_kind import kind_of
 from bdia_edm.base.lines import one_line, to_stderr
 from bdia_edm.base.urls import is_allowed, without_secrets
 
-__all__ = ["Refused", "refuse_content", "transfer_patiently"]
+__all__ = ["MOST_BYTES", "Refused", "refuse_content", "transfer_patiently"]
 
 ATTEMPTS = 5
 BACKOFF_SECONDS = 1.0  # before the second attempt; doubled before each further one, so 15 seconds in all
 TIMEOUTS_SECONDS = (10.0, 30.0)  # to connect; of silence, not for the whole file
 CHUNK_BYTES = 1 << 18
 MOST_BYTES = 8 << 30
-"""Of one file: the largest that is known here, DINOv2's giant network, has 4.5 GB."""
+"""Of a file whose card says nothing else: the largest that is known here, DINOv2's giant network, has 4.5 GB."""
 GRACE_SECONDS = 300.0
 SLOWEST = 50_000
 """Bytes a second, on average after the grace: the largest file then takes two days."""
@@ -44,12 +44,15 @@ class Refused(Exception):
     """An answer that another attempt would not change."""
 
 
-def transfer_patiently(url: str, partial: Path, path: Path, checksum_known: bool, progress: bool) -> None:
+def transfer_patiently(
+    url: str, partial: Path, path: Path, checksum_known: bool, progress: bool, most_bytes: int = MOST_BYTES
+) -> None:
     """Receives the file at ``url`` in ``partial``, again after failures that may pass, with a pause twice as long.
 
     Args:
         path: where it will be, for the messages.
         checksum_known: whether a partial file would be found out.
+        most_bytes: a larger file is refused.
 
     Raises:
         UserError: it cannot be had.
@@ -57,7 +60,7 @@ def transfer_patiently(url: str, partial: Path, path: Path, checksum_known: bool
     """
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            _in_time(partial, lambda file: _transfer(url, file, path.name, checksum_known, progress))
+            _in_time(partial, most_bytes, lambda file: _transfer(url, file, path.name, checksum_known, progress))
             refuse_content(partial)
             return
         # urllib3's own errors, and ValueError of redirects that are no URLs, come through requests here and there.
@@ -72,7 +75,7 @@ def transfer_patiently(url: str, partial: Path, path: Path, checksum_known: bool
         time.sleep(pause)
 
 
-def _in_time(partial: Path, work: Callable[[_BoundedFile], None]) -> None:
+def _in_time(partial: Path, most_bytes: int, work: Callable[[_BoundedFile], None]) -> None:
     """Does the work, which writes ``partial``, in a thread that is left to itself where it takes too long.
 
     Only so is a server bounded that sends a byte now and then, wherever the libraries wait for the next one.
@@ -83,7 +86,7 @@ def _in_time(partial: Path, work: Callable[[_BoundedFile], None]) -> None:
     def run() -> None:
         try:
             with partial.open("wb") as file:
-                work(_BoundedFile(file, given_up))
+                work(_BoundedFile(file, most_bytes, given_up))
         except BaseException as error:
             errors.append(error)
 
@@ -103,13 +106,13 @@ def _in_time(partial: Path, work: Callable[[_BoundedFile], None]) -> None:
 class _BoundedFile:
     """The file being received, as pooch writes it."""
 
-    def __init__(self, file: IO[bytes], given_up: threading.Event) -> None:
-        self._file, self._given_up, self._received = file, given_up, 0
+    def __init__(self, file: IO[bytes], most_bytes: int, given_up: threading.Event) -> None:
+        self._file, self.most_bytes, self._given_up, self._received = file, most_bytes, given_up, 0
 
     def write(self, data: bytes) -> int:
         self._received += len(data)
-        if self._received > MOST_BYTES:
-            raise Refused(f"more than {MOST_BYTES} bytes came, the most of a file here")
+        if self._received > self.most_bytes:
+            raise Refused(f"more than {_in_words(self.most_bytes)}")
         if self._given_up.is_set():
             raise Refused("it took too long")
         return self._file.write(data)
@@ -123,7 +126,7 @@ def _transfer(url: str, file: _BoundedFile, name: str, checksum_known: bool, pro
     answers: list[requests.Response] = []
 
     def examine(answer: requests.Response, *_: Any, **__: Any) -> None:  # requests calls it before it reads the body
-        _refuse_answer(answer, checksum_known)
+        _refuse_answer(answer, checksum_known, file.most_bytes)
         answers.append(answer)
 
     # The total is provisional: tqdm has no truth value without one, pooch asks for it and then sets the real total.
@@ -142,7 +145,7 @@ def _transfer(url: str, file: _BoundedFile, name: str, checksum_known: bool, pro
         raise requests.exceptions.ChunkedEncodingError(f"{received} bytes came, the server announced {announced}")
 
 
-def _refuse_answer(answer: requests.Response, checksum_known: bool) -> None:
+def _refuse_answer(answer: requests.Response, checksum_known: bool, most_bytes: int) -> None:
     """Refuses an answer by its headers. Errors (4xx, 5xx) pass: pooch raises them."""
     if answer.is_redirect:
         try:
@@ -154,18 +157,26 @@ def _refuse_answer(answer: requests.Response, checksum_known: bool) -> None:
     elif answer.ok:
         length = answer.headers.get("Content-Length")
         packed = answer.headers.get("Content-Encoding", "identity")
+        coding = answer.headers.get("Transfer-Encoding", "chunked")
         if answer.status_code != 200:
             raise Refused(f"the server answers {answer.status_code} {one_line(answer.reason, 100)}, not 200")
         if answer.headers.get("Content-Type", "").lower().startswith("text/html"):
             raise Refused("it is an HTML page instead of the file")
         if packed.lower() != "identity":
             raise Refused(f"the server packs the file ({one_line(packed, 50)}), which it was asked not to do")
+        if coding.strip().lower() != "chunked":
+            raise Refused(f"the server sends the file in a way that is not read here ({one_line(coding, 50)})")
         if length is not None and not re.fullmatch("[0-9]{1,18}", length):
             raise Refused(f"the server announces a length of {one_line(length, 50)!r}")
-        if length is not None and int(length) > MOST_BYTES:
-            raise Refused(f"the server announces {length} bytes; {MOST_BYTES} are the most of a file here")
+        if length is not None and int(length) > most_bytes:
+            raise Refused(f"the server announces {length} bytes, more than {_in_words(most_bytes)}")
         if length is None and "Transfer-Encoding" not in answer.headers and not checksum_known:
             raise Refused("the server announces no length, so that a partial file could pass for a whole one")
+
+
+def _in_words(most_bytes: int) -> str:
+    whose = "of any file" if most_bytes == MOST_BYTES else "that its card allows (most_bytes)"
+    return f"the {most_bytes} bytes {whose}"
 
 
 def refuse_content(path: Path) -> None:

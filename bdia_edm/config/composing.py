@@ -22,7 +22,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from bdia_edm.base.errors import UserError
-from bdia_edm.base.lines import one_line
+from bdia_edm.base.lines import one_line, printable
 from bdia_edm.base.nearest import did_you_mean
 from bdia_edm.base.option_names import named
 from bdia_edm.config.card_files import cards_named, check_settings, own_folders
@@ -171,7 +171,13 @@ def explain(error: Exception, overrides: Sequence[str] = ()) -> str:
         overrides: what the user gave, which tells the sampler in use.
     """
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    if not lines and error.__cause__ is not None:
+        lines = str(error.__cause__).splitlines()[:1]
     text = " ".join(lines) or type(error).__name__
+    if isinstance(error, RecursionError):
+        return "the defaults lists of the cards lead in a circle, or the options are nested too deep"
+    if "Additional config directory" in text:
+        return f"{text.replace('Additional config directory', '--config-dir:')}; it must be laid out as conf/"
     if "Could not find 'hydra/launcher/submitit_slurm'" in text:
         return "hydra/launcher=slurm: needs hydra-submitit-launcher; install it with pip install '.[cluster]'"
     if 'Could not detect "srun"' in text or "Could not detect 'srun'" in text:
@@ -187,19 +193,35 @@ def explain(error: Exception, overrides: Sequence[str] = ()) -> str:
         inside = re.search(r"In '(\w+/\w+)': Could not find", text)
         typed = any(each.lstrip("+") == chosen for each in overrides)
         where = f"{inside[1]}.yaml: " if inside and overrides and not typed else ""
-        return f"{where}{chosen}: unknown; there are {', '.join(known)}{did_you_mean(group[2], known)}"
-    unknown = re.search(r"Could not override '([^']*)'.*? \+(.+?)(?: Key '|$)", text)
-    if unknown and unknown[1] == "model":
-        return f"{unknown[2]}: a model is added with a plus sign: +{unknown[2]}"
+        return f"{where}{printable(chosen)}: unknown; there are {', '.join(known)}{did_you_mean(group[2], known)}"
+    unknown = re.search(r"Could not override '([^']*)'.*? use \+(.+?)(?: Key '|$)", text)
     if unknown:
-        takers = _samplers_with(unknown[1])
+        given, takers = printable(unknown[2]), _samplers_with(unknown[1])
+        if unknown[1] == "model":
+            return f"{given}: a model is added with a plus sign: +{given}"
         if takers:
-            return f"{unknown[2]}: {_sampler_in_use(overrides)} has no such option; {takers} takes it"
-        return f"{unknown[2]}: unknown option; --help lists those there are{did_you_mean(unknown[1], option_names())}"
-    several = re.search(r"Ambiguous value for argument '(.*?)' 1\. ", text)
+            return f"{given}: {_sampler_in_use(overrides)} has no such option; {takers} takes it"
+        if unknown[1] in option_names():
+            return f"{given}: no card in use says it; add it with a plus sign: +{given}"
+        return f"{given}: unknown option; --help lists those there are{did_you_mean(unknown[1], option_names())}"
+    twice = re.search(r"Multiple values for (\w+)\. .*'override \w+: (\S+)'", text)
+    if twice:
+        name, choice = twice[1], printable(twice[2])
+        return f"{name}={choice}: {name} is chosen twice; leave one out, or a plus sign before {name}="
+    several = re.search(r"Ambiguous value for argument '(.*?)' 1\. |parameters '(.*)' requires --multirun", text)
     if several:
-        name, _, value = several[1].replace("'", "").partition("=")
-        return f"{several[1]}: several values; quote them to mean one (\"{name}='{value}'\"), or add -m to run each"
+        given = printable(several[1] or several[2])
+        name, _, value = given.replace("'", "").partition("=")
+        return f"{given}: several values; quote them to mean one (\"{name}='{value}'\"), or add -m to run each"
+    other_kind = re.fullmatch(r"Error merging override (.+)", text)
+    if other_kind:
+        return f"{printable(other_kind[1])}: must be of the option's own kind, as --help shows it"
+    absent = re.search(r"Could not delete '([^']*)'\. No match in the defaults list", text)
+    if absent:
+        return f"~{printable(absent[1])}: takes out what is not chosen; leave it out"
+    referring = [each for each in overrides if "${" in each]
+    if isinstance(error, OmegaConfBaseException) and referring:
+        return f"{printable(', '.join(referring))}: does not resolve: {one_line(text)}"
     return one_line(text, 400)
 
 

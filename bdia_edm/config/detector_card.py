@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bdia_edm.base.options import option, read_options, require
+from bdia_edm.base.options import check_ranges, option, read_options, require
 from bdia_edm.checkpoints.locating import RemoteFile, remote_files
 from bdia_edm.config.conf_folder import conf_folder
-from bdia_edm.config.model_card import check_sha256
+from bdia_edm.config.model_card import check_sha256, most_bytes
 from bdia_edm.config.yaml_files import load_yaml
 from bdia_edm.detectors.registry import DETECTORS
 
@@ -36,7 +36,10 @@ class DetectorCard:
         None, words="pinned checksum of that file; TorchScript needs it", harmless="it only refuses another file"
     )
 
+    most_bytes: int | None = most_bytes("the file")
+
     def __post_init__(self) -> None:
+        check_ranges(self, "detector")
         require(self.name in detector_names(), "detector", self.name, f"one of {', '.join(detector_names())}")
         if self.name == NONE or not DETECTORS[self.name].takes_file:
             require(self.path is None, "detector.path", self.path, f"left out: {self.name} has no weights")
@@ -47,7 +50,7 @@ class DetectorCard:
     @property
     def remote_files(self) -> list[RemoteFile]:
         """Its weights, where they must be fetched."""
-        return remote_files((self.path, self.sha256))
+        return remote_files(self.path, self.sha256, self.most_bytes)
 
 
 def detector_card(name: str, path: str | None = None, sha256: str | None = None) -> DetectorCard:

@@ -10,7 +10,7 @@ from typing import Any
 from bdia_edm.base.errors import UserError
 from bdia_edm.base.option_names import named
 from bdia_edm.base.options import option, read_options, require
-from bdia_edm.checkpoints.locating import RemoteFile, remote_files
+from bdia_edm.checkpoints.locating import RemoteFile
 from bdia_edm.config.common_config import MOST, AnyConfig, CommonOptions, read_parts
 from bdia_edm.engine.plan import parse_seeds
 from bdia_edm.samplers.inversion import InvertibleSampler
@@ -77,8 +77,7 @@ class InversionConfig(InversionOptions, AnyConfig):
     @property
     def remote_files(self) -> list[RemoteFile]:
         """The model's, but for the reference statistics, which nothing is measured against."""
-        statistics = {file.url for file in remote_files((self.model.reference, None))}
-        return [file for file in self.model.remote_files if file.url not in statistics]
+        return [file for file in self.model.remote_files if file.url != self.model.reference]
 
 
 def refuse_detector(overrides: Sequence[str]) -> None:

@@ -11,21 +11,34 @@ import re
 from abc import abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 
 from bdia_edm.base.options import check_ranges, option, require
 from bdia_edm.base.registry import Registry
 from bdia_edm.checkpoints.locating import RemoteFile, locate, remote_files
+from bdia_edm.checkpoints.transfer import MOST_BYTES
 from bdia_edm.detectors.detector import Detector
 from bdia_edm.metrics.reference import Reference, read_reference, with_features
 from bdia_edm.models.denoiser import Denoiser
 
-__all__ = ["MODEL_KINDS", "ModelCard", "check_sha256"]
+__all__ = ["MODEL_KINDS", "ModelCard", "check_sha256", "most_bytes"]
 
 _LONGEST_NAME = 100
 _NAMES = f"1 to {_LONGEST_NAME} printable characters without '/', '\\' and '..'"
+
+
+def most_bytes(of: str) -> Any:
+    """The option of a card that bounds a file's download, where its size is known better than of any file."""
+    return option(
+        None,
+        words=f"size that no download of {of} may exceed; null is {MOST_BYTES >> 30} GiB",
+        unit="bytes",
+        low=1,
+        high=1 << 50,
+        harmless="it only refuses another file",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +66,7 @@ class ModelCard:
         words="the data's own images, for images=reference of invert: a path, a URL or embedded:NAME",
         harmless="their checksum is in an inversion's identity",
     )
+    reference_most_bytes: int | None = most_bytes("the reference")
 
     def __post_init__(self) -> None:
         check_ranges(self, "model")
@@ -64,7 +78,7 @@ class ModelCard:
     @property
     def remote_files(self) -> list[RemoteFile]:
         """Those of its files that must be fetched, the reference last."""
-        return remote_files((self.reference, self.reference_sha256))
+        return remote_files(self.reference, self.reference_sha256, self.reference_most_bytes)
 
     @abstractmethod
     def checksum(self) -> str:

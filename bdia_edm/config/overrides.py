@@ -77,7 +77,7 @@ def check_words(words: Sequence[str]) -> None:
     """Raises UserError at the first option on a command line that Hydra would not read, and says how to write it."""
     for word in words:
         name, equals, value = word.partition("=")
-        if not equals and not name.startswith("~"):
+        if not name.lstrip("+") or (not equals and not name.startswith("~")):
             raise UserError(f"{printable(_short(word))}: must be an option and its value, NAME=VALUE")
         try:
             read = OverridesParser.create().parse_override(word)
@@ -91,10 +91,14 @@ def check_words(words: Sequence[str]) -> None:
                 f"{printable(_short(word))}: cannot be read as it is; a value with other signs than letters, digits "
                 f"and -_./:%+@ stands in quotes of its own within the shell's: {_in_shells_quotes(_short(quoted))}"
             ) from error
-        choice = read.value()
-        a_name = read.is_sweep_override() or isinstance(choice, str | list | dict)
-        if read.key_or_group in _GROUPS and not read.is_delete() and not a_name:
+        choice, group = read.value(), read.key_or_group
+        if group not in _GROUPS or read.is_delete() or read.is_sweep_override():
+            continue
+        # An experiment may be put together of several.
+        if not isinstance(choice, str | dict | (list if group == "experiment" else str)):
             raise UserError(f"{word}: must be the name of a card; --help lists those there are")
+        if isinstance(choice, str) and word.startswith("++"):
+            raise UserError(f"{word}: a card is chosen with one plus sign or none")
 
 
 def check_sweep(words: Sequence[str]) -> None:

@@ -17,6 +17,7 @@ from hydra._internal.core_plugins import file_config_source
 from hydra._internal.sources_registry import SourcesRegistry
 from hydra.core.plugins import Plugins
 from hydra.plugins.config_source import ConfigResult
+from omegaconf.errors import OmegaConfBaseException
 
 try:
     from omegaconf._utils import get_yaml_loader
@@ -126,7 +127,10 @@ class FileConfigSource(file_config_source.FileConfigSource):  # Hydra knows a sc
         path = Path(self.path, self._normalize_file_name(config_path))
         if path.exists():
             load_yaml(path)
-        return super().load_config(config_path)
+        try:
+            return super().load_config(config_path)
+        except OmegaConfBaseException as error:  # a name that is none, a reference that is not closed
+            raise _wrong(path, next(iter(str(error).splitlines()), "not readable")) from error
 
 
 @contextmanager

@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from bdia_edm.base.errors import UserError
 from bdia_edm.base.file_kind import kind_of
 from bdia_edm.base.lines import Say, one_line, printable, to_stderr
-from bdia_edm.base.options import require
 from bdia_edm.base.plain_zip import open_plain_zip
 from bdia_edm.images.image_array import ImageArray
 from bdia_edm.images.image_file import EXTENSIONS, MAX_BYTES, image_shape, read_image
@@ -167,7 +166,8 @@ class _Files:
         label = self._container.label(name)
         try:
             size = self._container.size(name)
-            require(size <= MAX_BYTES, f"{label}: size", size, f"{MAX_BYTES} bytes at most")
+            if size > MAX_BYTES:
+                raise UserError(f"{label}: has {size} bytes; must have {MAX_BYTES} at most")
             return self._container.open(name)
         # RuntimeError: encrypted, or packed in a way that zipfile does not know.
         except (OSError, ValueError, RuntimeError, zipfile.BadZipFile) as error:

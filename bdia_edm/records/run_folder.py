@@ -99,7 +99,8 @@ class RunFolder:
                 stem = entry.name.partition(".")[0]
                 # '²' is a digit to Python, and '٣' a number.
                 index = int(stem) if stem.isascii() and stem.isdigit() else None
-                if index is not None and self.shard(index).name == entry.name:
+                # A folder or a FIFO under that name is made again, and a link to a device.
+                if index is not None and self.shard(index).name == entry.name and entry.is_file():
                     with suppress(FileNotFoundError):
                         found[index] = entry.stat().st_mtime
         return found

@@ -21,8 +21,8 @@ _PAGES = 2
 _LINES = 24
 _TICKS = 24
 _TITLE = 100
-"""Panels of a page, pages of a plot, lines that the legend names, ticks of an axis, characters of a title: what can
-still be read, and is drawn in seconds."""
+"""Panels of a page, pages of a plot, lines that have a name and colour, ticks of an axis, characters of a title: what
+can still be read, and is drawn in seconds."""
 
 
 def plot_metrics(groups: Sequence[Group], folder: Path, name: str) -> list[str]:
@@ -95,14 +95,14 @@ def _plot(axes: Any, group: Group, metric: str) -> None:
     for row in group.rows:
         if along(row) > 0 and _can_be_drawn(row.metrics.get(metric, math.nan)):
             lines.setdefault(_name(row), []).append(row)
-    for number, (name, rows) in enumerate(lines.items()):
+    drawn = list(lines.items())[:_LINES]
+    _plot_unnamed(axes, list(lines.values())[_LINES:], metric, along)
+    for number, (name, rows) in enumerate(drawn):
         rows.sort(key=along)
         style = {"color": "black", "linewidth": 2.2} if rows[0].is_baseline else {"linewidth": 1.2}
         marker = "osD^vP*Xph<>"[number % 12]
-        label = plot_text(name) if number < _LINES else None
-        axes.plot(
-            [along(row) for row in rows], [row.metrics[metric] for row in rows], marker=marker, label=label, **style
-        )
+        heights = [row.metrics[metric] for row in rows]
+        axes.plot([along(row) for row in rows], heights, marker=marker, label=plot_text(name), **style)
     shown = plot_text(paper_name(metric))
     named = "steps (noise levels above 0)" if of_steps else "NFE (denoiser evaluations per image)"
     axes.set(xscale="log", xlabel=named, ylabel=shown)
@@ -124,8 +124,19 @@ def _plot(axes: Any, group: Group, metric: str) -> None:
     axes.set_xticks([], minor=True)
     axes.grid(alpha=0.3)
     if lines:
-        more = f"and {len(lines) - _LINES} more" if len(lines) > _LINES else None
-        axes.legend(fontsize=8, title=more)
+        more = f"and {len(lines) - _LINES} more, grey" if len(lines) > _LINES else None
+        # To look for the best place among thousands of points would take as long as to draw.
+        axes.legend(fontsize=8, title=more, loc="upper right" if more else "best")
+
+
+def _plot_unnamed(axes: Any, lines: Sequence[list[Row]], metric: str, along: Callable[[Row], float]) -> None:
+    """Lines that the legend has no room for, below the others: one line with gaps, as thousands take many seconds."""
+    points: list[tuple[float, float]] = []
+    for rows in lines:
+        points += [(along(row), row.metrics[metric]) for row in sorted(rows, key=along)]
+        points.append((math.nan, math.nan))
+    if points:
+        axes.plot(*zip(*points, strict=True), color="0.8", linewidth=0.8, marker=".", zorder=1)
 
 
 def _can_be_drawn(value: float) -> bool:

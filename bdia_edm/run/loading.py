@@ -199,7 +199,7 @@ def _check_measured(config: RunConfig, own_detector: bool) -> None:
 def _check_reference_detector(config: RunConfig) -> None:
     """Before anything is fetched: a reference that is at hand says itself whose features it is of."""
     card, chosen = config.model, config.detector.name
-    if chosen == NONE or remote_files((card.reference, None)):
+    if chosen == NONE or remote_files(card.reference):
         return
     path = card.reference_file()
     made = None if path is None else reference_detector(path)

@@ -18,7 +18,10 @@ from bdia_edm.base.options import check_ranges, option, require
 from bdia_edm.samplers.denoising import BatchDenoiser
 from bdia_edm.samplers.time_steps import edm_time_steps
 
-__all__ = ["EDMStepsSampler", "Noise", "Sampler"]
+__all__ = ["LEAST_LEVEL", "MOST_LEVEL", "EDMStepsSampler", "Noise", "Sampler"]
+
+LEAST_LEVEL, MOST_LEVEL = 1e-30, 1e30
+"""Of noise, which networks take in float32."""
 
 Noise = Callable[[], Tensor]
 """Standard normal noise (N, C, H, W), float64, new at every call."""
@@ -40,13 +43,15 @@ class Sampler(ABC):
         None,
         words="lowest noise level, as far as the network goes",
         default_words="0.002, or the discretization's",
-        above=0,
+        low=LEAST_LEVEL,
+        high=MOST_LEVEL,
     )
     sigma_max: float | None = option(
         None,
         words="highest noise level, as far as the network goes",
         default_words="80, or the discretization's",
-        above=0,
+        low=LEAST_LEVEL,
+        high=MOST_LEVEL,
     )
     # Beyond these the levels leave floating point or lie on top of each other.
     rho: float = option(

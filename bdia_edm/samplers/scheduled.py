@@ -6,7 +6,6 @@ states and step from t_{N-1} to 0 (``ToZeroSampler``), and those that carry a pa
 
 from __future__ import annotations
 
-import math
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +18,7 @@ from torch import Tensor
 from bdia_edm.base.errors import UserError
 from bdia_edm.base.options import option, require
 from bdia_edm.samplers.denoising import BatchDenoiser, Denoise, analytic_first_step, gradient
-from bdia_edm.samplers.sampler import Noise, Sampler
+from bdia_edm.samplers.sampler import LEAST_LEVEL, MOST_LEVEL, Noise, Sampler
 from bdia_edm.samplers.time_steps import DEFAULT_RANGE, SCHEDULES, noise_levels, noise_range
 
 __all__ = ["ODESampler", "PairSampler", "ScheduledSampler", "ToZeroSampler", "option_of"]
@@ -52,8 +51,10 @@ class ScheduledSampler(Sampler):
     def __post_init__(self) -> None:
         if self.t_steps is not None:
             t = self.t_steps
-            falling = all(t > t_next for t, t_next in pairwise((math.inf, *t, 0.0)))
-            require(len(t) > 1 and falling, "sampler.t_steps", _listed(t), "two or more falling levels above 0")
+            falling = all(t > t_next for t, t_next in pairwise(t))
+            fit = len(t) > 1 and falling and LEAST_LEVEL <= t[-1] < t[0] <= MOST_LEVEL
+            allowed = f"two or more falling levels from {MOST_LEVEL:g} to {LEAST_LEVEL:g}"
+            require(fit, "sampler.t_steps", _listed(t), allowed)
             as_many = f"null beside sampler.t_steps, or as many, {len(t)}"
             require(self.num_steps in (None, len(t)), "sampler.num_steps", self.num_steps, as_many)
             for name in ("sigma_min", "sigma_max"):

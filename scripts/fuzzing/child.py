@@ -143,14 +143,14 @@ def _observe(reader: Reader, case: Case, folder: Path, said: IO[bytes]) -> Obser
     _limit_addresses()
     Path("/proc/self/clear_refs").write_text("5")  # the peak starts again from what is held now
     before = _megabytes("VmRSS")
-    outcome, words, where, shown = "read", "", "", io.StringIO()
+    outcome, words, where, notices, shown = "read", "", "", "", io.StringIO()
     start = time.perf_counter()
     try:
         # As the commands end, so that the words are those that a user sees.
         with redirect_stderr(shown), one_line_errors():
             reader.read(path)
     except SystemExit:
-        outcome, words = "refused", shown.getvalue().removesuffix("\n")
+        outcome, words, notices = "refused", *_error_and_notices(shown.getvalue().removesuffix("\n"))
     except Refused as error:
         outcome, words = "refused", str(error)
     except BaseException as error:  # what is looked for
@@ -159,8 +159,14 @@ def _observe(reader: Reader, case: Case, folder: Path, said: IO[bytes]) -> Obser
     megabytes = _megabytes("VmHWM") - before
     said.seek(0)
     text = said.read(1 << 20).decode("utf-8", "backslashreplace")
-    text += shown.getvalue() if outcome == "read" else ""
+    text += shown.getvalue() if outcome == "read" else notices
     return Observation(outcome, words, text, where, seconds, megabytes)
+
+
+def _error_and_notices(shown: str) -> tuple[str, str]:
+    """What was said in the end, and the lines before: of files that are skipped, say."""
+    notices, error, words = shown.partition("\nerror: ")
+    return (error[1:] + words, notices) if error and not shown.startswith("error: ") else (shown, "")
 
 
 def _limit_addresses() -> None:

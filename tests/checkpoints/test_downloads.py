@@ -26,7 +26,7 @@ import requests
 import urllib3
 
 from bdia_edm.base.errors import UserError
-from bdia_edm.checkpoints import transfer
+from bdia_edm.checkpoints import downloads, transfer
 from bdia_edm.checkpoints.downloads import cache_folder, cached_path, fetch, file_sha256
 
 BODY = bytes(range(256)) * 4096  # 1 MiB, so several of the downloader's chunks
@@ -182,9 +182,9 @@ def impatient(server: Server, request: pytest.FixtureRequest, monkeypatch: pytes
         monkeypatch.setattr(transfer, "TIMEOUTS_SECONDS", (10.0, 0.4))
 
 
-def refusal(url: str, sha256: str | None = None) -> str:
+def refusal(url: str, sha256: str | None = None, most_bytes: int | None = None) -> str:
     with pytest.raises(UserError) as caught:
-        fetch(url, sha256)
+        fetch(url, sha256, most_bytes)
     message = str(caught.value)
     assert "\n" not in message
     return message
@@ -652,6 +652,12 @@ def packed(handler: Handler) -> None:
     handler.wfile.write(body)
 
 
+def packed_on_the_way(handler: Handler) -> None:
+    handler.protocol_version = "HTTP/1.1"
+    handler.head(200, Transfer_Encoding="gzip")
+    handler.wfile.write(gzip.compress(bytes(1 << 20)))
+
+
 def endless(handler: Handler) -> None:
     handler.protocol_version = "HTTP/1.1"
     handler.head(200, Transfer_Encoding="chunked")
@@ -674,14 +680,15 @@ def drips(start: bytes, drop: bytes) -> Answer:
     ("answer", "reason"),
     [
         (huge, "announces a length of '99999"),
-        (announces_too_much, "announces 9663676416 bytes; 8589934592 are the most"),
+        (announces_too_much, "announces 9663676416 bytes, more than the 8589934592 bytes of any file"),
         (packed, "packs the file (gzip), which it was asked not to do"),
+        (packed_on_the_way, "in a way that is not read here (gzip)"),
         (redirects("http://[::1"), "redirects to what is no URL"),
         (redirects("https://exa mple.org:port/\x1b[2J"), "redirects to "),
         (redirects("https://" + "a" * 70 + ".invalid:99999/"), "redirects to "),
         (sends(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n"), "a Git LFS pointer"),
     ],
-    ids=["length", "too-much", "gzip", "redirect", "redirect-port", "redirect-number", "lfs"],
+    ids=["length", "too-much", "gzip", "transfer", "redirect", "redirect-port", "redirect-number", "lfs"],
 )
 def test_broken_answers_are_refused_at_once(server: Server, answer: Answer, reason: str) -> None:
     url = server.serves(answer)
@@ -693,11 +700,21 @@ def test_broken_answers_are_refused_at_once(server: Server, answer: Answer, reas
 
 
 def test_a_body_without_end_is_given_up(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transfer, "MOST_BYTES", 3 << 20)
     url = server.serves(endless)
-    assert "more than 3145728 bytes came" in refusal(url)
+    assert "more than the 3145728 bytes that its card allows (most_bytes)" in refusal(url, most_bytes=3 << 20)
     assert server.requests_made() == 1
     assert_nothing_kept(url)
+    monkeypatch.setattr(transfer, "MOST_BYTES", 2 << 20)
+    monkeypatch.setattr(downloads, "MOST_BYTES", 2 << 20)
+    assert "more than the 2097152 bytes of any file" in refusal(url)
+
+
+def test_a_card_s_bound_goes_before_that_of_all(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(downloads, "MOST_BYTES", 5)
+    url = server.serves(whole)
+    assert f"announces {len(BODY)} bytes, more than the {len(BODY) - 1} bytes" in refusal(url, most_bytes=len(BODY) - 1)
+    assert_nothing_kept(url)
+    assert fetch(url, most_bytes=len(BODY)).read_bytes() == BODY
 
 
 @pytest.mark.parametrize(

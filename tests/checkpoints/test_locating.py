@@ -34,8 +34,8 @@ def test_what_is_pinned_holds_and_is_called_as_the_user_calls_it(tmp_path: Path)
 
 
 def test_only_urls_are_fetched() -> None:
-    found = remote_files(("https://example.org/a", "0" * 64), ("b.pkl", None), (None, None), ("embedded:c", None))
-    assert found == [RemoteFile("https://example.org/a", "0" * 64)]
+    assert remote_files("https://example.org/a", "0" * 64, 5) == [RemoteFile("https://example.org/a", "0" * 64, 5)]
+    assert remote_files("b.pkl") == remote_files(None) == remote_files("embedded:c", "0" * 64) == []
 
 
 def test_all_that_is_missing_is_named_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

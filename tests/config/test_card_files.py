@@ -30,6 +30,8 @@ def said(folder: Path, *options: str) -> str:
     ("text", "message"),
     [
         ("referense: x", "model.referense=x: unknown option; model takes name, reference, .*; did you mean reference"),
+        ("1000: {a: 1}", "model.1000={'a': 1}: unknown option; model takes name, "),
+        ("true: 1", "model.True=1: unknown option; "),
         ("sha256: 12", "model.sha256=12: must be 64 hexadecimal digits"),
         ("name: a/b", "model.name=a/b: must be 1 to 100"),
         ("kind: net", "model.kind=net: must be one of gaussian_mixture, network"),

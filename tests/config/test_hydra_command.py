@@ -117,7 +117,7 @@ def test_the_forgotten_plus(capsys: pytest.CaptureFixture) -> None:
         (["--cfg", "jobs"], "argument --cfg/-c: invalid choice: 'jobs' (choose from "),
         (["--resolve"], "The --resolve flag can only be used in conjunction with --cfg"),
         (["--nope"], "unrecognized arguments: --nope; --help"),
-        (["--config-dir=nope"], "Additional config directory '"),
+        (["--config-dir=nope"], "--config-dir: '"),
         (["--config-name=nope"], "--config-name: not taken here; --config-dir=FOLDER"),
         (["seeds=0-9"] * 100_000, "100,002 options; must be below 1,000"),
         (["hydra.searchpath=[file:///tmp]"], "hydra.searchpath=[file:///tmp]: not taken here; --config-dir=FOLDER"),

@@ -139,6 +139,7 @@ def test_the_card_of_a_released_network(name: str) -> None:
     bdia = read_config(compose_values([f"+model={name}"])).sampler
     assert (bdia.num_steps, bdia.gamma, bdia.backward) == (18 if "cifar10" in name else 40, 0.1, "euler")
     assert [file.url for file in config.remote_files] == [config.model.path, config.model.reference, *DETECTOR_URLS]
+    assert 33_570_816 < (config.model.reference_most_bytes or 0) < 40_000_000
     unmeasured = read_config(compose_values([f"+model={name}", "detector=none"]))
     assert [file.url for file in unmeasured.remote_files] == [config.model.path]
 

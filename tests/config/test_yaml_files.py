@@ -53,6 +53,8 @@ WRONG = {
     "a date": (CARD.encode() + b"name: 2024_01_01\n", ", line 2: 2024_01_01: is a number to YAML; write it in quotes"),
     "zeros": (CARD.encode() + b"name: 007\n", ", line 2: 007: is a number to YAML; write it in quotes"),
     "sixties": (CARD.encode() + b"name: 1:30\n", ", line 2: 1:30: is a number to YAML; write it in quotes"),
+    "a name that is none": (CARD.encode() + b"null: 2\n", ": Incompatible key type 'NoneType'"),
+    "an open reference": (CARD.encode() + b"name: ${a\n", ": no viable alternative at input"),
     "a list": (b"[1, 2]\n", ": must hold lines such as name: value"),
     "a text": (b"hello\n", ": must hold lines such as name: value"),
 }
@@ -97,6 +99,14 @@ def test_a_name_stays_as_it_is_written(tmp_path: Path) -> None:
     for name in ("2024", "'1_0'", '"007"', "0", "1-30", "2024-01-01", "_1", "a_1"):
         (tmp_path / "model" / "mine.yaml").write_text(f"{CARD}name: {name}\n")
         assert compose_config(["+model=mine"], tmp_path).model.name == name.strip("'\"")
+
+
+def test_cards_in_a_circle(tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    for name, base in (("a", "b"), ("b", "a")):
+        (tmp_path / "model" / f"{name}.yaml").write_text(f"defaults: [{base}]\n")
+    with pytest.raises(UserError, match=r"^the defaults lists of the cards lead in a circle"):
+        compose_config(["+model=a"], tmp_path)
 
 
 def test_what_is_right_is_read(tmp_path: Path) -> None:

@@ -37,6 +37,11 @@ def test_shards_and_when_they_came(tmp_path: Path) -> None:
     # Names that are none of a shard's, though Python calls them digits or numbers.
     for stem in ("notes", "²³", "00003²", "٠٠٠٠٥", "3", "000003", "-0001", "00_01", ""):
         (folder.shards / f"{stem}.npz").touch()
+    # What is no file is no shard.
+    folder.shard(5).mkdir()
+    os.mkfifo(folder.shard(6))
+    folder.shard(7).symlink_to("/dev/zero")
+    folder.shard(8).symlink_to("nowhere")
     assert folder.shard_times() == {3: 1003, 100_000: 101_000}
 
 

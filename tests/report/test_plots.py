@@ -95,13 +95,23 @@ def test_pages(groups: int, panels: list[int], drawn: list[Figure], tmp_path: Pa
 
 
 def test_a_group_of_hundreds_of_lines_can_be_read(drawn: list[Figure], tmp_path: Path) -> None:
-    plot_metrics(group_records([record(f"edm x={k}", 6, k + 1, 1.0) for k in range(500)]), tmp_path, "x")
+    records = [record(f"edm x={k:03}", 6, nfe, k + 1.0) for k in range(500) for nfe in (k + 1, k + 9)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        plot_metrics(group_records(records), tmp_path, "x")
     (axes,) = drawn[0].axes
-    assert len(axes.lines) == 500
+    # Beyond the legend's one line holds all, with gaps between.
+    unnamed, *named = axes.lines
+    assert len(named) == 24
+    assert all(len(line.get_xydata()) == 2 for line in named)
+    points = np.asarray(unnamed.get_xydata())
+    assert np.isnan(points[2::3]).all()
+    assert points[0::3].tolist() == [[k + 1, k + 1] for k in range(24, 500)]
+    assert points[1::3].tolist() == [[k + 9, k + 1] for k in range(24, 500)]
     assert len(axes.get_xticks()) <= 24
     legend = axes.get_legend()
     assert legend is not None
-    assert (len(legend.get_texts()), legend.get_title().get_text()) == (24, "and 476 more")
+    assert (len(legend.get_texts()), legend.get_title().get_text()) == (24, "and 476 more, grey")
 
 
 WILD = [math.inf, -math.inf, math.nan, 1e308, -1e308, 5e-324, 0.0, -1.0, 1.0]

@@ -133,7 +133,7 @@ def test_the_harmless_ones_are_few_and_say_why() -> None:
     harmless = {each.name for kind in kinds for each, facts in options_of(kind) if facts.harmless}
     assert harmless == {
         *("batch_size", "device", "workers", "results_dir", "save_images", "keep_features", "modules", "verbosity"),
-        *("path", "sha256", "reference", "reference_sha256", "images"),
+        *("path", "sha256", "reference", "reference_sha256", "images", "most_bytes", "reference_most_bytes"),
     }
 
 

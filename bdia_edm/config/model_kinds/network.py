@@ -14,7 +14,7 @@ from bdia_edm.checkpoints.description import read_stored
 from bdia_edm.checkpoints.downloads import file_sha256
 from bdia_edm.checkpoints.locating import RemoteFile, locate, remote_files
 from bdia_edm.checkpoints.safetensors_file import load_weights
-from bdia_edm.config.model_card import MODEL_KINDS, ModelCard, check_sha256
+from bdia_edm.config.model_card import MODEL_KINDS, ModelCard, check_sha256, most_bytes
 from bdia_edm.models.denoiser import Denoiser
 from bdia_edm.models.preconditioning import PRECONDITIONINGS
 
@@ -33,13 +33,15 @@ class NetworkCard(ModelCard):
     )
     sha256: str | None = option(None, words="pinned checksum of that file", harmless="it only refuses another file")
 
+    most_bytes: int | None = most_bytes("the network")
+
     def __post_init__(self) -> None:
         super().__post_init__()
         check_sha256("model.sha256", self.sha256)
 
     @property
     def remote_files(self) -> list[RemoteFile]:
-        return remote_files((self.path, self.sha256)) + super().remote_files
+        return remote_files(self.path, self.sha256, self.most_bytes) + super().remote_files
 
     def checksum(self) -> str:
         path = self._locate()
