@@ -29,6 +29,7 @@ class InceptionScore(Metric):
 
     name = "inception_score"
     needs = frozenset({"logits"})
+    higher_is_better = frozenset({"inception_score"})
 
     def compute(self, findings: Findings, reference: Reference, space: FeatureSpace) -> dict[str, float]:
         name = space.figure_name(self.name)

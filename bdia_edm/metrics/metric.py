@@ -7,7 +7,7 @@ pass over the features; what none of them needs is not gathered.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypedDict
 
 from bdia_edm.base.errors import UserError
 from bdia_edm.base.lines import one_line
@@ -16,7 +16,8 @@ from bdia_edm.base.registry import Registry
 from bdia_edm.metrics.findings import NEEDS, Findings
 from bdia_edm.metrics.reference import Reference
 
-__all__ = ["METRICS", "REFERENCE_FEATURES", "FeatureSpace", "Metric", "compute_all", "make_metrics", "needs_of"]
+__all__ = ["METRICS", "REFERENCE_FEATURES", "AboutFigures", "FeatureSpace", "Metric", "about_figures", "compute_all"]
+__all__ += ["make_metrics", "needs_of"]
 
 REFERENCE_FEATURES = "reference_features"
 """What a metric needs that looks at features of single images of the data, not at the data's moments alone."""
@@ -47,10 +48,13 @@ class Metric(Protocol):
         name: of the metric.
         needs: what it takes of ``Findings``, some of 'moments', 'features' and 'logits'; 'reference_features' where
             it takes the reference's too.
+        higher_is_better: those of its figures of which more is better, without the detector's name; of all others
+            less is.
     """
 
     name: str
     needs: frozenset[str]
+    higher_is_better: frozenset[str] = frozenset()
 
     def compute(self, findings: Findings, reference: Reference, space: FeatureSpace) -> dict[str, float]:
         """The figures, under the names that they have in a record.
@@ -61,6 +65,19 @@ class Metric(Protocol):
             space: whose features these are: figures of different detectors have different names.
         """
         ...
+
+
+class AboutFigures(TypedDict, total=False):
+    """What a record says beside its figures.
+
+    Attributes:
+        higher_is_better: names of those figures of which more is better; without it less is, of all of them.
+        num_reference_features: images of the data whose features they were compared with one by one, beside all of the
+            run's own; without it none.
+    """
+
+    higher_is_better: list[str]
+    num_reference_features: int
 
 
 def _fits(name: str, member: object) -> bool:
@@ -140,3 +157,19 @@ def compute_all(
                 raise UserError(f"{given}: gives {name}, and so does another metric")
         figures |= found
     return figures
+
+
+def about_figures(
+    metrics: Iterable[Metric], figures: Iterable[str], reference: Reference, space: FeatureSpace
+) -> AboutFigures:
+    """What a record says of these figures."""
+    about = AboutFigures()
+    measured = list(metrics)
+    # One of the user's own need not say it.
+    plain = [each for metric in measured for each in getattr(metric, "higher_is_better", ())]
+    higher = {name for each in plain for name in (each, space.figure_name(each))}
+    if found := [name for name in figures if name in higher]:
+        about["higher_is_better"] = found
+    if any(REFERENCE_FEATURES in metric.needs for metric in measured):
+        about["num_reference_features"] = reference.num_kept
+    return about

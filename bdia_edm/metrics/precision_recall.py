@@ -46,6 +46,7 @@ class PrecisionRecall(Metric):
 
     name = "prdc"
     needs = frozenset({"features", REFERENCE_FEATURES})
+    higher_is_better = frozenset({"precision", "recall", "density", "coverage"})
 
     def compute(self, findings: Findings, reference: Reference, space: FeatureSpace) -> dict[str, float]:
         generated, real = findings.features, reference.features
