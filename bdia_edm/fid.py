@@ -105,7 +105,7 @@ def main() -> None:
 @click.option(
     "--ref-features",
     metavar="FILE|URL",
-    help="npz with features of the data, where a metric needs them and REF has none",
+    help="npz with features of the data, where a metric needs them and REF keeps no such",
 )
 @_measuring_options()
 def calc(images: str, ref: str, ref_features: str | None, as_json: bool, **options: Any) -> None:

@@ -36,7 +36,7 @@ class InceptionScore(Metric):
         logits = findings.logits
         order = np.random.RandomState(_SEED).permutation(len(logits))
         mean, deviation = inception_score(logits[order])
-        return {name: mean, f"{name}_std": deviation}
+        return {name: mean, f"{name}_deviation": deviation}
 
 
 def inception_score(logits: NDArray[np.floating], parts: int = _PARTS) -> tuple[float, float]:

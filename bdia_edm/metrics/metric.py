@@ -57,7 +57,8 @@ class Metric(Protocol):
     higher_is_better: frozenset[str] = frozenset()
 
     def compute(self, findings: Findings, reference: Reference, space: FeatureSpace) -> dict[str, float]:
-        """The figures, under the names that they have in a record.
+        """The figures, under the names that they have in a record; one that says how sure another is, under that one's
+        name and `_se` (its standard error) or `_deviation` (that of its parts).
 
         Args:
             findings: of the images.

@@ -21,6 +21,8 @@ from bdia_edm.records.wording import shortened
 __all__ = ["Group", "Published", "Row", "Spread", "Value", "group_records", "union", "with_published"]
 
 Value = str | float | bool | None
+_HOW_SURE = ("_se", "_deviation")
+"""What a figure's name ends in that is the standard error of another, or the deviation of its parts."""
 _OF_DATA = ("reference", "reference features", "images")
 """Checksums that a record may have of what its images are held against, or are made of."""
 
@@ -121,9 +123,15 @@ class Group:
         )
 
     @property
+    def compared(self) -> tuple[str, ...]:
+        """The metrics of which one is better than another: without those that say how sure another one is."""
+        sure = {f"{name}{each}" for name in self.metrics for each in _HOW_SURE}
+        return tuple(name for name in self.metrics if name not in sure)
+
+    @property
     def title(self) -> str:
         """The subject and what was measured."""
-        return f"{self.subject}, {', '.join(self.metrics) or 'nothing measured'}"
+        return f"{self.subject}, {', '.join(self.compared) or 'nothing measured'}"
 
 
 def group_records(records: Sequence[Record]) -> list[Group]:
@@ -298,7 +306,7 @@ def _published(record: Record, metrics: Sequence[str]) -> list[str]:
 def _kept(record: Record) -> list[str]:
     """A line where figures depend on how many images of the data there were."""
     num = record.get("num_reference_features")
-    return [] if num is None else [f"Compared with {num:,} images of the data where the images' own features count."]
+    return [] if num is None else [f"Figures that look at single images hold them against {num:,} of the data."]
 
 
 def _codes(records: Sequence[Record]) -> list[str]:

@@ -39,10 +39,10 @@ def test_the_metric_shuffles_and_is_named_by_its_detector() -> None:
     expected = CASES["logits_sorted"]["splits10_shuffled_2020"]["recomputed"]
     assert found == {
         "inception_score": pytest.approx(expected["mean"], abs=1e-10),
-        "inception_score_std": pytest.approx(expected["std"], abs=1e-10),
+        "inception_score_deviation": pytest.approx(expected["std"], abs=1e-10),
     }
     named = compute_all([InceptionScore()], findings, reference_of(FEATURES["real"]), DIGITS)
-    assert list(named) == ["inception_score_digits", "inception_score_digits_std"]
+    assert list(named) == ["inception_score_digits", "inception_score_digits_deviation"]
 
 
 def test_the_most_and_the_least() -> None:
