@@ -28,9 +28,9 @@ can still be read, and is drawn in seconds."""
 def plot_metrics(groups: Sequence[Group], folder: Path, name: str) -> list[str]:
     """A panel for each group and metric that can be better or worse, in it a line for each sampler.
 
-    Both axes are logarithmic where that is possible.
-    A sampler with other options, in its name or in columns of their own, has another line. A page is name.png and
-    name.svg, the next name-2.png; name.pdf holds all pages. Beyond some pages the tables alone tell the rest.
+    Both axes are logarithmic where that is possible. A sampler with other options, in its name or in columns of their
+    own, has another line. A page is name.png and name.svg, the next name-2.png; name.pdf holds all pages. Beyond some
+    pages the tables alone tell the rest.
 
     Returns:
         The names of the files.
