@@ -11,14 +11,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from bdia_edm.base.errors import UserError
 from bdia_edm.base.options import option, require
 from bdia_edm.config.model_card import MODEL_KINDS, ModelCard
 from bdia_edm.detectors.detector import Detector
+from bdia_edm.detectors.pixels import PixelDetector
 from bdia_edm.engine.batch import to_uint8
 from bdia_edm.metrics.reference import Reference, ReferenceStatistics
 from bdia_edm.metrics.statistics import FeatureStatistics
 from bdia_edm.models.denoiser import Denoiser
 from bdia_edm.models.gaussian_mixture import GaussianMixture
+from bdia_edm.models.mixture_pixels import pixel_moments
 
 __all__ = ["MixtureCard"]
 
@@ -39,7 +42,9 @@ class MixtureCard(ModelCard):
     components: int = option(words="number of Gaussians", low=1, high=100_000)
     seed: int = option(words="of the means, deviations and weights", low=0, high=2**63 - 1)
     reference: str | None = option(
-        "exact", words="exact takes the statistics of reference_samples exact samples; or an npz file"
+        "exact",
+        words="exact takes the statistics of reference_samples exact samples, moments those of all that there can be, "
+        "as pixels (detector=pixels); or an npz file",
     )
     reference_samples: int = option(
         50_000, words="how many exact samples the reference is made of", low=2, high=10_000_000
@@ -63,11 +68,16 @@ class MixtureCard(ModelCard):
         return self.mixture().to(device).eval()
 
     def reference_file(self) -> Path | None:
-        return None if self.reference == "exact" else super().reference_file()
+        return None if self.reference in _COMPUTED else super().reference_file()
 
     def load_reference(self, detector: Detector, features: bool = False) -> Reference:
-        if self.reference == "exact":
-            return _ExactReference(self, detector)
+        if self.reference == "moments" and detector.name != PixelDetector.name:
+            raise UserError(
+                f"model.reference=moments: known of pixels, and this run's detector is {detector.name}; take "
+                "model.reference=exact or detector=pixels"
+            )
+        if self.reference in _COMPUTED:
+            return _COMPUTED[self.reference](self, detector)
         return super().load_reference(detector, features)
 
     def mixture(self) -> GaussianMixture:
@@ -82,12 +92,14 @@ class _ExactReference:
     computed from.
     """
 
+    how = "exact"
+
     def __init__(self, card: MixtureCard, detector: Detector) -> None:
         self._card, self._detector = card, detector
         self.num_kept = min(card.reference_samples, _KEPT)
         # They are drawn as the others are, and told by their checksum.
         self.features_checksum = ""
-        source = f"exact {card.checksum()} {card.reference_samples} "
+        source = f"{self.how} {card.checksum()} {card.reference_samples} "
         self.checksum = hashlib.sha256((source + detector.checksum).encode()).hexdigest()
 
     @property
@@ -113,3 +125,25 @@ class _ExactReference:
             statistics.add(features)
         mean, covariance = statistics.mean_and_covariance()
         return ReferenceStatistics(mean, covariance, self.checksum, kept)
+
+
+class _TrueReference(_ExactReference):
+    """The moments of the mixture's pixels themselves; features are of its exact samples."""
+
+    how = "moments"
+
+    @property
+    def mean(self) -> NDArray[np.float64]:
+        return self._moments[0]
+
+    @property
+    def covariance(self) -> NDArray[np.float64]:
+        return self._moments[1]
+
+    @cached_property
+    def _moments(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        mixture = self._card.mixture()
+        return pixel_moments(mixture.means.numpy(), mixture.deviations.numpy(), mixture.weights.numpy())
+
+
+_COMPUTED = {"exact": _ExactReference, "moments": _TrueReference}
