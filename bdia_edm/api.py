@@ -17,6 +17,7 @@ from pathlib import Path
 from bdia_edm.base.errors import UserError
 from bdia_edm.base.options import option
 from bdia_edm.config.composing import compose_config, compose_values, shell_command
+from bdia_edm.config.editing_config import read_editing_config
 from bdia_edm.config.inversion_config import read_inversion_config, refuse_detector
 from bdia_edm.detectors.detector import Detector
 from bdia_edm.detectors.registry import DETECTORS, DetectorKind
@@ -31,10 +32,11 @@ from bdia_edm.models.gaussian_mixture import GaussianMixture
 from bdia_edm.models.preconditioning import EDMPrecond, VEPrecond, VPPrecond, iDDPMPrecond
 from bdia_edm.run.finish import finish
 from bdia_edm.run.loading import prepare_run
+from bdia_edm.run.loading_inversion import prepare_editing as load_editing
 from bdia_edm.run.loading_inversion import prepare_inversion as load_inversion
 from bdia_edm.run.measurement import Measuring, make_reference, measure
 from bdia_edm.run.own_parts import OwnParts
-from bdia_edm.run.run import InversionRun, Run
+from bdia_edm.run.run import EditingRun, InversionRun, Run
 from bdia_edm.samplers.denoising import BatchDenoiser, gradient
 from bdia_edm.samplers.inversion import InvertibleSampler
 from bdia_edm.samplers.registry import SAMPLERS, make_sampler
@@ -50,6 +52,7 @@ __all__ = [
     "DetectorKind",
     "EDMPrecond",
     "EDMStepsSampler",
+    "EditingRun",
     "FeatureStatistics",
     "GaussianMixture",
     "InversionRun",
@@ -72,6 +75,7 @@ __all__ = [
     "measure",
     "option",
     "prepare",
+    "prepare_editing",
     "prepare_inversion",
     "round_trip",
     "sample_images",
@@ -93,6 +97,12 @@ def prepare_inversion(*overrides: str, config_dir: str | Path | None = None) -> 
     refuse_detector(overrides)
     config = read_inversion_config(compose_values(overrides, config_dir, "invert"))
     return load_inversion(config, shell_command(list(overrides), config_dir, "invert"))
+
+
+def prepare_editing(*overrides: str, config_dir: str | Path | None = None) -> EditingRun:
+    """As ``prepare_inversion``, of editing: options as ``python -m bdia_edm.edit`` takes them."""
+    config = read_editing_config(compose_values(overrides, config_dir, "edit"))
+    return load_editing(config, shell_command(list(overrides), config_dir, "edit"))
 
 
 def prepare(

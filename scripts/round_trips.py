@@ -13,17 +13,20 @@ from dataclasses import dataclass
 from typing import Any
 
 import click
+import numpy as np
 import torch
 from torch import Tensor
 
-from bdia_edm.api import prepare
+from bdia_edm.api import prepare, round_trip
+from bdia_edm.checkpoints.locating import ASSETS
+from bdia_edm.engine.block_inverter import as_states
 from bdia_edm.models.denoiser import Denoiser
 from bdia_edm.models.gaussian_mixture import GaussianMixture
 from bdia_edm.samplers.denoising import BatchDenoiser
 from bdia_edm.samplers.inversion import InvertibleSampler
 from bdia_edm.samplers.registry import make_sampler
 
-__all__ = ["INTRODUCTION", "MODELS", "SAMPLERS", "RoundTrip", "main", "round_trip"]
+__all__ = ["INTRODUCTION", "MODELS", "SAMPLERS", "Measured", "main", "measure"]
 
 INTRODUCTION = """\
 # Round trips
@@ -59,7 +62,7 @@ SAMPLERS: list[tuple[str, dict[str, Any], int]] = [
 
 
 @dataclass(frozen=True)
-class RoundTrip:
+class Measured:
     """What ``INTRODUCTION`` says of the columns."""
 
     nfe: int
@@ -71,25 +74,24 @@ class RoundTrip:
 
 
 @torch.inference_mode()
-def round_trip(
+def measure(
     network: Denoiser, sampler: InvertibleSampler, images: Tensor, labels: Tensor | None, iterations: int = 0
-) -> RoundTrip:
+) -> Measured:
     """Both ways, from ``images`` (N, C, H, W) float64 and from as many latents."""
+    there = round_trip(network, sampler, images, labels, iterations)
+    error = there.reconstructions - images
     denoiser = BatchDenoiser(network, labels)
-    *_, (top, up) = sampler.invert(denoiser, images, iterations=iterations)
-    *_, (_, down) = sampler.forward(denoiser, *up)
-    nfe = denoiser.nfe
-    *_, (_, alone) = sampler.forward(denoiser, up[0])
-    z = top * torch.randn(images.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    *_, (_, alone) = sampler.forward(denoiser, there.states[0])
+    z = there.level * torch.randn(images.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     *_, (_, ahead) = sampler.forward(denoiser, z)
     *_, (_, back) = sampler.invert(denoiser, *ahead, iterations=iterations)
-    return RoundTrip(
-        nfe,
-        float((down[0] - images).abs().max()),
-        float((down[0] - images).square().mean().sqrt()),
+    return Measured(
+        there.nfe,
+        float(error.abs().max()),
+        float(error.square().mean().sqrt()),
         float((alone[0] - images).square().mean().sqrt()),
-        float((back[0] - z).abs().max()) / top,
-        float(up[0].std()) / top,
+        float((back[0] - z).abs().max()) / there.level,
+        float(there.states[0].std()) / there.level,
     )
 
 
@@ -99,13 +101,10 @@ def _mixture(num: int) -> tuple[Denoiser, Tensor, None]:
 
 
 def _digits(num: int) -> tuple[Denoiser, Tensor, Tensor]:
-    from sklearn.datasets import load_digits
-
-    data = load_digits()
-    # As scripts/train_digits.py has them: 17 greys as pixels from 0 to 255.
-    pixels = torch.from_numpy(data.images[:num] * (255 / 16)).round()
-    labels = torch.eye(10)[torch.from_numpy(data.target[:num])]
-    return prepare("+model=digits", "detector=none", "seeds=0").denoiser, (pixels / 127.5 - 1)[:, None], labels
+    with np.load(ASSETS / "digits_images.npz") as data:
+        pixels, labels = data["arr_0"][:num], torch.eye(10)[torch.from_numpy(data["labels"][:num])]
+    network = prepare("+model=digits", "detector=none", "seeds=0").denoiser
+    return network, torch.from_numpy(as_states(pixels)), labels
 
 
 MODELS: dict[str, tuple[str, Callable[[int], tuple[Denoiser, Tensor, Tensor | None]]]] = {
@@ -131,7 +130,7 @@ def main(images: int, steps: tuple[int, ...], models: tuple[str, ...]) -> None:
             for num_steps in steps:
                 sampler = make_sampler(name, {"num_steps": num_steps, **_defaults(name), **options})
                 assert isinstance(sampler, InvertibleSampler)
-                found = round_trip(network, sampler, x, labels, iterations)
+                found = measure(network, sampler, x, labels, iterations)
                 label = " ".join([name, *(f"{key}={value}" for key, value in options.items())])
                 label += f", {iterations} iterations" if iterations else ""
                 shown = [f"{value:.0e}" if value else "0" for value in (found.largest, found.rms, found.alone)]

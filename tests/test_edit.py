@@ -9,14 +9,11 @@ import numpy as np
 import pytest
 import torch
 
+from bdia_edm.api import EditingRun, finish, prepare_editing
 from bdia_edm.checkpoints.locating import ASSETS
-from bdia_edm.config.composing import compose_values
-from bdia_edm.config.editing_config import read_editing_config
 from bdia_edm.engine.round_trip import Edit, round_trip
 from bdia_edm.run.editing import unrelated
-from bdia_edm.run.finish import finish
-from bdia_edm.run.loading_inversion import prepare_editing
-from bdia_edm.run.run import EditingRun
+from bdia_edm.samplers.denoising import BatchDenoiser
 from bdia_edm.samplers.inversion import InvertibleSampler
 from bdia_edm.samplers.registry import make_sampler
 from tests.commands import run_here
@@ -26,8 +23,7 @@ SMALL = ("indices=0-19", "batch_size=10", "sampler.num_steps=6", "sampler=euler"
 
 
 def prepared(folder: Path, *options: str) -> EditingRun:
-    values = compose_values(["+model=digits", f"results_dir={folder}", *SMALL, *options], command="edit")
-    return prepare_editing(read_editing_config(values), "a command")
+    return prepare_editing("+model=digits", f"results_dir={folder}", *SMALL, *options)
 
 
 def sampler_of(name: str, **options: object) -> InvertibleSampler:
@@ -44,17 +40,11 @@ def test_an_edit_to_its_own_class_is_a_round_trip(tmp_path: Path) -> None:
         sampler = sampler_of(name, **options)
         for step in (0, 2, 4):
             found = round_trip(network, sampler, images, labels, edit=Edit(labels, step))
-            assert found.level == pytest.approx(sampler.levels(_bound(network))[step])
+            assert found.level == pytest.approx(sampler.levels(BatchDenoiser(network))[step])
             # The network is float32: an input that comes back to rounding alone may fall on the next of its numbers.
             assert float((found.reconstructions - images).abs().max()) < 1e-4
     other = round_trip(network, sampler, images, labels, edit=Edit(labels.roll(1, 0), 0))
     assert float((other.reconstructions - images).abs().max()) > 1e-2
-
-
-def _bound(network: torch.nn.Module):
-    from bdia_edm.samplers.denoising import BatchDenoiser
-
-    return BatchDenoiser(network)  # type: ignore[arg-type]
 
 
 def test_a_later_step_costs_less_and_keeps_more(tmp_path: Path) -> None:

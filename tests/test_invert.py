@@ -160,7 +160,7 @@ def test_other_images_are_another_run(tmp_path: Path) -> None:
         (["indices=1790-1800"], "indices=1790-1800: must be below 1,797, the number of images"),
         (["class_idx=10"], "class_idx=10: must be from 0 to 9"),
         (["detector=digits"], "detector=digits: an inversion is measured without a detector"),
-        (["seeds=0-9"], "seeds=0-9: unknown option"),
+        (["seeds=0-9"], "seeds=0-9: no option of this command, but of another"),
     ],
 )
 def test_mistakes_are_one_line(options: list[str], words: str, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

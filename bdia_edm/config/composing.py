@@ -202,6 +202,8 @@ def explain(error: Exception, overrides: Sequence[str] = ()) -> str:
         if takers:
             return f"{given}: {_sampler_in_use(overrides)} has no such option; {takers} takes it"
         if unknown[1] in option_names():
+            if "." not in unknown[1]:
+                return f"{given}: no option of this command, but of another; --help lists those there are"
             return f"{given}: no card in use says it; add it with a plus sign: +{given}"
         return f"{given}: unknown option; --help lists those there are{did_you_mean(unknown[1], option_names())}"
     twice = re.search(r"Multiple values for (\w+)\. .*'override \w+: (\S+)'", text)

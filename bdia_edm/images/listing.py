@@ -58,7 +58,7 @@ def sort_names(names: Iterable[str], given: str, say: Say) -> tuple[list[str], l
             f"{given}: {_words(others)}: not read here; convert it to one of {', '.join(EXTENSIONS)}, or take it out"
         )
     if skipped:
-        say(f"{given}: skipped {_words(sorted(skipped))}")
+        say(f"{given}: no images, skipped: {_words(sorted(skipped))}")
     return images, arrays
 
 

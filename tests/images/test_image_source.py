@@ -102,7 +102,9 @@ def test_what_is_skipped_is_said_once(tmp_path: Path) -> None:
         said: list[str] = []
         with closing(open_images(path, "--images", said.append)) as source:
             assert np.array_equal(source.read(range(len(source))), PIXELS)
-        assert said == [f"--images={path}: skipped .cache, .hidden.png, 00.npz.txt, 000/.DS_Store and 5 more"]
+        assert said == [
+            f"--images={path}: no images, skipped: .cache, .hidden.png, 00.npz.txt, 000/.DS_Store and 5 more"
+        ]
     said = []
     for plain in (write_folder(tmp_path / "b", PIXELS), write_zip(tmp_path / "b.zip", PIXELS)):
         open_images(plain, "--images", said.append).close()

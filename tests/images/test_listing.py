@@ -15,7 +15,7 @@ def test_every_name_is_sorted_out() -> None:
     said: list[str] = []
     found = sort_names([*arrays, "labels.csv", ".x/y.gif", ".x/z.gif", *images], "data=x", said.append)
     assert (sorted(found[0]), found[1]) == (sorted(images), arrays)
-    assert said == ["data=x: skipped .x, labels.csv"]
+    assert said == ["data=x: no images, skipped: .x, labels.csv"]
 
 
 def test_the_order_is_by_parts() -> None:
