@@ -21,7 +21,7 @@ from bdia_edm.base.usage import Group
 from bdia_edm.config.common_config import import_modules
 from bdia_edm.detectors.registry import DETECTORS
 from bdia_edm.metrics.metric import METRICS
-from bdia_edm.run.measurement import Measuring, make_reference, measure
+from bdia_edm.run.measurement import FEATURES_KEPT, Measuring, make_reference, measure
 
 __all__ = ["main"]
 
@@ -102,25 +102,43 @@ def main() -> None:
 @main.command()
 @click.option("--images", required=True, metavar="DIR|ZIP|NPZ", help="images below a folder or in a zip; npz: arr_0")
 @click.option("--ref", required=True, metavar="FILE|URL", help="npz with mu and sigma; embedded:NAME is one of ours")
+@click.option(
+    "--ref-features",
+    metavar="FILE|URL",
+    help="npz with features of the data, where a metric needs them and REF keeps no such",
+)
 @_measuring_options()
-def calc(images: str, ref: str, as_json: bool, **options: Any) -> None:
+def calc(images: str, ref: str, ref_features: str | None, as_json: bool, **options: Any) -> None:
     """Prints the figures of the images against the reference: by default the Fréchet distance."""
     with _errors_of_the_command():
-        result = measure(images, ref, Measuring(**options))
+        result = measure(images, ref, Measuring(**options), ref_features=ref_features)
     figures = ", ".join(f"{name} {value:.10g}" for name, value in result["metrics"].items())
-    _print(result, f"{figures}: {_words(result)}, from {without_secrets(ref)}", as_json)
+    num = result.get("num_reference_features")
+    features = "" if num is None else f", features of {num} images"
+    _print(result, f"{figures}: {_words(result)}, from {without_secrets(ref)}{features}", as_json)
 
 
 @main.command(name="ref")
 @click.option("--data", required=True, metavar="DIR|ZIP|NPZ", help="images below a folder or in a zip; npz: arr_0")
 @click.option("--dest", required=True, type=click.Path(path_type=Path), metavar="FILE.npz", help="what is written")
 @click.option("--force", is_flag=True, help="replace DEST where it exists")
+@click.option(
+    "--features",
+    type=click.IntRange(min=0),
+    metavar="[N]",
+    is_flag=False,
+    flag_value=FEATURES_KEPT,
+    default=0,
+    help="keep features of N images too, or of all where there are fewer: some metrics need them "
+    f"[without N: {FEATURES_KEPT}]",
+)
 @_measuring_options(left_out=("metric",), required=("detector",))
-def reference(data: str, dest: Path, force: bool, as_json: bool, **options: Any) -> None:
+def reference(data: str, dest: Path, force: bool, features: int, as_json: bool, **options: Any) -> None:
     """Writes the reference statistics of the images."""
     with _errors_of_the_command():
-        result = make_reference(data, dest, Measuring(**options), force=force)
-    _print(result, f"{dest}: {_words(result)}", as_json)
+        result = make_reference(data, dest, Measuring(**options), force=force, features=features)
+    kept = f", features of {result['num_features_kept']} kept" if features else ""
+    _print(result, f"{dest}: {_words(result)}{kept}", as_json)
 
 
 def _words(result: dict[str, Any]) -> str:

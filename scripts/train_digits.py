@@ -2,7 +2,7 @@
 
     pip install -e '.[train]'
     python scripts/train_digits.py network     # about 20 minutes on 2 cores
-    python scripts/train_digits.py detector    # about 1 minute; also writes the reference statistics
+    python scripts/train_digits.py detector    # about 1 minute; also writes the reference
 
 The data are 1,797 images of 8×8 pixels with values 0..16, taken to [-1, 1]. The network is a class-conditional
 DDPM++ trained with EDM's loss (Karras et al. 2022, Table 1 and section 5) and an exponential moving average of its
@@ -28,7 +28,7 @@ from bdia_edm.checkpoints.safetensors_file import write_network
 from bdia_edm.detectors.digits import DigitsDetector
 from bdia_edm.engine.batch import to_uint8
 from bdia_edm.metrics.frechet import frechet_distance
-from bdia_edm.metrics.reference import write_reference
+from bdia_edm.metrics.reference import write_features, write_reference
 from bdia_edm.metrics.statistics import FeatureStatistics
 from bdia_edm.models.preconditioning import EDMPrecond
 
@@ -115,7 +115,7 @@ def network_command(iterations: int, batch: int, learning_rate: float, ema: floa
 @click.option("--seed", default=0, show_default=True)
 @click.option("--dest", default=ASSETS, type=click.Path(path_type=Path), show_default=False, help="folder")
 def detector_command(epochs: int, batch: int, num_test: int, seed: int, dest: Path) -> None:
-    """The detector and the reference statistics of all images; prints how far two halves of the data are apart."""
+    """The detector, the reference statistics and all features; prints how far two halves of the data are apart."""
     torch.manual_seed(seed)
     x, labels = load_digits()
     images = to_uint8(x)
@@ -141,6 +141,8 @@ def detector_command(epochs: int, batch: int, num_test: int, seed: int, dest: Pa
 
     features = detector(images).numpy()
     write_reference(dest / "digits_reference.npz", statistics_of(features), "digits")
+    # A file of its own: the reference's checksum is in every record's identity.
+    write_features(dest / "digits_reference_features.npz", features, "digits")
     halves = []
     for _ in range(10):
         shuffled = features[torch.randperm(len(features)).numpy()]

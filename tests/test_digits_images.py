@@ -13,7 +13,7 @@ from sklearn.datasets import load_digits
 from bdia_edm.api import prepare
 from bdia_edm.checkpoints.locating import locate
 from bdia_edm.images.image_source import open_images
-from bdia_edm.metrics.reference import read_reference
+from bdia_edm.metrics.reference import read_reference, with_features
 from scripts.digits_images import main
 from scripts.train_digits import ASSETS, statistics_of
 
@@ -47,7 +47,13 @@ def test_their_features_are_the_reference() -> None:
     detector = prepare("+model=digits", "seeds=0-1").detector
     images = torch.from_numpy(np.load(EMBEDDED)["arr_0"]).permute(0, 3, 1, 2)
     with torch.inference_mode():
-        mean, covariance = statistics_of(detector(images).numpy()).mean_and_covariance()
+        features = detector(images).numpy()
+    mean, covariance = statistics_of(features).mean_and_covariance()
     reference = read_reference(ASSETS / "digits_reference.npz", "digits", 64)
+    # The file is in every record of the digits, by this checksum.
+    assert reference.checksum == "e98f358c91d3d43d76da1c3305dc02a4b14945facb9fc5df7d9202f3f236f1d4"
+    embedded = ASSETS / "digits_reference_features.npz"
+    kept = with_features(reference, ASSETS / "digits_reference.npz", embedded, "digits").features
+    np.testing.assert_allclose(kept, features, atol=1e-5)
     np.testing.assert_allclose(mean, reference.mean, atol=1e-5)
     np.testing.assert_allclose(covariance, reference.covariance, atol=1e-4)

@@ -177,7 +177,9 @@ def test_references_that_are_refused(arrays: dict[str, np.ndarray], message: str
         (("--detector", "pixels", "--detector-path", "x"), "--detector-path=x: the detector pixels has no file; leave"),
         (("--detector-sha256", "0" * 64), "is for --detector-path, which is not given"),
         (("--detector", "pixel"), "--detector=pixel: must be one of digits, dinov2, inception"),
-        (("--metric", "kid"), "--metric=kid: must be one of"),
+        (("--metric", "kit"), "--metric=kit: must be one of"),
+        (("--metric", "kid"), "--metric=kid: needs features of the data, and the reference keeps none; python -m"),
+        (("--metric", "mmd", "--ref-features", DIGITS), f"--ref-features={DIGITS_FILE}: must keep features, as python"),
         (("--detector", "pixels"), f"--ref={DIGITS_FILE}: made with the detector digits"),
     ],
 )
@@ -200,6 +202,20 @@ def test_every_metric_is_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert "--metric widest --metric frechet" in result["command"]
     shown = ", ".join(f"{name} {value:.10g}" for name, value in result["metrics"].items())
     assert fid(*line).stdout.startswith(f"{shown}: 100 images, detector digits")
+
+
+def test_a_reference_with_features(tmp_path: Path) -> None:
+    images = write_npz(tmp_path / "a.npz", PIXELS)
+    line = ("ref", "--data", images, "--detector", "digits", "--dest")
+    assert fid(*line, tmp_path / "all.npz", "--features").stdout.endswith(", features of 100 kept\n")
+    assert fid(*line, tmp_path / "some.npz", "--features", 60).stdout.endswith(", features of 60 kept\n")
+    assert " kept" not in fid(*line, tmp_path / "none.npz").stdout
+    done = fid("calc", "--images", images, "--ref", tmp_path / "some.npz", "--metric", "kid")
+    assert done.stdout.startswith("kid_digits ")
+    assert done.stdout.endswith(f"from {tmp_path / 'some.npz'}, features of 60 images\n")
+    beside = ("--ref-features", "embedded:digits_reference_features.npz")
+    done = fid("calc", "--images", images, "--ref", DIGITS, "--metric", "kid", *beside)
+    assert done.stdout.endswith(f"from {DIGITS}, features of 1797 images\n")
 
 
 def test_the_help_says_every_option_its_default_and_its_range() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
@@ -34,6 +35,9 @@ def test_it_makes_what_is_embedded(tmp_path: Path) -> None:
     assert "test accuracy" in done.stdout
     assert read_network(tmp_path / "digits_detector.safetensors", "detector").class_name == "DigitsDetector"
     assert read_reference(tmp_path / "digits_reference.npz", "digits", 64).mean.shape == (64,)
+    made_of = np.load(tmp_path / "digits_reference_features.npz")["features"]
+    statistics = train_digits.statistics_of(made_of)
+    assert np.array_equal(statistics.mean_and_covariance()[0], np.load(tmp_path / "digits_reference.npz")["mu"])
 
 
 def test_the_data() -> None:

@@ -20,7 +20,7 @@ from bdia_edm.base.registry import Registry
 from bdia_edm.checkpoints.locating import RemoteFile, locate, remote_files
 from bdia_edm.checkpoints.transfer import MOST_BYTES
 from bdia_edm.detectors.detector import Detector
-from bdia_edm.metrics.reference import Reference, read_reference
+from bdia_edm.metrics.reference import Reference, read_reference, with_features
 from bdia_edm.models.denoiser import Denoiser
 
 __all__ = ["MODEL_KINDS", "ModelCard", "check_sha256", "most_bytes"]
@@ -54,6 +54,12 @@ class ModelCard:
     )
     reference_sha256: str | None = option(
         None, words="pinned checksum of the reference", harmless="it only refuses another file"
+    )
+    reference_features: str | None = option(
+        None,
+        words="npz with features of the data, as fid ref --features makes it: for metrics that need them, where the "
+        "reference keeps none",
+        harmless="its checksum is in the identity of runs whose metrics need it",
     )
     images: str | None = option(
         None,
@@ -96,15 +102,25 @@ class ModelCard:
             return None
         return locate(self.reference, self.reference_sha256, "model.reference")
 
-    def load_reference(self, detector: Detector) -> Reference:
+    def reference_features_file(self) -> Path | None:
+        """Where features of the data lie beside the reference; None where they are in no file of their own."""
+        if self.reference_features is None:
+            return None
+        return locate(self.reference_features, None, "model.reference_features")
+
+    def load_reference(self, detector: Detector, features: bool = False) -> Reference:
         """The data's statistics in the detector's features.
 
+        Args:
+            features: whether features of single images come with them, where there are any.
+
         Raises:
-            UserError: the file is not fit for this detector.
+            UserError: a file is not fit for this detector.
         """
         path = self.reference_file()
         assert path is not None  # a config without a reference is refused
-        return read_reference(path, detector.name, detector.num_features)
+        reference = read_reference(path, detector.name, detector.num_features)
+        return with_features(reference, path, self.reference_features_file(), detector.name) if features else reference
 
 
 def check_sha256(name: str, value: str | None) -> None:

@@ -7,7 +7,7 @@ pass over the features; what none of them needs is not gathered.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypedDict
 
 from bdia_edm.base.errors import UserError
 from bdia_edm.base.lines import one_line
@@ -16,7 +16,12 @@ from bdia_edm.base.registry import Registry
 from bdia_edm.metrics.findings import NEEDS, Findings
 from bdia_edm.metrics.reference import Reference
 
-__all__ = ["METRICS", "FeatureSpace", "Metric", "compute_all", "make_metrics", "needs_of"]
+__all__ = ["METRICS", "REFERENCE_FEATURES", "AboutFigures", "FeatureSpace", "Metric", "about_figures", "compute_all"]
+__all__ += ["make_metrics", "needs_of"]
+
+REFERENCE_FEATURES = "reference_features"
+"""What a metric needs that looks at features of single images of the data, not at the data's moments alone."""
+_NEEDS = NEEDS | {REFERENCE_FEATURES}
 
 
 class FeatureSpace(NamedTuple):
@@ -30,20 +35,30 @@ class FeatureSpace(NamedTuple):
     name: str
     distance_name: str
 
+    def figure_name(self, figure: str) -> str:
+        """What a figure of these features is called: of Inception's, whose distance is the FID, by its plain name,
+        which papers mean by it; of others with the detector's behind it."""
+        return figure if self.distance_name == "fid" else f"{figure}_{self.name}"
+
 
 class Metric(Protocol):
     """What every metric is. One of the user's own derives from this, or has the same attributes.
 
     Attributes:
         name: of the metric.
-        needs: what it takes of ``Findings``, some of 'moments', 'features' and 'logits'.
+        needs: what it takes of ``Findings``, some of 'moments', 'features' and 'logits'; 'reference_features' where
+            it takes the reference's too.
+        higher_is_better: those of its figures of which more is better, without the detector's name; of all others
+            less is.
     """
 
     name: str
     needs: frozenset[str]
+    higher_is_better: frozenset[str] = frozenset()
 
     def compute(self, findings: Findings, reference: Reference, space: FeatureSpace) -> dict[str, float]:
-        """The figures, under the names that they have in a record.
+        """The figures, under the names that they have in a record; one that says how sure another is, under that one's
+        name and `_se` (its standard error) or `_deviation` (that of its parts).
 
         Args:
             findings: of the images.
@@ -51,6 +66,19 @@ class Metric(Protocol):
             space: whose features these are: figures of different detectors have different names.
         """
         ...
+
+
+class AboutFigures(TypedDict, total=False):
+    """What a record says beside its figures.
+
+    Attributes:
+        higher_is_better: names of those figures of which more is better; without it less is, of all of them.
+        num_reference_features: images of the data whose features they were compared with one by one, beside all of the
+            run's own; without it none.
+    """
+
+    higher_is_better: list[str]
+    num_reference_features: int
 
 
 def _fits(name: str, member: object) -> bool:
@@ -75,28 +103,37 @@ def make_metrics(chosen: Sequence[str | Metric]) -> list[Metric]:
     for metric in metrics:
         if names.count(metric.name) > 1:
             raise UserError(f"{named('metric')}={metric.name}: stands there twice")
-        if not metric.needs <= NEEDS:
+        if not metric.needs <= _NEEDS:
             raise UserError(
-                f"{named('metric')}={metric.name}: needs {', '.join(sorted(metric.needs - NEEDS))}; there are "
-                f"{', '.join(sorted(NEEDS))}"
+                f"{named('metric')}={metric.name}: needs {', '.join(sorted(metric.needs - _NEEDS))}; there are "
+                f"{', '.join(sorted(_NEEDS))}"
             )
     return metrics
 
 
-def needs_of(metrics: Iterable[Metric], detector: str, num_logits: int) -> frozenset[str]:
+def needs_of(
+    metrics: Iterable[Metric], detector: str, num_logits: int, reference: Reference | None = None
+) -> frozenset[str]:
     """What the metrics need together.
 
     Args:
         detector: its name, for the message.
         num_logits: how many it has.
+        reference: the data's, where it is known.
 
     Raises:
-        UserError: one needs logits, and the detector has none.
+        UserError: one needs logits, and the detector has none; or the data's features, and the reference keeps none.
     """
     needs: frozenset[str] = frozenset()
     for metric in metrics:
         if "logits" in metric.needs and not num_logits:
             raise UserError(f"{named('metric')}={metric.name}: needs logits, and the detector {detector} has none")
+        if REFERENCE_FEATURES in metric.needs and reference is not None and not reference.num_kept:
+            raise UserError(
+                f"{named('metric')}={metric.name}: needs features of the data, and the reference keeps none; python -m "
+                "bdia_edm.fid ref --features --data IMAGES --dest FILE.npz --detector NAME makes a file that does, for "
+                "model.reference_features=FILE.npz (of fid calc: --ref-features FILE.npz)"
+            )
         needs |= metric.needs
     return needs
 
@@ -121,3 +158,19 @@ def compute_all(
                 raise UserError(f"{given}: gives {name}, and so does another metric")
         figures |= found
     return figures
+
+
+def about_figures(
+    metrics: Iterable[Metric], figures: Iterable[str], reference: Reference, space: FeatureSpace
+) -> AboutFigures:
+    """What a record says of these figures."""
+    about = AboutFigures()
+    measured = list(metrics)
+    # One of the user's own need not say it.
+    plain = [each for metric in measured for each in getattr(metric, "higher_is_better", ())]
+    higher = {name for each in plain for name in (each, space.figure_name(each))}
+    if found := [name for name in figures if name in higher]:
+        about["higher_is_better"] = found
+    if any(REFERENCE_FEATURES in metric.needs for metric in measured):
+        about["num_reference_features"] = reference.num_kept
+    return about

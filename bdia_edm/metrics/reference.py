@@ -1,7 +1,8 @@
 """Reference statistics: the data's mean and covariance in a detector's features.
 
 Files are npz with `mu` (F,) and `sigma` (F, F), as EDM publishes them (ADM's hold further keys). Those written here
-also say their `detector` and the `num` of images; where a file names its detector, no other is compared with it.
+also say their `detector` and the `num` of images, and may keep `features` (n, F) of images; where a file names its
+detector, no other is compared with it.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import hashlib
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -27,10 +28,12 @@ from bdia_edm.base.plain_zip import open_plain_zip
 from bdia_edm.base.whole_files import written_whole
 from bdia_edm.metrics.statistics import FeatureStatistics
 
-__all__ = ["Reference", "ReferenceStatistics", "read_reference", "reference_detector", "write_reference"]
+__all__ = ["Reference", "ReferenceStatistics", "read_reference", "reference_detector", "with_features"]
+__all__ += ["write_features", "write_reference"]
 
 _LONGEST_NAME = 1000
 _LARGEST = 1e100
+_MOST_KEPT = 1_000_000
 
 
 class Reference(Protocol):
@@ -42,22 +45,62 @@ class Reference(Protocol):
     def covariance(self) -> NDArray[np.float64]: ...
     @property
     def checksum(self) -> str: ...
+    @property
+    def num_kept(self) -> int: ...
+    @property
+    def features(self) -> NDArray[np.float32]: ...
+    @property
+    def features_checksum(self) -> str: ...
 
 
 @dataclass(frozen=True)
 class ReferenceStatistics:
-    """The data's mean (F,) and covariance (F, F), float64; ``checksum`` identifies them."""
+    """The data's mean (F,) and covariance (F, F), float64; ``checksum`` identifies them.
+
+    Attributes:
+        kept: features (n, F) of images of the data; None where there are none, or nobody asked for them.
+        features_checksum: identifies these; '' where ``checksum`` does.
+    """
 
     mean: NDArray[np.float64]
     covariance: NDArray[np.float64]
     checksum: str
+    kept: NDArray[np.float32] | None = None
+    features_checksum: str = ""
+
+    @property
+    def num_kept(self) -> int:
+        """How many images' features there are."""
+        return 0 if self.kept is None else len(self.kept)
+
+    @property
+    def features(self) -> NDArray[np.float32]:
+        """These; ValueError where there are none."""
+        if self.kept is None:
+            raise ValueError("features of the data were not asked for; a metric says so in its needs")
+        return self.kept
 
 
-def write_reference(path: Path, statistics: FeatureStatistics, detector: str) -> None:
-    """Writes what ``read_reference`` reads; the file is there whole or not at all."""
+def write_reference(
+    path: Path, statistics: FeatureStatistics, detector: str, features: NDArray[np.float32] | None = None
+) -> None:
+    """Writes what ``read_reference`` reads; the file is there whole or not at all.
+
+    Args:
+        features: of some of the images, (n, F), for metrics that need more than the moments.
+    """
     mean, covariance = statistics.mean_and_covariance()
+    arrays = {"mu": mean, "sigma": covariance, "num": np.array(statistics.num), "detector": np.array(detector)}
+    if features is not None:
+        arrays["features"] = features
     with written_whole(path) as partial, partial.open("wb") as file:
-        np.savez(file, mu=mean, sigma=covariance, num=np.array(statistics.num), detector=np.array(detector))
+        np.savez(file, **arrays)  # type: ignore[arg-type]
+
+
+def write_features(path: Path, features: NDArray[np.float32], detector: str) -> None:
+    """Writes features (n, F) alone, for ``with_features`` to read beside a reference that has none."""
+    with written_whole(path) as partial, partial.open("wb") as file:
+        np.savez_compressed(file, features=features, detector=np.array(detector))
 
 
 def reference_detector(path: Path, option: str = "model.reference") -> str | None:
@@ -110,6 +153,55 @@ def read_reference(
         mean, covariance = (np.asarray(_array(file, key), np.float64) for key in ("mu", "sigma"))
     _check_covariance(given, mean, covariance)
     return ReferenceStatistics(mean, covariance, hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+def with_features(
+    reference: ReferenceStatistics,
+    path: Path,
+    beside: Path | None,
+    detector: str,
+    option: str = "model.reference",
+    beside_option: str = "model.reference_features",
+) -> ReferenceStatistics:
+    """The reference with the features that its file keeps, or else those of another one; as it is where none does.
+
+    Args:
+        path: the reference's own file.
+        beside: another one with `features`, as ``write_reference`` and ``write_features`` make it.
+        option, beside_option: what the user gave the two for, for the messages.
+
+    Raises:
+        UserError: a file is missing, unreadable, another detector's, or its features are no finite numbers of the
+            reference's size; the second one has none.
+    """
+    kept = _read_features(path, detector, len(reference.mean), option)
+    if kept is not None or beside is None:
+        return replace(reference, kept=kept)
+    kept = _read_features(beside, detector, len(reference.mean), beside_option)
+    if kept is None:
+        raise UserError(f"{beside_option}={beside}: must keep features, as python -m bdia_edm.fid ref --features does")
+    return replace(reference, kept=kept, features_checksum=hashlib.sha256(beside.read_bytes()).hexdigest())
+
+
+def _read_features(path: Path, detector: str, num_features: int, option: str) -> NDArray[np.float32] | None:
+    given = f"{option}={path}"
+    with _opened(path, option) as file:
+        if "features.npy" not in file.namelist():
+            return None
+        made_for = reference_detector(path, option) or detector
+        if made_for != detector:
+            raise UserError(f"{given}: made with the detector {made_for}, and this run's is {detector}")
+        header = _header(file, "features")
+        if len(header.shape) != 2 or header.shape[1] != num_features or not 0 < header.shape[0] <= _MOST_KEPT:
+            raise UserError(
+                f"{given}: its features {header.shape} must be (n, {num_features}), n from 1 to {_MOST_KEPT:,}"
+            )
+        if header.dtype != np.float32:
+            raise UserError(f"{given}: its features must be float32, they are {header.dtype}")
+        features = np.asarray(_array(file, "features"), np.float32)
+    if not np.isfinite(features).all():
+        raise UserError(f"{given}: its features must be finite")
+    return features
 
 
 @contextmanager

@@ -92,6 +92,8 @@ class Record(_Read, total=False):
         nfe_inverse: of these the evaluations on the way up alone; ``nfe`` is of both ways.
         detector: its card's name.
         metrics: every figure by its name; empty without a detector.
+        higher_is_better: names of the figures of which more is better; of the others less is.
+        num_reference_features: images of the data whose features were compared with the images' one by one.
         warnings: what made the figures doubtful before the first image was made, as it was said.
         workers: how many there were at the end.
         images_found: how many of the images an earlier start had made; 0 unless the run was resumed.
@@ -120,6 +122,8 @@ class Record(_Read, total=False):
     iterations: int
     nfe_inverse: Annotated[float, AtLeast(0)]
     detector: str
+    higher_is_better: list[str]
+    num_reference_features: int
     warnings: list[str]
     workers: int
     images_found: int

@@ -55,8 +55,8 @@ def write_comparison(
 def side_by_side(runs: Sequence[tuple[Path, Record]], path: Path) -> None:
     """The first seeds under the baseline and under the best other, for every number of steps that both have.
 
-    The best is that of the least first metric, among those of the baseline's NFE where there are such. Without a
-    baseline, or without others, all runs are shown.
+    The best is that of the least first metric (the most, where the record says that more is better), among those of the
+    baseline's NFE where there are such. Without a baseline, or without others, all runs are shown.
 
     Args:
         runs: folders of runs of the same model and seeds, and their records.
@@ -85,8 +85,11 @@ def _steps(record: Record) -> int:
 
 
 def _first_metric(record: Record) -> float:
-    first = next(iter(record["metrics"].values()), np.inf)
-    return np.inf if np.isnan(first) else first
+    """The first metric, so that less is better."""
+    name, first = next(iter(record["metrics"].items()), ("", np.inf))
+    if np.isnan(first):
+        return np.inf
+    return -first if name in record.get("higher_is_better", ()) else first
 
 
 def _preview(folder: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:

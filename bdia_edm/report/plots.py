@@ -26,10 +26,11 @@ can still be read, and is drawn in seconds."""
 
 
 def plot_metrics(groups: Sequence[Group], folder: Path, name: str) -> list[str]:
-    """A panel for each group and metric, in it a line for each sampler; both axes logarithmic where that is possible.
+    """A panel for each group and metric that can be better or worse, in it a line for each sampler.
 
-    A sampler with other options, in its name or in columns of their own, has another line. A page is name.png and
-    name.svg, the next name-2.png; name.pdf holds all pages. Beyond some pages the tables alone tell the rest.
+    Both axes are logarithmic where that is possible. A sampler with other options, in its name or in columns of their
+    own, has another line. A page is name.png and name.svg, the next name-2.png; name.pdf holds all pages. Beyond some
+    pages the tables alone tell the rest.
 
     Returns:
         The names of the files.
@@ -37,7 +38,7 @@ def plot_metrics(groups: Sequence[Group], folder: Path, name: str) -> list[str]:
     from matplotlib import rc_context
     from matplotlib.backends.backend_pdf import PdfPages
 
-    panels = [(group, metric) for group in groups for metric in group.metrics or ("nothing measured",)]
+    panels = [(group, metric) for group in groups for metric in group.compared or ("nothing measured",)]
     # One point is no plot, where there are others.
     panels = [panel for panel in panels if len(panel[0].rows) > 1] or panels
     pages = [panels[start : start + _PANELS] for start in range(0, len(panels), _PANELS)]

@@ -21,6 +21,10 @@ from bdia_edm.records.wording import shortened
 __all__ = ["Group", "Published", "Row", "Spread", "Value", "group_records", "union", "with_published"]
 
 Value = str | float | bool | None
+_HOW_SURE = ("_se", "_deviation")
+"""What a figure's name ends in that is the standard error of another, or the deviation of its parts."""
+_OF_DATA = ("reference", "reference features", "images")
+"""Checksums that a record may have of what its images are held against, or are made of."""
 
 
 class Spread(NamedTuple):
@@ -90,7 +94,7 @@ class Group:
         metrics: names of the figures.
         baseline: title of the sampler that the others are compared with; '' where there is none.
         notes: lines for below the table: published figures that one of these can be held against, with their sources,
-            and that the rows come from different code.
+            how many images of the data some were compared with, and that the rows come from different code.
         published_metric: the figure that rows have published values of; '' where none has.
         task: the command that made them, 'sample', 'invert' or 'edit'; of the latter two the seeds are
             their images' numbers.
@@ -119,9 +123,15 @@ class Group:
         )
 
     @property
+    def compared(self) -> tuple[str, ...]:
+        """The metrics of which one is better than another: without those that say how sure another one is."""
+        sure = {f"{name}{each}" for name in self.metrics for each in _HOW_SURE}
+        return tuple(name for name in self.metrics if name not in sure)
+
+    @property
     def title(self) -> str:
         """The subject and what was measured."""
-        return f"{self.subject}, {', '.join(self.metrics) or 'nothing measured'}"
+        return f"{self.subject}, {', '.join(self.compared) or 'nothing measured'}"
 
 
 def group_records(records: Sequence[Record]) -> list[Group]:
@@ -157,7 +167,7 @@ def with_published(groups: Sequence[Group], published: Published) -> list[Group]
 
 def _family(record: Record) -> tuple[object, ...]:
     """What records must share beside their seeds to be compared."""
-    data = tuple(record["checksums"].get(name, "") for name in ("model", "detector", "reference", "images"))
+    data = tuple(record["checksums"].get(name, "") for name in ("model", "detector", *_OF_DATA))
     return (
         record.get("task", "sample"),
         record["model"],
@@ -220,7 +230,7 @@ def _group(members: list[list[Record]]) -> Group:
         metrics=metrics,
         baseline=baselines[0]["labels"]["title"] if baselines else "",
         rows=tuple(rows),
-        notes=(*_published(first, metrics), *_codes(records)),
+        notes=(*_published(first, metrics), *_kept(first), *_codes(records)),
         task=first.get("task", "sample"),
     )
 
@@ -291,6 +301,12 @@ def _published(record: Record, metrics: Sequence[str]) -> list[str]:
         for name in metrics
         if name in figures
     ]
+
+
+def _kept(record: Record) -> list[str]:
+    """A line where figures depend on how many images of the data there were."""
+    num = record.get("num_reference_features")
+    return [] if num is None else [f"Figures that look at single images hold them against {num:,} of the data."]
 
 
 def _codes(records: Sequence[Record]) -> list[str]:

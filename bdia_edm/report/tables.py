@@ -64,7 +64,7 @@ def _cells(group: Group, metric_name: Callable[[str], str]) -> tuple[list[tuple[
     for metric in group.metrics:
         name = metric_name(metric)
         head += [(f"{name}{each}", False) for each in ([" mean", " min", " std"] if several else [""])]
-        if group.baseline:
+        if group.baseline and metric in group.compared:
             which = "" if len(group.metrics) == 1 else f"{name} "
             head.append((f"{which}vs {group.baseline} at this NFE", False))
     if group.published_metric:
@@ -80,7 +80,7 @@ def _line(row: Row, group: Group, several: bool) -> list[str]:
         line.append(_figure(row.metrics.get(metric)))
         if several:
             line += [_figure(value) for value in row.spreads.get(metric, (None, None))]
-        if group.baseline:
+        if group.baseline and metric in group.compared:
             line.append(_figure(row.differences.get(metric), "+"))
     if group.published_metric:
         line += [_figure(row.published), _figure(_beyond_published(row, group), "+")]

@@ -29,7 +29,7 @@ from bdia_edm.detectors.registry import DETECTORS, detector_option
 from bdia_edm.engine.device import choose_device
 from bdia_edm.engine.plan import format_seeds
 from bdia_edm.images.grids import PNG_CHANNELS
-from bdia_edm.metrics.metric import Metric, make_metrics, needs_of
+from bdia_edm.metrics.metric import REFERENCE_FEATURES, Metric, make_metrics, needs_of
 from bdia_edm.metrics.reference import Reference, reference_detector
 from bdia_edm.models.denoiser import Denoiser
 from bdia_edm.run.own_parts import OwnParts, own_sources, state_checksum
@@ -74,10 +74,14 @@ def prepare_run(config: RunConfig, command: str, own: OwnParts | None = None) ->
     reference: Reference | None = None
     metrics: tuple[Metric, ...] = ()
     if detector is not None:
-        reference = load_reference(config.model, detector)
-        checksums |= {"detector": detector.checksum, "reference": reference.checksum}
         metrics = tuple(make_metrics(config.metric if own.metrics is None else own.metrics))
-        needs_of(metrics, detector.name, detector.num_logits)
+        needs = needs_of(metrics, detector.name, detector.num_logits)
+        reference = load_reference(config.model, detector, REFERENCE_FEATURES in needs)
+        needs_of(metrics, detector.name, detector.num_logits, reference)
+        checksums |= {"detector": detector.checksum, "reference": reference.checksum}
+        # Only where they are needed: the identity of other runs does not depend on them.
+        if reference.features_checksum:
+            checksums["reference features"] = reference.features_checksum
     if own.metrics is not None:
         checksums |= {f"metric {metric.name}": state_checksum(f"metric {metric.name}", metric) for metric in metrics}
     parts: dict[str, type] = {"model": type(config.model), "sampler": type(config.sampler), "denoiser": type(denoiser)}
@@ -137,14 +141,18 @@ def load_detector(card: DetectorCard, shape: tuple[int, int, int], device: torch
     return _shared(key, lambda: load_kind(card.name, path, card.sha256, shape, device))
 
 
-def load_reference(card: ModelCard, detector: Detector) -> Reference:
+def load_reference(card: ModelCard, detector: Detector, features: bool = False) -> Reference:
     """The data's statistics in the detector's features.
 
+    Args:
+        features: whether features of single images come with them, where there are any.
+
     Raises:
-        UserError: the file is missing or not fit for this detector.
+        UserError: a file is missing or not fit for this detector.
     """
-    key = ("reference", card, _file_checksum(card.reference_file()), detector.name, detector.checksum)
-    return _shared(key, lambda: card.load_reference(detector))
+    beside = _file_checksum(card.reference_features_file()) if features else None
+    key = ("reference", card, _file_checksum(card.reference_file()), detector.name, detector.checksum, beside)
+    return _shared(key, lambda: card.load_reference(detector, features))
 
 
 _LOADED: WeakValueDictionary[Hashable, Any] = WeakValueDictionary()

@@ -36,24 +36,30 @@ from bdia_edm.engine.device import choose_device, says_out_of_memory
 from bdia_edm.engine.precision import full_precision
 from bdia_edm.images.image_source import ImageSource, open_images
 from bdia_edm.metrics.findings import Findings
-from bdia_edm.metrics.metric import FeatureSpace, compute_all, needs_of
-from bdia_edm.metrics.reference import read_reference, reference_detector, write_reference
+from bdia_edm.metrics.metric import REFERENCE_FEATURES, FeatureSpace, about_figures, compute_all, needs_of
+from bdia_edm.metrics.reference import read_reference, reference_detector, with_features, write_reference
 from bdia_edm.metrics.statistics import too_few_images
 from bdia_edm.run.loading import load_detector
 from bdia_edm.run.measuring import Measuring
 
-__all__ = ["Measuring", "make_reference", "measure"]
+__all__ = ["FEATURES_KEPT", "Measuring", "make_reference", "measure"]
+
+FEATURES_KEPT = 10_000
+"""How many images' features a reference keeps where the user does not say it: ADM's number for precision and recall."""
 
 # Pillow's decoders can change the pixels of JPEG and WebP.
 _DECIDING = ("torch", "numpy", "torch-fidelity", "pillow")
 
 
-def measure(images: Path | str, ref: Path | str, options: Measuring | None = None) -> dict[str, Any]:
+def measure(
+    images: Path | str, ref: Path | str, options: Measuring | None = None, *, ref_features: Path | str | None = None
+) -> dict[str, Any]:
     """The figures of images against reference statistics, with what is needed to have the same ones again.
 
     Args:
         images: what ``open_images`` takes.
         ref: an npz with mu and sigma: a path, a URL or 'embedded:NAME'.
+        ref_features: another one with features of the data, for metrics that need them where ``ref`` keeps none.
 
     Returns:
         Plain values: 'metrics' with every figure, 'num_images' measured of 'num_found', the options in force,
@@ -65,40 +71,51 @@ def measure(images: Path | str, ref: Path | str, options: Measuring | None = Non
     options = options or Measuring()
     metrics = options.metrics
     with options_named(_as_argument):
-        path = locate(str(ref))
+        path, beside = locate(str(ref)), None if ref_features is None else locate(str(ref_features))
         detector = options.detector or _detector_of(path)
         with _prepared(images, "images", detector, options) as task:
-            reference = read_reference(path, task.detector.name, task.detector.num_features, named("ref"))
-            needs = needs_of(metrics, task.detector.name, task.detector.num_logits)
+            name, num_logits = task.detector.name, task.detector.num_logits
+            reference = read_reference(path, name, task.detector.num_features, named("ref"))
+            needs = needs_of(metrics, name, num_logits)
+            if REFERENCE_FEATURES in needs:
+                reference = with_features(reference, path, beside, name, named("ref"), named("ref_features"))
+            needs_of(metrics, name, num_logits, reference)
             findings, digest = task.run(needs)
         space = FeatureSpace(task.detector.name, task.detector.distance_name)
         figures = compute_all(metrics, findings, reference, space)
     checksums = {"images": digest, "detector": task.detector.checksum, "reference": reference.checksum}
+    given = ["--ref", str(ref)]
+    if reference.features_checksum:
+        checksums["reference features"] = reference.features_checksum
+        given += ["--ref-features", str(ref_features)]
     names = [metric.name for metric in metrics]
     chosen = [word for name in names for word in ("--metric", name)]
     return {
         "metrics": figures,
+        **about_figures(metrics, figures, reference, space),
         "reference": without_secrets(str(ref)),
         **task.described(),
         "metric": names,
         "checksums": checksums,
         "versions": installed_versions(*_DECIDING),
         "code": code_version(),
-        "command": task.command("calc", "--ref", str(ref), *chosen),
+        "command": task.command("calc", *given, *chosen),
     }
 
 
 def make_reference(
-    data: Path | str, dest: Path, options: Measuring | None = None, *, force: bool = False
+    data: Path | str, dest: Path, options: Measuring | None = None, *, force: bool = False, features: int = 0
 ) -> dict[str, Any]:
     """Writes the reference statistics of images to the npz ``dest``.
 
     Args:
         data: what ``open_images`` takes.
         force: whether a ``dest`` that exists is replaced.
+        features: of how many images the file keeps the features too, drawn by the seed where there are more.
 
     Returns:
-        As ``measure``, without 'metrics'; the checksum of the reference is the one that a run's record will hold.
+        As ``measure``, without 'metrics', with 'num_features_kept'; the checksum of the reference is the one that a
+        run's record will hold.
 
     Raises:
         UserError: anything is wrong; ``dest`` is then as it was.
@@ -107,22 +124,25 @@ def make_reference(
     with options_named(_as_argument):
         if options.detector is None:
             raise UserError(f"{named('detector')}: missing; one of {', '.join(DETECTORS.names())}")
+        require(features >= 0, "features", features, "0 or more")
         _require_place(dest, force)
         with _prepared(data, "data", options.detector, options) as task:
-            findings, digest = task.run({"moments"})
+            kept = _Kept(_drawn(len(task.indices), min(features, len(task.indices)), task.options.seed))
+            findings, digest = task.run({"moments"}, kept)
         try:
-            write_reference(dest, findings.statistics, task.detector.name)
+            write_reference(dest, findings.statistics, task.detector.name, kept.features if features else None)
         except OSError as error:
             raise UserError(f"{named('dest')}={dest}: cannot be written: {error.strerror}") from error
     written = hashlib.sha256(dest.read_bytes()).hexdigest()
     checksums = {"images": digest, "detector": task.detector.checksum, "reference": written}
     return {
         "reference": str(dest),
+        "num_features_kept": len(kept.indices),
         **task.described(),
         "checksums": checksums,
         "versions": installed_versions(*_DECIDING),
         "code": code_version(),
-        "command": task.command("ref", "--dest", str(dest)),
+        "command": task.command("ref", "--dest", str(dest), *(["--features", str(features)] if features else [])),
     }
 
 
@@ -144,6 +164,28 @@ def _detector_of(reference: Path) -> str:
     return option
 
 
+class _Kept:
+    """Features of some of the images, of which there may be too many to hold them all.
+
+    Args:
+        indices: places of these images among all, ascending.
+    """
+
+    def __init__(self, indices: Sequence[int]) -> None:
+        self.indices = np.array(indices, np.int64)
+        self._seen = 0
+        self._parts: list[NDArray[np.float32]] = []
+
+    def add(self, features: NDArray[np.float32]) -> None:
+        first, last = np.searchsorted(self.indices, [self._seen, self._seen + len(features)])
+        self._parts.append(features[self.indices[first:last] - self._seen])
+        self._seen += len(features)
+
+    @property
+    def features(self) -> NDArray[np.float32]:
+        return np.concatenate(self._parts)
+
+
 @dataclass(frozen=True)
 class _Task:
     """Checked images and their detector; ``argument``, ``given`` and ``name`` are what the user gave for them."""
@@ -158,8 +200,12 @@ class _Task:
     options: Measuring
 
     @torch.inference_mode()
-    def run(self, needs: Set[str]) -> tuple[Findings, str]:
-        """What the metrics need of the features, and the SHA-256 of the shape and the pixels."""
+    def run(self, needs: Set[str], kept: _Kept | None = None) -> tuple[Findings, str]:
+        """What the metrics need of the features, and the SHA-256 of the shape and the pixels.
+
+        Args:
+            kept: takes the features that it wants.
+        """
         self.source.check(self.indices)
         detector, options = self.detector, self.options
         if "moments" in needs and (warning := too_few_images(len(self.indices), detector.num_features)):
@@ -178,7 +224,10 @@ class _Task:
         with shown as bar, closing(self._batches()) as batches:
             for pixels in batches:
                 digest.update(pixels.data)
-                findings.add(*self._seen(pixels, "logits" in needs))
+                seen = self._seen(pixels, "logits" in needs)
+                findings.add(*seen)
+                if kept is not None:
+                    kept.add(seen[0])
                 bar.update(len(pixels))
         return findings, digest.hexdigest()
 
@@ -270,10 +319,15 @@ def _chosen(found: int, options: Measuring, given: str) -> Sequence[int]:
         raise UserError(f"{asked}: {given} holds {found} images; take {found} or fewer, or leave it out for all")
     if found < 2:
         raise UserError(f"{given}: holds one image, which has no statistics; two are the least")
+    return _drawn(found, num, options.seed)
+
+
+def _drawn(found: int, num: int, seed: int) -> Sequence[int]:
+    """As many of them as asked for, ascending."""
     if num == found:
         return range(found)
     drawn = np.arange(found)
-    np.random.RandomState(options.seed % 2**31).shuffle(drawn)
+    np.random.RandomState(seed % 2**31).shuffle(drawn)
     return np.sort(drawn[:num]).tolist()
 
 

@@ -21,7 +21,7 @@ from bdia_edm.engine.precision import describe_precision
 from bdia_edm.engine.shards import Shard
 from bdia_edm.images.grids import write_grid
 from bdia_edm.metrics.findings import Findings
-from bdia_edm.metrics.metric import FeatureSpace, Metric, compute_all, needs_of
+from bdia_edm.metrics.metric import AboutFigures, FeatureSpace, Metric, about_figures, compute_all, needs_of
 from bdia_edm.metrics.reference import Reference
 from bdia_edm.records.record import Labels, Record, write_record
 from bdia_edm.records.run_folder import RunFolder
@@ -71,13 +71,15 @@ def summarize(
         evaluations += shard.evaluations
         seconds += shard.seconds
     figures: dict[str, float] = {}
+    about = AboutFigures()
     if detector is not None and reference is not None:
         space = FeatureSpace(detector.name, detector.distance_name)
         figures = compute_all(measured, findings, reference, space)
+        about = about_figures(measured, figures, reference, space)
     shown = np.concatenate(preview)
     write_grid(RunFolder(folder).grid, shown)
     _write_preview(RunFolder(folder).preview, shown, np.concatenate(labels), np.array(seeds[: len(shown)]))
-    return finish_record(folder, seeds, sampler, evaluations, seconds, {"metrics": figures, **facts})
+    return finish_record(folder, seeds, sampler, evaluations, seconds, {"metrics": figures, **about, **facts})
 
 
 def finish_record(

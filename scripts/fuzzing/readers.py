@@ -25,7 +25,7 @@ from bdia_edm.engine.block_folder import BlockFolder
 from bdia_edm.engine.plan import Block, parse_seeds
 from bdia_edm.engine.shards import Shard
 from bdia_edm.images.image_source import open_images
-from bdia_edm.metrics.reference import read_reference
+from bdia_edm.metrics.reference import read_reference, with_features
 from scripts.fuzzing.child import Case, Reader
 from scripts.fuzzing.commands import run_click, run_hydra
 from scripts.fuzzing.mutations import (
@@ -136,11 +136,12 @@ def _npz(name: str, **arrays: Any) -> list[Case]:
 
 
 def _references() -> list[Case]:
-    return _npz("reference.npz", mu=np.ones(4), sigma=np.eye(4), detector=np.array("pixels"), num=np.array(5))
+    named = {"detector": np.array("pixels"), "num": np.array(5)}
+    return _npz("reference.npz", mu=np.ones(4), sigma=np.eye(4), features=np.ones((5, 4), np.float32), **named)
 
 
 def _read_reference(path: Path) -> None:
-    read_reference(path, "pixels", 4)
+    with_features(read_reference(path, "pixels", 4), path, None, "pixels")
 
 
 def _image(kind: str) -> bytes:

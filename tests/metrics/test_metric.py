@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,16 @@ import pytest
 from bdia_edm.base.errors import UserError
 from bdia_edm.metrics.findings import Findings
 from bdia_edm.metrics.frechet import Frechet, frechet_distance
-from bdia_edm.metrics.metric import METRICS, FeatureSpace, Metric, compute_all, make_metrics, needs_of
+from bdia_edm.metrics.metric import (
+    METRICS,
+    REFERENCE_FEATURES,
+    FeatureSpace,
+    Metric,
+    about_figures,
+    compute_all,
+    make_metrics,
+    needs_of,
+)
 from bdia_edm.metrics.reference import ReferenceStatistics
 from tests.metrics.test_statistics import made, statistics_of
 
@@ -76,6 +86,37 @@ def test_every_metric_that_there_is_says_its_name_and_known_needs() -> None:
     assert [metric.name for metric in make_metrics(METRICS.names())] == METRICS.names()
 
 
+class Nearest(Metric):
+    """A toy that looks at single images of the data."""
+
+    name, needs = "nearest", frozenset({"features", REFERENCE_FEATURES})
+    higher_is_better = frozenset({"nearest", "sum"})
+
+    def compute(self, findings: Findings, reference: Any, space: FeatureSpace) -> dict[str, float]:
+        name = space.figure_name("nearest")
+        return {name: float((findings.features - reference.features[0]).max()), f"{name}_se": 1.0, "sum": 2.0}
+
+
+def test_the_references_features_are_refused_where_there_are_none() -> None:
+    kept = dataclasses.replace(REFERENCE, kept=made(30, 5))
+    assert needs_of([Nearest()], "digits", 3, kept) == {"features", REFERENCE_FEATURES}
+    with pytest.raises(UserError, match=r"^metric=nearest: needs features of the data, .*fid ref --features ") as error:
+        needs_of([Nearest()], "digits", 3, REFERENCE)
+    assert "\n" not in str(error.value)
+
+
+def test_what_a_record_says_beside_the_figures() -> None:
+    kept = dataclasses.replace(REFERENCE, kept=made(30, 5))
+    metrics = make_metrics(["frechet", Nearest()])
+    figures = compute_all(metrics, findings_for(metrics), kept, SPACE)
+    assert list(figures) == ["fd_digits", "nearest_digits", "nearest_digits_se", "sum"]
+    about = about_figures(metrics, figures, kept, SPACE)
+    assert about == {"higher_is_better": ["nearest_digits", "sum"], "num_reference_features": 30}
+    assert about_figures(make_metrics(["frechet"]), ["fd_digits"], kept, SPACE) == {}
+    # Inception's have their plain names.
+    assert FeatureSpace("inception_nvidia", "fid").figure_name("kid") == "kid"
+
+
 def test_what_is_refused() -> None:
     with pytest.raises(UserError, match=r"^metric=nothing: must be one of .*frechet"):
         make_metrics(["nothing"])
@@ -87,7 +128,7 @@ def test_what_is_refused() -> None:
     class Odd(Confidence):
         name, needs = "odd", frozenset({"colours", "logits"})
 
-    with pytest.raises(UserError, match=r"^metric=odd: needs colours; there are features, logits, moments"):
+    with pytest.raises(UserError, match=r"^metric=odd: needs colours; there are features, logits, moments, refe"):
         make_metrics([Odd()])
     metrics: list[Metric] = [Confidence(), Confidence()]
     with pytest.raises(UserError, match=r"^metric=confidence: gives confidence, and so does another metric"):

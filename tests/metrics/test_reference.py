@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import pickle
 import tracemalloc
@@ -14,7 +15,13 @@ import numpy as np
 import pytest
 
 from bdia_edm.base.errors import UserError
-from bdia_edm.metrics.reference import read_reference, reference_detector, write_reference
+from bdia_edm.metrics.reference import (
+    read_reference,
+    reference_detector,
+    with_features,
+    write_features,
+    write_reference,
+)
 from tests.base.test_file_kind import KINDS
 from tests.foreign_images import encrypt_entries
 from tests.metrics.test_frechet import distance_from
@@ -202,3 +209,52 @@ def test_a_failed_write_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="directory"):
         write_reference(tmp_path / "a.npz", STATISTICS, "digits")
     assert [path.name for path in tmp_path.iterdir()] == ["a.npz"]
+
+
+KEPT = made(50, 4)
+
+
+def test_features_are_kept_in_the_file_or_in_another(tmp_path: Path) -> None:
+    plain, whole, alone = tmp_path / "plain.npz", tmp_path / "whole.npz", tmp_path / "alone.npz"
+    write_reference(plain, STATISTICS, "digits")
+    write_reference(whole, STATISTICS, "digits", KEPT)
+    write_features(alone, KEPT[:30], "digits")
+    reference = read_reference(whole, "digits", 4)
+    # Nobody asked for them.
+    assert reference.num_kept == 0
+    with pytest.raises(ValueError, match="features of the data were not asked for"):
+        _ = reference.features
+    assert with_features(read_reference(plain, "digits", 4), plain, None, "digits").num_kept == 0
+    found = with_features(reference, whole, alone, "digits")
+    assert np.array_equal(found.features, KEPT)
+    assert (found.num_kept, found.checksum, found.features_checksum) == (50, reference.checksum, "")
+    found = with_features(read_reference(plain, "digits", 4), plain, alone, "digits")
+    assert np.array_equal(found.features, KEPT[:30])
+    assert found.features_checksum == hashlib.sha256(alone.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({}, "must keep features, as python -m bdia_edm.fid ref --features does"),
+        ({"features": KEPT, "detector": "pixels"}, "made with the detector pixels, and this run's is digits"),
+        ({"features": KEPT[:, :3]}, r"its features \(50, 3\) must be \(n, 4\), n from 1 to 1,000,000"),
+        ({"features": KEPT[:0]}, r"its features \(0, 4\) must be"),
+        ({"features": KEPT[0]}, r"its features \(4,\) must be"),
+        ({"features": KEPT.astype(np.float64)}, "its features must be float32, they are float64"),
+        ({"features": KEPT * np.float32(np.nan)}, "its features must be finite"),
+        ({"features": np.array([[None] * 4])}, "its features must be float32, they are object"),
+    ],
+)
+def test_features_that_are_refused(arrays: dict[str, Any], message: str, tmp_path: Path) -> None:
+    reference = read_reference(reference_file(tmp_path), "digits", 4)
+    np.savez(tmp_path / "a.npz", **{"mu": MEAN, **arrays})
+    with pytest.raises(UserError, match=message) as error:
+        with_features(reference, reference_file(tmp_path), tmp_path / "a.npz", "digits", "--ref", "--ref-features")
+    assert str(error.value).startswith(f"--ref-features={tmp_path / 'a.npz'}: ")
+    assert "\n" not in str(error.value)
+
+
+def reference_file(folder: Path) -> Path:
+    write_reference(folder / "plain.npz", STATISTICS, "digits")
+    return folder / "plain.npz"

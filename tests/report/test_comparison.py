@@ -59,6 +59,19 @@ def test_a_preview_that_is_not_readable(content: bytes | None, tmp_path: Path) -
         side_by_side([(folder, record("edm", 6, 11, 0.9))], tmp_path / "x.png")
 
 
+def test_the_best_is_the_most_where_more_is_better(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = [
+        (folder_of(tmp_path / str(k), k), record("bdia", 6, 11, figure)) for k, figure in enumerate([0.2, 0.9, 0.5])
+    ]
+    runs.append((folder_of(tmp_path / "edm", 9), record("edm", 6, 11, 1.0)))
+    for _, each in runs:
+        each["higher_is_better"] = ["fd_digits"]
+    shown: list[Any] = []
+    monkeypatch.setattr(comparison, "write_side_by_side", lambda path, rows, title: shown.extend(rows))
+    side_by_side(runs, tmp_path / "x.png")
+    assert [int(images[0, 0, 0, 0]) for _, images in shown] == [9, 1]
+
+
 def test_of_figures_that_are_no_numbers_the_best_is_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     figures = [math.nan, 2.0, math.inf]
     runs = [(folder_of(tmp_path / str(k), k), record("bdia", 6, 11, figure)) for k, figure in enumerate(figures)]

@@ -383,3 +383,27 @@ def test_the_work_grows_as_the_records(monkeypatch: pytest.MonkeyPatch) -> None:
     ):
         few, many = (calls([grown(k) for k in range(number)]) for number in (100, 400))
         assert many < 4.5 * few
+
+
+def test_how_sure_a_figure_is_is_compared_with_nothing() -> None:
+    figures = {"kid": 0.5, "kid_se": 0.125, "inception_score": 6.0, "inception_score_deviation": 0.25, "lone_se": 1.0}
+    baseline = record("edm", 6, 11, None, metrics=figures)
+    (group,) = group_records([baseline, record("bdia", 6, 11, None, BDIA, metrics=figures)])
+    assert group.compared == ("kid", "inception_score", "lone_se")
+    head = to_markdown([group]).splitlines()[2]
+    assert "| kid | kid vs EDM at this NFE | kid_se | inception_score | inception" in head
+    assert head.count("vs EDM") == 3
+    assert group.title.endswith(", kid, inception_score, lone_se")
+
+
+def test_the_number_of_the_datas_images_is_said_and_other_ones_are_not_compared() -> None:
+    one, other = (record("edm", 6, 11, None, metrics={"recall": 0.5}) for _ in range(2))
+    for each in (one, other):
+        each["num_reference_features"] = 1797
+        each["checksums"] = {**each["checksums"], "reference features": "a"}
+    assert "\n\nFigures that look at single images hold them against 1,797 of the data." in to_markdown(
+        group_records([one])
+    )
+    assert len(group_records([one, other])) == 1
+    other["checksums"] = {**other["checksums"], "reference features": "b"}
+    assert len(group_records([one, other])) == 2

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from bdia_edm.api import make_sampler, prepare
+from bdia_edm.api import finish, make_sampler, prepare
 from bdia_edm.base.errors import UserError
 from bdia_edm.checkpoints.locating import ASSETS
 from bdia_edm.checkpoints.safetensors_file import write_network
@@ -21,6 +21,7 @@ from bdia_edm.config.detector_card import DetectorCard, detector_card
 from bdia_edm.config.model_kinds.gaussian_mixture import MixtureCard
 from bdia_edm.config.model_kinds.network import NetworkCard
 from bdia_edm.detectors.pixels import PixelDetector
+from bdia_edm.metrics.reference import write_features
 from bdia_edm.models.gaussian_mixture import GaussianMixture
 from bdia_edm.models.preconditioning import EDMPrecond
 from bdia_edm.run.loading import load_denoiser, load_detector
@@ -213,3 +214,56 @@ def test_a_class_of_an_interactive_session_is_known_by_what_it_does(tmp_path: Pa
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
         found.append(done.stdout)
     assert found[0] == found[1] != found[2]
+
+
+def test_features_of_the_data_are_read_and_told_apart_where_a_metric_needs_them(tmp_path: Path) -> None:
+    options = ("+model=digits", "seeds=0-99", "device=cpu", f"results_dir={tmp_path}")
+    features = np.load(ASSETS / "digits_reference_features.npz")["features"]
+    write_features(tmp_path / "some.npz", features[:500], "digits")
+    other = f"model.reference_features={tmp_path / 'some.npz'}"
+    without = prepare(*options)
+    assert "reference features" not in without.checksums
+    # Runs that were made before there were any are found again, whatever lies there.
+    assert prepare(*options, other).identity == without.identity
+    assert prepare(*options, "model.reference_features=none.npz").identity == without.identity
+    needing = prepare(*options, "metric=[kid,frechet]")
+    assert needing.reference is not None
+    assert np.array_equal(needing.reference.features, features)
+    fewer = prepare(*options, "metric=[kid,frechet]", other)
+    assert fewer.reference is not None
+    assert fewer.reference.num_kept == 500
+    assert fewer.checksums["reference features"] != needing.checksums["reference features"]
+    assert fewer.folder != needing.folder
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("model.reference_features=null", r"^metric=kid: needs features of the data, and the reference keeps none"),
+        ("model.reference_features=none.npz", r"^model.reference_features=none.npz: no such file"),
+        (
+            "model.reference_features=embedded:digits_reference.npz",
+            r"^model.reference_features=.*: must keep features, as python -m bdia_edm.fid ref --features does",
+        ),
+    ],
+)
+def test_what_of_the_datas_features_is_refused_before_the_first_image(given: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=message):
+        prepare("+model=digits", "seeds=0-99", "metric=[frechet,kid]", given, f"results_dir={tmp_path}")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_every_metric_of_one_run_whatever_the_workers(tmp_path: Path) -> None:
+    options = ("+model=gaussian_mixture", "seeds=0-199", "sampler.num_steps=3", "block_size=50", "device=cpu")
+    metrics = "metric=[frechet,kid,prdc,mmd,fid_infinity]"
+    one, two = (
+        finish(prepare(*options, metrics, f"workers={workers}", f"results_dir={tmp_path / str(workers)}"))
+        for workers in (1, 2)
+    )
+    assert one["metrics"] == two["metrics"]
+    assert list(one["metrics"]) == [
+        *("fd_pixels", "kid_pixels", "kid_pixels_se", "precision_pixels", "recall_pixels", "density_pixels"),
+        *("coverage_pixels", "mmd_pixels", "fd_pixels_infinity"),
+    ]
+    assert one["num_reference_features"] == 10_000
+    assert one["higher_is_better"] == list(one["metrics"])[3:7]

@@ -20,7 +20,7 @@ from bdia_edm.detectors.pixels import PixelDetector
 from bdia_edm.detectors.registry import DETECTORS
 from bdia_edm.fid import main
 from bdia_edm.metrics.frechet import frechet_distance
-from bdia_edm.metrics.reference import read_reference
+from bdia_edm.metrics.reference import read_reference, with_features
 from bdia_edm.run.loading import load_detector
 from tests.detector_files import write_dinov2
 from tests.foreign_images import made_pixels, write_folder, write_npz, write_zip
@@ -138,6 +138,60 @@ def test_the_features_are_the_detectors(tmp_path: Path) -> None:
     assert np.array_equal(found.covariance, covariance)
 
 
+def test_a_reference_keeps_features_of_all_or_of_drawn_images(tmp_path: Path) -> None:
+    images = write_npz(tmp_path / "a.npz", PIXELS)
+    detector = load_detector(detector_card("digits"), (1, 8, 8), torch.device("cpu"))
+    assert detector is not None
+    with torch.inference_mode():
+        features = detector(torch.from_numpy(PIXELS).permute(0, 3, 1, 2).contiguous()).numpy()
+    drawn = np.arange(150)
+    np.random.RandomState(3).shuffle(drawn)
+    moments = []
+    for asked, rows in ((0, None), (500, features), (40, features[np.sort(drawn[:40])])):
+        ref = tmp_path / f"{asked}.npz"
+        result = make_reference(images, ref, options(detector="digits", seed=3, batch=32), features=asked)
+        assert result["num_features_kept"] == (0 if rows is None else len(rows))
+        assert (f"--features {asked}" in result["command"]) == (asked > 0)
+        reference = read_reference(ref, "digits", 64)
+        moments.append((reference.mean.tobytes(), reference.covariance.tobytes()))
+        kept = with_features(reference, ref, None, "digits").kept
+        assert (kept is None) == (rows is None)
+        if kept is not None and rows is not None:
+            np.testing.assert_allclose(kept, rows, atol=1e-5)
+    assert len(set(moments)) == 1
+    with pytest.raises(UserError, match=r"^features=-1: must be 0 or more"):
+        make_reference(images, tmp_path / "b.npz", options(detector="digits"), features=-1)
+
+
+def test_the_data_against_itself_by_every_metric(tmp_path: Path) -> None:
+    images, other = write_npz(tmp_path / "a.npz", PIXELS), tmp_path / "features.npz"
+    make_reference(images, tmp_path / "plain.npz", options(detector="digits"))
+    make_reference(images, other, options(detector="digits", batch=150), features=150)
+    chosen = options(metric=["frechet", "kid", "prdc", "inception_score", "mmd"])
+    whole = measure(images, other, chosen)
+    figures = whole["metrics"]
+    assert (figures["precision_digits"], figures["recall_digits"], figures["coverage_digits"]) == (1, 1, 1)
+    assert figures["mmd_digits"] < 1e-9
+    assert figures["kid_digits"] < 0 < figures["kid_digits_se"]
+    assert 1 <= figures["inception_score_digits"] <= 10
+    higher = [f"{name}_digits" for name in ("precision", "recall", "density", "coverage", "inception_score")]
+    assert whole["higher_is_better"] == higher
+    assert whole["num_reference_features"] == 150
+    # The features may lie in another file than the moments; the line says so, and who made them is held to it.
+    result = measure(images, tmp_path / "plain.npz", chosen, ref_features=other)
+    assert result["metrics"] == figures
+    assert result["checksums"]["reference features"] == whole["checksums"]["reference"]
+    done = CliRunner().invoke(main, [*shlex.split(result["command"])[3:], "--json"])
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["metrics"] == figures
+    with pytest.raises(UserError, match=r"^ref_features=.*plain\.npz: must keep features"):
+        measure(images, tmp_path / "plain.npz", chosen, ref_features=tmp_path / "plain.npz")
+    # Where nobody needs them they are not looked at.
+    alone = measure(images, tmp_path / "plain.npz", options(), ref_features=tmp_path / "none.npz")
+    assert "num_reference_features" not in alone
+    assert "higher_is_better" not in alone
+
+
 def test_references_of_others(tmp_path: Path) -> None:
     write_npz(tmp_path / "a.npz", PIXELS)
     make_reference(tmp_path / "a.npz", tmp_path / "ref.npz", options(detector="digits"))
@@ -201,9 +255,10 @@ def test_too_few_images_for_the_features_are_warned_about(tmp_path: Path) -> Non
             {"detector_path": DETECTOR, "detector_sha256": "0" * 64},
             "sha256 is [0-9a-f]*, detector_sha256 is 0*; give",
         ),
-        ({"metric": "kid"}, "^metric=kid: must be one of .*frechet"),
+        ({"metric": "kit"}, "^metric=kit: must be one of .*frechet"),
         ({"metric": ["frechet", "frechet"]}, "^metric=frechet: stands there twice"),
         ({"metric": []}, "^metric: missing"),
+        ({"metric": "prdc"}, "^metric=prdc: needs features of the data, and the reference keeps none; python -m"),
         ({"detector_path": "/no/such/file"}, "/no/such/file: no such file"),
         ({"detector_path": "http://example.org/x"}, "must be an https"),
     ],

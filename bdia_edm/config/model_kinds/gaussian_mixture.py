@@ -11,17 +11,22 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from bdia_edm.base.errors import UserError
 from bdia_edm.base.options import option, require
 from bdia_edm.config.model_card import MODEL_KINDS, ModelCard
 from bdia_edm.detectors.detector import Detector
+from bdia_edm.detectors.pixels import PixelDetector
 from bdia_edm.engine.batch import to_uint8
 from bdia_edm.metrics.reference import Reference, ReferenceStatistics
 from bdia_edm.metrics.statistics import FeatureStatistics
 from bdia_edm.models.denoiser import Denoiser
 from bdia_edm.models.gaussian_mixture import GaussianMixture
+from bdia_edm.models.mixture_pixels import pixel_moments
 
 __all__ = ["MixtureCard"]
 
+_KEPT = 10_000
+"""How many of the exact samples' features are kept, as ``fid ref --features`` does."""
 _MOST_NUMBERS = 2**26
 """Of all means, half a gigabyte."""
 
@@ -37,7 +42,9 @@ class MixtureCard(ModelCard):
     components: int = option(words="number of Gaussians", low=1, high=100_000)
     seed: int = option(words="of the means, deviations and weights", low=0, high=2**63 - 1)
     reference: str | None = option(
-        "exact", words="exact takes the statistics of reference_samples exact samples; or an npz file"
+        "exact",
+        words="exact takes the statistics of reference_samples exact samples, moments those of all that there can be, "
+        "as pixels (detector=pixels); or an npz file",
     )
     reference_samples: int = option(
         50_000, words="how many exact samples the reference is made of", low=2, high=10_000_000
@@ -61,10 +68,17 @@ class MixtureCard(ModelCard):
         return self.mixture().to(device).eval()
 
     def reference_file(self) -> Path | None:
-        return None if self.reference == "exact" else super().reference_file()
+        return None if self.reference in _COMPUTED else super().reference_file()
 
-    def load_reference(self, detector: Detector) -> Reference:
-        return _ExactReference(self, detector) if self.reference == "exact" else super().load_reference(detector)
+    def load_reference(self, detector: Detector, features: bool = False) -> Reference:
+        if self.reference == "moments" and detector.name != PixelDetector.name:
+            raise UserError(
+                f"model.reference=moments: known of pixels, and this run's detector is {detector.name}; take "
+                "model.reference=exact or detector=pixels"
+            )
+        if self.reference in _COMPUTED:
+            return _COMPUTED[self.reference](self, detector)
+        return super().load_reference(detector, features)
 
     def mixture(self) -> GaussianMixture:
         """The mixture, on the CPU."""
@@ -78,9 +92,14 @@ class _ExactReference:
     computed from.
     """
 
+    how = "exact"
+
     def __init__(self, card: MixtureCard, detector: Detector) -> None:
         self._card, self._detector = card, detector
-        source = f"exact {card.checksum()} {card.reference_samples} "
+        self.num_kept = min(card.reference_samples, _KEPT)
+        # They are drawn as the others are, and told by their checksum.
+        self.features_checksum = ""
+        source = f"{self.how} {card.checksum()} {card.reference_samples} "
         self.checksum = hashlib.sha256((source + detector.checksum).encode()).hexdigest()
 
     @property
@@ -91,10 +110,40 @@ class _ExactReference:
     def covariance(self) -> NDArray[np.float64]:
         return self._statistics.covariance
 
+    @property
+    def features(self) -> NDArray[np.float32]:
+        return self._statistics.features
+
     @cached_property
     def _statistics(self) -> ReferenceStatistics:
         statistics = FeatureStatistics(self._detector.num_features)
+        kept = np.empty((self.num_kept, self._detector.num_features), np.float32)
         for samples in self._card.mixture().exact_batches(self._card.reference_samples):
-            statistics.add(self._detector(to_uint8(samples)).cpu().numpy())
+            features = self._detector(to_uint8(samples)).cpu().numpy()
+            room = kept[statistics.num : statistics.num + len(features)]
+            room[:] = features[: len(room)]
+            statistics.add(features)
         mean, covariance = statistics.mean_and_covariance()
-        return ReferenceStatistics(mean, covariance, self.checksum)
+        return ReferenceStatistics(mean, covariance, self.checksum, kept)
+
+
+class _TrueReference(_ExactReference):
+    """The moments of the mixture's pixels themselves; features are of its exact samples."""
+
+    how = "moments"
+
+    @property
+    def mean(self) -> NDArray[np.float64]:
+        return self._moments[0]
+
+    @property
+    def covariance(self) -> NDArray[np.float64]:
+        return self._moments[1]
+
+    @cached_property
+    def _moments(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        mixture = self._card.mixture()
+        return pixel_moments(mixture.means.numpy(), mixture.deviations.numpy(), mixture.weights.numpy())
+
+
+_COMPUTED = {"exact": _ExactReference, "moments": _TrueReference}

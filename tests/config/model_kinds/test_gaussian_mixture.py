@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -11,6 +12,7 @@ from bdia_edm.base.errors import UserError
 from bdia_edm.config.model_kinds.gaussian_mixture import MixtureCard
 from bdia_edm.detectors.pixels import PixelDetector
 from bdia_edm.engine.batch import to_uint8
+from bdia_edm.metrics.frechet import frechet_distance
 from bdia_edm.models.gaussian_mixture import GaussianMixture
 from tests.metrics.test_frechet import distance_from
 from tests.metrics.test_statistics import statistics_of
@@ -37,6 +39,39 @@ def test_the_exact_reference_is_that_of_exact_samples() -> None:
     assert distance_from(reference, statistics_of(detector(to_uint8(samples)).numpy())) == pytest.approx(0, abs=1e-9)
     others = exact_samples(GaussianMixture(3, 1, 4, 5), 2000, seed=9)
     assert distance_from(reference, statistics_of(detector(to_uint8(others)).numpy())) < 0.01
+
+
+def test_the_true_moments_are_those_of_very_many_samples() -> None:
+    """An image's distance from the truth falls as 1/N; that of the samples from each other is twice as large."""
+    detector = PixelDetector((1, 3, 3))
+    true = replace(MIXTURE, reference="moments").load_reference(detector)
+    distances = []
+    for num in (2_000, 200_000):
+        exact = replace(MIXTURE, reference_samples=num).load_reference(detector)
+        distances.append(frechet_distance(exact.mean, exact.covariance, true.mean, true.covariance))
+    assert distances[0] < 2e-3
+    assert distances[1] < 2e-5
+    assert true.checksum != MIXTURE.load_reference(detector).checksum
+    # Features are of samples, whatever the moments are of.
+    assert np.array_equal(true.features, MIXTURE.load_reference(detector).features)
+    assert (true.num_kept, true.features.shape) == (2000, (2000, 9))
+
+
+def test_only_pixels_have_true_moments() -> None:
+    detector = PixelDetector((1, 3, 3))
+    detector.name = "digits"
+    with pytest.raises(
+        UserError, match=r"^model.reference=moments: known of pixels, and this run's detector is digits"
+    ):
+        replace(MIXTURE, reference="moments").load_reference(detector)
+
+
+def test_features_are_those_of_the_first_samples() -> None:
+    detector = PixelDetector((1, 3, 3))
+    reference = replace(MIXTURE, reference_samples=12_000).load_reference(detector)
+    samples = exact_samples(GaussianMixture(3, 1, 4, 5), 12_000)
+    assert reference.num_kept == 10_000
+    assert np.array_equal(reference.features, detector(to_uint8(samples[:10_000])).numpy())
 
 
 def test_its_checksum_is_known_before_it_is_computed() -> None:
