@@ -66,7 +66,7 @@ def uncertainty_of(
     distances = DistancesWithout(num, mean, covariance, reference) if takes_over(num, len(mean)) else None
     found: list[Float64] = []
     without: list[float] = []
-    rows = _Rows(blocks)
+    rows = _Rows(blocks, len(mean))
     for size in group_sizes(num):
         group = FeatureStatistics(len(mean)) if distances is not None else None
         for start in range(0, size, _CHUNK):
@@ -120,23 +120,24 @@ class DistancesWithout:
 
 
 class _Rows:
-    """Rows of blocks, taken as many at a time as are asked for, whatever the blocks' sizes."""
+    """Rows of blocks, taken as many at a time as are asked for, whatever the blocks' sizes; one block is held."""
 
-    def __init__(self, blocks: Iterable[NDArray[np.floating]]) -> None:
+    def __init__(self, blocks: Iterable[NDArray[np.floating]], num_features: int) -> None:
         self._blocks: Iterator[NDArray[np.floating]] = iter(blocks)
-        self._rest: NDArray[np.floating] = np.empty((0, 0))
+        self._none = self._rest = np.empty((0, num_features))
 
-    def take(self, num: int) -> NDArray[np.floating]:
+    def take(self, num: int) -> Float64:
         """The next ``num`` rows; ValueError where there are fewer."""
-        parts: list[NDArray[np.floating]] = []
-        while num:
+        taken, start = np.empty((num, self._none.shape[1])), 0
+        while start < num:
             if not len(self._rest):
-                block = next(self._blocks, None)
-                if block is None:
+                self._rest = self._none
+                self._rest = next(self._blocks, self._none)
+                if not len(self._rest):
                     raise ValueError("there are fewer rows than images")
-                self._rest = block
-                continue
-            parts.append(self._rest[:num])
-            self._rest = self._rest[num:]
-            num -= len(parts[-1])
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+            part = self._rest[: num - start]
+            taken[start : start + len(part)] = part
+            self._rest = self._rest[len(part) :]
+            start += len(part)
+            del part
+        return taken

@@ -15,8 +15,8 @@ from bdia_edm.records.json_types import AtLeast, checked, parse, schema_of
 from bdia_edm.records.run_folder import RECORD, RunFolder, run_folders
 from bdia_edm.records.text_files import read_text
 
-__all__ = ["Labels", "Record", "Records", "as_record", "read_record", "read_records", "record_schema", "to_json"]
-__all__ += ["write_record"]
+__all__ = ["FigureUncertainty", "Labels", "Record", "Records", "as_record", "read_record", "read_records"]
+__all__ += ["record_schema", "to_json", "write_record"]
 
 
 class SamplerOptions(TypedDict):
@@ -57,6 +57,19 @@ class Device(TypedDict):
     type: str
 
 
+class FigureUncertainty(TypedDict):
+    """How sure a figure is, over other seeds.
+
+    Attributes:
+        standard_error: of the figure.
+        method: 'influence', of the influence function's numbers; or 'jackknife', of the figures without each of 20
+            groups of images, where those are few.
+    """
+
+    standard_error: Annotated[float, AtLeast(0)]
+    method: str
+
+
 class _Read(TypedDict):
     """What tables and ``status`` are made of: without one of these a file is no record."""
 
@@ -92,6 +105,8 @@ class Record(_Read, total=False):
         nfe_inverse: of these the evaluations on the way up alone; ``nfe`` is of both ways.
         detector: its card's name.
         metrics: every figure by its name; empty without a detector.
+        uncertainty: of the distances among the metrics, by their names; of two runs on the same seeds that of the
+            difference, from uncertainty.npz beside the record, is far less.
         warnings: what made the figures doubtful before the first image was made, as it was said.
         workers: how many there were at the end.
         images_found: how many of the images an earlier start had made; 0 unless the run was resumed.
@@ -120,6 +135,7 @@ class Record(_Read, total=False):
     iterations: int
     nfe_inverse: Annotated[float, AtLeast(0)]
     detector: str
+    uncertainty: dict[str, FigureUncertainty]
     warnings: list[str]
     workers: int
     images_found: int
