@@ -21,11 +21,10 @@ from numpy.typing import NDArray
 from bdia_edm.metrics.frechet import factor_of, negligible_eigenvalue
 from bdia_edm.metrics.one_thread import one_thread
 
-__all__ = ["Influence", "influence", "too_few_for_interval"]
+__all__ = ["Influence", "influence"]
 
 Float64 = NDArray[np.float64]
 _CHUNK = 512
-_IMAGES_A_FEATURE = 5
 
 
 class Influence:
@@ -79,13 +78,3 @@ def influence(
     function = Influence(mean, covariance, reference_mean, reference_covariance)
     found = np.concatenate([function(features[start : start + _CHUNK]) for start in range(0, len(features), _CHUNK)])
     return found - found.mean()
-
-
-def too_few_for_interval(num: int, num_features: int) -> str:
-    """A warning where the interval of so few images is not to be trusted; '' where it may be."""
-    if num >= _IMAGES_A_FEATURE * num_features:
-        return ""
-    return (
-        f"warning: {num} images are fewer than {_IMAGES_A_FEATURE} for each of {num_features} features: an interval "
-        "of the distance is not to be trusted"
-    )

@@ -16,12 +16,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["FEWEST_IMAGES", "NUM_GROUPS", "Jackknife", "group_sizes", "jackknife", "takes_over"]
+__all__ = ["FEWEST_IMAGES", "JACKKNIFE_BELOW", "NUM_GROUPS", "Jackknife", "group_sizes", "jackknife", "takes_over"]
+__all__ += ["too_few_for_interval"]
 
 NUM_GROUPS = 20
 FEWEST_IMAGES = 2 * NUM_GROUPS
 """A group of one image has no covariance."""
-_IMAGES_A_FEATURE = 10
+JACKKNIFE_BELOW = 10
+"""Images a feature."""
+_TRUSTED_FROM = 5
 
 
 class Jackknife(NamedTuple):
@@ -60,4 +63,14 @@ def group_sizes(num: int) -> list[int]:
 
 def takes_over(num: int, num_features: int) -> bool:
     """Whether of so few images the jackknife covers better than the influence function does."""
-    return num < _IMAGES_A_FEATURE * num_features
+    return num < JACKKNIFE_BELOW * num_features
+
+
+def too_few_for_interval(num: int, num_features: int) -> str:
+    """A warning where the interval of so few images is not to be trusted; '' where it may be."""
+    if num >= _TRUSTED_FROM * num_features:
+        return ""
+    return (
+        f"warning: {num} images are fewer than {_TRUSTED_FROM} for each of {num_features} features: an interval "
+        "of the distance is not to be trusted"
+    )

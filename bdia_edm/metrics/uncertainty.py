@@ -124,7 +124,8 @@ class _Rows:
 
     def __init__(self, blocks: Iterable[NDArray[np.floating]], num_features: int) -> None:
         self._blocks: Iterator[NDArray[np.floating]] = iter(blocks)
-        self._none = self._rest = np.empty((0, num_features))
+        self._none: NDArray[np.floating] = np.empty((0, num_features))
+        self._rest: NDArray[np.floating] = self._none
 
     def take(self, num: int) -> Float64:
         """The next ``num`` rows; ValueError where there are fewer."""

@@ -193,16 +193,18 @@ class Records(NamedTuple):
 
     Attributes:
         good: in the order of their folders' names.
+        folders: of each of these.
         damaged: for each file that is no record, which one and why.
     """
 
     good: list[Record]
+    folders: list[Path]
     damaged: list[str]
 
 
 def read_records(folder: Path) -> Records:
     """All records in ``folder`` and below; one that is damaged does not keep the others from being read."""
-    found = Records([], [])
+    found = Records([], [], [])
     for path in run_folders(folder, RECORD):
         try:
             record = read_record(path)
@@ -210,7 +212,9 @@ def read_records(folder: Path) -> Records:
             found.damaged.append(str(damage))
         else:
             # Somebody may have removed it in this moment.
-            found.good.extend([record] if record is not None else [])
+            if record is not None:
+                found.good.append(record)
+                found.folders.append(path)
     return found
 
 

@@ -12,6 +12,7 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,17 +60,16 @@ class KeptUncertainty:
 def write_uncertainty(folder: Path, kept: KeptUncertainty) -> None:
     """Writes the file into the run's folder, whole or not at all."""
     each = kept.distances.values()
-    arrays = {f"influence_{k}": one.influence for k, one in enumerate(each)}
+    arrays: dict[str, Any] = {
+        "seeds": np.array(kept.seeds),
+        "figures": np.array([*kept.distances], str),
+        "distances": np.array([one.distance for one in each]),
+        "num_features": np.array([one.num_features for one in each]),
+    }
+    arrays |= {f"influence_{k}": one.influence for k, one in enumerate(each)}
     arrays |= {f"without_group_{k}": one.without_group for k, one in enumerate(each)}
     with written_whole(RunFolder(folder).uncertainty, durable=True) as partial, partial.open("wb") as file:
-        np.savez(
-            file,
-            seeds=np.array(kept.seeds),
-            figures=np.array([*kept.distances], str),
-            distances=np.array([one.distance for one in each]),
-            num_features=np.array([one.num_features for one in each]),
-            **arrays,
-        )
+        np.savez(file, **arrays)
 
 
 def read_uncertainty(folder: Path) -> KeptUncertainty | None:

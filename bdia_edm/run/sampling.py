@@ -12,7 +12,7 @@ from bdia_edm.engine.block_sampler import BlockSampler
 from bdia_edm.engine.block_work import BlockWork
 from bdia_edm.engine.plan import format_seeds
 from bdia_edm.engine.shards import Shard
-from bdia_edm.metrics.influence import too_few_for_interval
+from bdia_edm.metrics.jackknife import too_few_for_interval
 from bdia_edm.metrics.statistics import too_few_images
 from bdia_edm.records.record import Record
 from bdia_edm.records.wording import run_words

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from bdia_edm.metrics.frechet import frechet_distance
-from bdia_edm.metrics.influence import Influence, influence, too_few_for_interval
+from bdia_edm.metrics.influence import Influence, influence
 from tests.metrics.test_statistics import made
 from tests.references import REFERENCE
 
@@ -118,10 +118,3 @@ def test_threads_change_no_bit() -> None:
     finally:
         torch.set_num_threads(before)
     assert found[0].tobytes() == found[1].tobytes()
-
-
-def test_too_few_images() -> None:
-    assert too_few_for_interval(320, 64) == ""
-    assert too_few_for_interval(319, 64) == (
-        "warning: 319 images are fewer than 5 for each of 64 features: an interval of the distance is not to be trusted"
-    )

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from bdia_edm.metrics.jackknife import NUM_GROUPS, group_sizes, jackknife, takes_over
+from bdia_edm.metrics.jackknife import NUM_GROUPS, group_sizes, jackknife, takes_over, too_few_for_interval
 
 
 def estimates(rows: np.ndarray, figure: object) -> tuple[float, np.ndarray]:
@@ -44,3 +44,10 @@ def test_groups_are_as_equal_as_can_be(num: int) -> None:
 
 def test_it_takes_over_at_few_images() -> None:
     assert (takes_over(639, 64), takes_over(640, 64)) == (True, False)
+
+
+def test_too_few_images() -> None:
+    assert too_few_for_interval(320, 64) == ""
+    assert too_few_for_interval(319, 64) == (
+        "warning: 319 images are fewer than 5 for each of 64 features: an interval of the distance is not to be trusted"
+    )
