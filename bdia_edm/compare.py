@@ -173,7 +173,7 @@ def _compare(config: DictConfig) -> None:
         digest = hashlib.sha256("\n".join(run.folder.name for run in runs).encode()).hexdigest()[:12]
         folder /= f"comparison-{runs[0].config.model.name}-{digest}"
     published = _published(records, figures, values.get(_PUBLISHED))
-    text = write_comparison(records, folder, "comparison", published=published)
+    text = write_comparison(records, folder, "comparison", published=published, folders=[run.folder for run in runs])
     pictures = ""
     if task != "invert":
         made = [(run.folder, record) for run, record in zip(runs, records, strict=True)]

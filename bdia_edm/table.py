@@ -27,7 +27,7 @@ def main(results_dir: Path, dest: Path | None) -> None:
     A damaged record is named, and the table is made of the others; the exit status is then 1.
     """
     with one_line_errors():
-        records, damaged = read_records(results_dir)
+        records, folders, damaged = read_records(results_dir)
         if not records and not damaged:
             raise UserError(f"{results_dir}: no record.json in it or below; bdia_edm.sample writes them")
         for line in damaged:
@@ -36,7 +36,7 @@ def main(results_dir: Path, dest: Path | None) -> None:
             sys.exit(2)
         # The folder may be moved, and the table with it.
         left_out = [line.removeprefix(f"{results_dir}/") for line in damaged]
-        to_stdout(write_comparison(records, dest or results_dir, "table", left_out))
+        to_stdout(write_comparison(records, dest or results_dir, "table", left_out, folders=folders))
     if damaged:
         sys.exit(1)
 

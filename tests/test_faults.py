@@ -63,7 +63,13 @@ def shards(folder: Path) -> int:
 
 
 def assert_clean(folder: Path) -> None:
-    assert sorted(path.name for path in folder.iterdir()) == ["grid.png", "log.txt", "preview.npz", RECORD]
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "grid.png",
+        "log.txt",
+        "preview.npz",
+        RECORD,
+        "uncertainty.npz",
+    ]
 
 
 def test_kill_9_of_one_worker(undisturbed: dict[str, Any], tmp_path: Path) -> None:

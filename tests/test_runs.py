@@ -54,7 +54,13 @@ def test_the_record_holds_what_a_reader_needs(tmp_path: Path) -> None:
     assert list(record["metrics"]) == ["fd_digits"]
     assert record["command"].startswith("python -m bdia_edm.sample +model=digits results_dir=")
     assert record["config"]["model"]["path"] == "embedded:digits.safetensors"
-    assert sorted(path.name for path in run.folder.iterdir()) == ["grid.png", "log.txt", "preview.npz", RECORD]
+    assert sorted(path.name for path in run.folder.iterdir()) == [
+        "grid.png",
+        "log.txt",
+        "preview.npz",
+        RECORD,
+        "uncertainty.npz",
+    ]
 
 
 def test_the_distance_is_that_of_the_images(tmp_path: Path) -> None:
@@ -95,6 +101,7 @@ def test_the_figures_do_not_depend_on_how_it_was_run(make: Any, tolerance: float
     said: list[str] = []
     again = finish(make(tmp_path / "resumed", "keep_features=true"), said.append)
     assert again["metrics"] == whole["metrics"]
+    assert again["uncertainty"] == whole["uncertainty"]
     assert "resuming: 60 of 100 images are done" in said
 
 

@@ -19,7 +19,7 @@ from bdia_edm.metrics.metric import METRICS, FeatureSpace, Metric
 from bdia_edm.metrics.one_thread import one_thread
 from bdia_edm.metrics.reference import Reference
 
-__all__ = ["Frechet", "frechet_distance"]
+__all__ = ["Frechet", "factor_of", "frechet_distance", "negligible_eigenvalue"]
 
 
 @METRICS.add("frechet")
@@ -50,7 +50,7 @@ def frechet_distance(
 
 
 def _distance(difference: Tensor, s1: Tensor, s2: Tensor) -> float:
-    f1, f2 = _factor(s1), _factor(s2)
+    f1, f2 = factor_of(s1), factor_of(s2)
     # The thinner factor keeps the null space of a singular covariance out of the eigenvalues, where its rounding
     # errors would come in under a square root.
     product = f1.T @ s2 @ f1 if f1.shape[1] <= f2.shape[1] else f2.T @ s1 @ f2
@@ -60,12 +60,17 @@ def _distance(difference: Tensor, s1: Tensor, s2: Tensor) -> float:
     return max(squared, 0.0)
 
 
-def _factor(s: Tensor) -> Tensor:
+def factor_of(s: Tensor) -> Tensor:
     """F (n, rank) with F Fᵀ = s: Cholesky's where s is safely positive definite, else from its eigenvectors."""
-    negligible = len(s) * torch.finfo(s.dtype).eps * s.diagonal().max()
+    negligible = negligible_eigenvalue(s)
     factor, failed = torch.linalg.cholesky_ex(s)
     if not failed and factor.diagonal().min() ** 2 > negligible:
         return factor
     values, vectors = torch.linalg.eigh(s)
     keep = values > negligible
     return vectors[:, keep] * values[keep].sqrt()
+
+
+def negligible_eigenvalue(s: Tensor) -> Tensor:
+    """Eigenvalues of the positive semi-definite s (n, n) up to this one may be nothing but rounding."""
+    return len(s) * torch.finfo(s.dtype).eps * s.diagonal().max()

@@ -15,8 +15,8 @@ from bdia_edm.records.json_types import AtLeast, checked, parse, schema_of
 from bdia_edm.records.run_folder import RECORD, RunFolder, run_folders
 from bdia_edm.records.text_files import read_text
 
-__all__ = ["Labels", "Record", "Records", "as_record", "read_record", "read_records", "record_schema", "to_json"]
-__all__ += ["write_record"]
+__all__ = ["FigureUncertainty", "Labels", "Record", "Records", "as_record", "read_record", "read_records"]
+__all__ += ["record_schema", "to_json", "write_record"]
 
 
 class SamplerOptions(TypedDict):
@@ -57,6 +57,19 @@ class Device(TypedDict):
     type: str
 
 
+class FigureUncertainty(TypedDict):
+    """How sure a figure is, over other seeds.
+
+    Attributes:
+        standard_error: of the figure.
+        method: 'influence', of the influence function's numbers; or 'jackknife', of the figures without each of 20
+            groups of images, where those are few.
+    """
+
+    standard_error: Annotated[float, AtLeast(0)]
+    method: str
+
+
 class _Read(TypedDict):
     """What tables and ``status`` are made of: without one of these a file is no record."""
 
@@ -94,6 +107,8 @@ class Record(_Read, total=False):
         metrics: every figure by its name; empty without a detector.
         higher_is_better: names of the figures of which more is better; of the others less is.
         num_reference_features: images of the data whose features were compared with the images' one by one.
+        uncertainty: of the distances among the metrics, by their names; of two runs on the same seeds that of the
+            difference, from uncertainty.npz beside the record, is far less.
         warnings: what made the figures doubtful before the first image was made, as it was said.
         workers: how many there were at the end.
         images_found: how many of the images an earlier start had made; 0 unless the run was resumed.
@@ -124,6 +139,7 @@ class Record(_Read, total=False):
     detector: str
     higher_is_better: list[str]
     num_reference_features: int
+    uncertainty: dict[str, FigureUncertainty]
     warnings: list[str]
     workers: int
     images_found: int
@@ -181,16 +197,18 @@ class Records(NamedTuple):
 
     Attributes:
         good: in the order of their folders' names.
+        folders: of each of these.
         damaged: for each file that is no record, which one and why.
     """
 
     good: list[Record]
+    folders: list[Path]
     damaged: list[str]
 
 
 def read_records(folder: Path) -> Records:
     """All records in ``folder`` and below; one that is damaged does not keep the others from being read."""
-    found = Records([], [])
+    found = Records([], [], [])
     for path in run_folders(folder, RECORD):
         try:
             record = read_record(path)
@@ -198,7 +216,9 @@ def read_records(folder: Path) -> Records:
             found.damaged.append(str(damage))
         else:
             # Somebody may have removed it in this moment.
-            found.good.extend([record] if record is not None else [])
+            if record is not None:
+                found.good.append(record)
+                found.folders.append(path)
     return found
 
 

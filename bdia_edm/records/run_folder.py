@@ -73,6 +73,11 @@ class RunFolder:
         return self.path / "preview.npz"
 
     @property
+    def uncertainty(self) -> Path:
+        """What intervals of the record's distances are computed from."""
+        return self.path / "uncertainty.npz"
+
+    @property
     def round_trips(self) -> Path:
         """Of an inversion the first images with their latents, as a picture."""
         return self.path / "round_trips.png"

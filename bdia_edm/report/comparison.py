@@ -34,15 +34,17 @@ def write_comparison(
     name: str,
     left_out: Sequence[str] = (),
     published: Published | None = None,
+    folders: Sequence[Path] = (),
 ) -> str:
     """Writes folder/name.md, .csv, .tex, .png, .svg and .pdf from the records; returns the Markdown.
 
     Args:
         left_out: which records there are beside these, and why they are not shown.
         published: figures of others for some of them.
+        folders: of each record its run's, where what intervals are computed from is kept; without them there are none.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    groups = group_records(records)
+    groups = group_records(records, folders)
     if published is not None:
         groups = with_published(groups, published)
     text = to_markdown(groups, left_out)

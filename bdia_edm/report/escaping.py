@@ -20,6 +20,7 @@ _LATEX = {
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
     '"': r"\textquotedbl{}",
+    "±": r"$\pm$",
     **{each: f"\\{each}" for each in "&%$#_{}"},
 }
 

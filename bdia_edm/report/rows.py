@@ -11,12 +11,15 @@ import re
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import pairwise
+from dataclasses import dataclass, field, replace
+from itertools import pairwise, repeat
+from pathlib import Path
 from typing import NamedTuple
 
+from bdia_edm.base.errors import UserError
 from bdia_edm.records.record import Record
 from bdia_edm.records.wording import shortened
+from bdia_edm.report.verdict import Comparison, Run, comparisons_of, explained
 
 __all__ = ["Group", "Published", "Row", "Spread", "Value", "group_records", "union", "with_published"]
 
@@ -63,6 +66,7 @@ class Row:
         metrics: every figure that was measured; of several blocks of seeds the mean.
         spreads: of every figure of several blocks; none of a single one.
         differences: of every figure from the baseline's at the same NFE; without those that have none.
+        comparisons: of these the ones with an interval.
         images_per_second: of several blocks the mean.
         command: what made it; of several blocks the first's.
         code: the beginning of its code's checksum; '' where it is unknown, or not the same for all blocks.
@@ -81,6 +85,7 @@ class Row:
     command: str
     code: str = ""
     published: float | None = None
+    comparisons: Mapping[str, Comparison] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -94,7 +99,8 @@ class Group:
         metrics: names of the figures.
         baseline: title of the sampler that the others are compared with; '' where there is none.
         notes: lines for below the table: published figures that one of these can be held against, with their sources,
-            how many images of the data some were compared with, and that the rows come from different code.
+            how many images of the data some were compared with, what the intervals are, and that the rows come from
+            different code.
         published_metric: the figure that rows have published values of; '' where none has.
         task: the command that made them, 'sample', 'invert' or 'edit'; of the latter two the seeds are
             their images' numbers.
@@ -134,22 +140,26 @@ class Group:
         return f"{self.subject}, {', '.join(self.compared) or 'nothing measured'}"
 
 
-def group_records(records: Sequence[Record]) -> list[Group]:
+def group_records(records: Sequence[Record], folders: Sequence[Path] = ()) -> list[Group]:
     """Records grouped; in each group the baseline first, then by the sampler's name, its columns and the steps.
 
     Records of one series, of as many images each on seeds that do not overlap, are one row. Where another run is there
     for one of its blocks alone, that block is a row beside it too.
+
+    Args:
+        folders: of each record its run's, where what intervals are computed from is kept; without them there are none.
     """
-    families: dict[tuple[object, ...], list[list[Record]]] = {}
-    for blocks in _series(records):
-        families.setdefault(_family(blocks[0]), []).append(blocks)
-    groups: dict[tuple[object, ...], list[list[Record]]] = {}
+    families: dict[tuple[object, ...], list[list[Run]]] = {}
+    runs = [Run(*each) for each in zip(records, folders or repeat(None, len(records)), strict=True)]
+    for blocks in _series(runs):
+        families.setdefault(_family(blocks[0].record), []).append(blocks)
+    groups: dict[tuple[object, ...], list[list[Run]]] = {}
     for family, found in families.items():
-        alone = {blocks[0]["seeds"] for blocks in found if len(blocks) == 1}
+        alone = {blocks[0].record["seeds"] for blocks in found if len(blocks) == 1}
         for blocks in found:
-            beside = [[record] for record in blocks if record["seeds"] in alone] if len(blocks) > 1 else []
+            beside = [[run] for run in blocks if run.record["seeds"] in alone] if len(blocks) > 1 else []
             for row in [blocks, *beside]:
-                groups.setdefault((family, tuple(record["seeds"] for record in row)), []).append(row)
+                groups.setdefault((family, tuple(run.record["seeds"] for run in row)), []).append(row)
     return [_group(rows) for rows in groups.values()]
 
 
@@ -178,24 +188,25 @@ def _family(record: Record) -> tuple[object, ...]:
     )
 
 
-def _series(records: Sequence[Record]) -> list[list[Record]]:
-    """The records of each row: one, or blocks of the same series, by their seeds."""
-    series: dict[tuple[object, ...], list[Record]] = {}
+def _series(runs: Sequence[Run]) -> list[list[Run]]:
+    """The runs of each row: one, or blocks of the same series, by their seeds."""
+    series: dict[tuple[object, ...], list[Run]] = {}
     times: Counter[tuple[object, ...]] = Counter()
-    for index, record in enumerate(records):
+    for index, run in enumerate(runs):
+        record = run.record
         # Earlier versions did not say their series: each is one of its own.
         key = (_family(record), record.get("series", index))
         # A copy of a record is no further block.
         copy = times[(*key, record["seeds"])]
         times[(*key, record["seeds"])] += 1
-        series.setdefault((*key, copy), []).append(record)
-    found: list[list[Record]] = []
+        series.setdefault((*key, copy), []).append(run)
+    found: list[list[Run]] = []
     for blocks in series.values():
-        ranges = [_ranges(record["seeds"]) for record in blocks]
+        ranges = [_ranges(run.record["seeds"]) for run in blocks]
         if len(blocks) > 1 and _are_disjoint(ranges):
-            found.append([record for _, record in sorted(zip(ranges, blocks, strict=True), key=lambda pair: pair[0])])
+            found.append([run for _, run in sorted(zip(ranges, blocks, strict=True), key=lambda pair: pair[0])])
         else:
-            found += [[record] for record in blocks]
+            found += [[run] for run in blocks]
     return found
 
 
@@ -211,26 +222,44 @@ def _are_disjoint(blocks: Sequence[list[tuple[int, int]]]) -> bool:
     return all(blocks) and all(one[1] < other[0] for one, other in pairwise(every))
 
 
-def _group(members: list[list[Record]]) -> Group:
-    records = [record for blocks in members for record in blocks]
+def _group(members: list[list[Run]]) -> Group:
+    records = [run.record for blocks in members for run in blocks]
     first = records[0]
     columns = union(record["labels"]["columns"] for record in records)
     metrics = union(record["metrics"] for record in records)
-    found = [_row(blocks) for blocks in members]
+    found = [(_row([run.record for run in blocks]), blocks) for blocks in members]
     baselines = [record for record in records if record["labels"]["is_baseline"]]
-    at_nfe = {row.nfe: row.metrics for row in found if row.is_baseline}
-    rows = [row if row.is_baseline else _compared(row, at_nfe.get(row.nfe, {})) for row in found]
+    at_nfe = {row.nfe: (row, blocks) for row, blocks in found if row.is_baseline}
+    rows: list[Row] = []
+    damages: dict[str, None] = {}
+    for row, blocks in found:
+        if row.is_baseline or row.nfe not in at_nfe:
+            rows.append(row)
+            continue
+        baseline, its_blocks = at_nfe[row.nfe]
+        try:
+            comparisons = comparisons_of(blocks, its_blocks)
+        except UserError as damage:
+            comparisons = {}
+            damages[str(damage)] = None
+        rows.append(replace(row, differences=_differences(row.metrics, baseline.metrics), comparisons=comparisons))
     rows.sort(key=lambda row: _place(row, columns))
     return Group(
         model=first["model"],
-        seeds=tuple(record["seeds"] for record in members[0]),
+        seeds=tuple(run.record["seeds"] for run in members[0]),
         num_images=first["num_images"],
         class_idx=first["class_idx"],
         columns=columns,
         metrics=metrics,
         baseline=baselines[0]["labels"]["title"] if baselines else "",
         rows=tuple(rows),
-        notes=(*_published(first, metrics), *_kept(first), *_codes(records)),
+        notes=(
+            *_published(first, metrics),
+            *_kept(first),
+            *explained(row.comparisons for row in rows),
+            *dict.fromkeys(damages),
+            *_codes(records),
+        ),
         task=first.get("task", "sample"),
     )
 
@@ -273,10 +302,10 @@ def _spread(values: Sequence[float]) -> Spread:
     return Spread(min(values), statistics.stdev(values) if finite else math.nan)
 
 
-def _compared(row: Row, baseline: Mapping[str, float]) -> Row:
-    found = {name: value - baseline[name] for name, value in row.metrics.items() if name in baseline}
+def _differences(ours: Mapping[str, float], baseline: Mapping[str, float]) -> dict[str, float]:
+    found = {name: value - baseline[name] for name, value in ours.items() if name in baseline}
     # Of infinities there is none.
-    return replace(row, differences={name: value for name, value in found.items() if math.isfinite(value)})
+    return {name: value for name, value in found.items() if math.isfinite(value)}
 
 
 def _place(row: Row, columns: Sequence[str]) -> tuple[object, ...]:

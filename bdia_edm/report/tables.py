@@ -10,8 +10,12 @@ from collections.abc import Callable, Sequence
 from bdia_edm.report.escaping import csv_cell, latex, markdown
 from bdia_edm.report.names import paper_name
 from bdia_edm.report.rows import Group, Row, Value, union
+from bdia_edm.report.verdict import Comparison
 
 __all__ = ["to_csv", "to_latex", "to_markdown"]
+
+_JUDGED = ("_low", "_high", "_relative_difference", "_method", "_verdict")
+"""How the columns end that a comparison fills; the middle of its interval is the jackknife's corrected difference."""
 
 
 def to_markdown(groups: Sequence[Group], left_out: Sequence[str] = ()) -> str:
@@ -67,6 +71,7 @@ def _cells(group: Group, metric_name: Callable[[str], str]) -> tuple[list[tuple[
         if group.baseline and metric in group.compared:
             which = "" if len(group.metrics) == 1 else f"{name} "
             head.append((f"{which}vs {group.baseline} at this NFE", False))
+            head += [(f"{which}verdict", True)] if metric in _judged(group) else []
     if group.published_metric:
         name = metric_name(group.published_metric)
         head += [(f"published {name}", False), ("less published", False)]
@@ -81,11 +86,23 @@ def _line(row: Row, group: Group, several: bool) -> list[str]:
         if several:
             line += [_figure(value) for value in row.spreads.get(metric, (None, None))]
         if group.baseline and metric in group.compared:
-            line.append(_figure(row.differences.get(metric), "+"))
+            comparison = row.comparisons.get(metric)
+            line.append(_figure(row.differences.get(metric), "+") if comparison is None else _interval(comparison))
+            if metric in _judged(group):
+                line.append("" if comparison is None else comparison.verdict)
     if group.published_metric:
         line += [_figure(row.published), _figure(_beyond_published(row, group), "+")]
     speed = row.images_per_second
     return [*line, f"{speed:.3g}" if speed < 100 else f"{speed:.0f}"]
+
+
+def _judged(group: Group) -> set[str]:
+    """The figures that some row has a verdict on."""
+    return {metric for row in group.rows for metric in row.comparisons}
+
+
+def _interval(comparison: Comparison) -> str:
+    return f"{_figure(comparison.difference, '+')} ± {_figure(comparison.half_width)}"
 
 
 def _beyond_published(row: Row, group: Group) -> float | None:
@@ -113,7 +130,7 @@ def to_csv(groups: Sequence[Group]) -> str:
     columns, metrics = union(group.columns for group in groups), union(group.metrics for group in groups)
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    measured = [f"{metric}{each}" for metric in metrics for each in ("", "_min", "_std", "_difference")]
+    measured = [f"{metric}{each}" for metric in metrics for each in ("", "_min", "_std", "_difference", *_JUDGED)]
     head = ["model", "seeds", "blocks", "num_images", "class_idx", "baseline", "sampler", *columns, "steps", "nfe"]
     end = ["published_metric", "published", "images_per_second", "code", "command"]
     writer.writerow(map(csv_cell, [*head, *measured, *end]))
@@ -125,6 +142,12 @@ def to_csv(groups: Sequence[Group]) -> str:
             for metric in metrics:
                 spread = row.spreads.get(metric, (None, None))
                 own += [row.metrics.get(metric), *spread, row.differences.get(metric)]
+                comparison = row.comparisons.get(metric)
+                own += [None] * len(_JUDGED) if comparison is None else [*_judgement(comparison)]
             own += [group.published_metric, row.published]
             writer.writerow(map(csv_cell, [*shared, *own, row.images_per_second, row.code, row.command]))
     return file.getvalue()
+
+
+def _judgement(comparison: Comparison) -> tuple[float | str, ...]:
+    return comparison.low, comparison.high, comparison.relative, comparison.method, comparison.verdict

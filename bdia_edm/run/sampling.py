@@ -12,11 +12,13 @@ from bdia_edm.engine.block_sampler import BlockSampler
 from bdia_edm.engine.block_work import BlockWork
 from bdia_edm.engine.plan import format_seeds
 from bdia_edm.engine.shards import Shard
+from bdia_edm.metrics.jackknife import too_few_for_interval
 from bdia_edm.metrics.statistics import too_few_images
 from bdia_edm.records.record import Record
 from bdia_edm.records.wording import run_words
 from bdia_edm.run.run import Run
 from bdia_edm.run.summary import facts_of, labels_of, summarize
+from bdia_edm.workers.sharing import read_all
 
 __all__ = ["Sampling"]
 
@@ -60,7 +62,8 @@ class Sampling:
         run, config = self.run, self.run.config
         if run.detector is None:
             return []
-        found = [too_few_images(len(config.seeds), run.detector.num_features)]
+        num, num_features = len(config.seeds), run.detector.num_features
+        found = [too_few_images(num, num_features) or too_few_for_interval(num, num_features)]
         if config.class_idx is not None:
             found.append(
                 f"warning: class_idx={config.class_idx}: the images are of one class; unless model.reference="
@@ -78,6 +81,7 @@ class Sampling:
             detector=run.detector,
             reference=run.reference,
             metrics=run.metrics,
+            again=lambda: read_all(self.work(), say),
             facts={
                 **facts_of(run),
                 "detector": config.detector.name if run.detector is None else run.detector.name,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,10 +23,14 @@ from bdia_edm.engine.precision import describe_precision
 from bdia_edm.engine.shards import Shard
 from bdia_edm.images.grids import write_grid
 from bdia_edm.metrics.findings import Findings
+from bdia_edm.metrics.frechet import Frechet
+from bdia_edm.metrics.jackknife import FEWEST_IMAGES
 from bdia_edm.metrics.metric import AboutFigures, FeatureSpace, Metric, about_figures, compute_all, needs_of
 from bdia_edm.metrics.reference import Reference
-from bdia_edm.records.record import Labels, Record, write_record
+from bdia_edm.metrics.uncertainty import uncertainty_of
+from bdia_edm.records.record import FigureUncertainty, Labels, Record, write_record
 from bdia_edm.records.run_folder import RunFolder
+from bdia_edm.records.uncertainty import KeptDistance, KeptUncertainty, write_uncertainty
 from bdia_edm.run.run import ARITHMETIC, AnyRun
 from bdia_edm.samplers.sampler import Sampler
 
@@ -41,8 +47,9 @@ def summarize(
     reference: Reference | None,
     metrics: Sequence[Metric],
     facts: Mapping[str, Any],
+    again: Callable[[], Iterable[Shard]] | None = None,
 ) -> Record:
-    """Writes the pictures and, last, the record.
+    """Writes the pictures, what the intervals of distances are computed from and, last, the record.
 
     Args:
         shards: in block order; no more than one is in memory at a time, but for what a metric needs of it.
@@ -52,6 +59,7 @@ def summarize(
         detector, reference: None where nothing is measured.
         metrics: what is measured of the detector's features.
         facts: what else the record holds, 'model' among it.
+        again: reads the shards once more; without it distances have no uncertainty.
 
     Raises:
         UserError: a metric needs what the detector does not give, or two give a figure of the same name.
@@ -70,16 +78,29 @@ def summarize(
             labels.append(shard.labels[: len(shard.preview)])
         evaluations += shard.evaluations
         seconds += shard.seconds
+        del shard
     figures: dict[str, float] = {}
     about = AboutFigures()
+    uncertainty: dict[str, Any] = {}
     if detector is not None and reference is not None:
         space = FeatureSpace(detector.name, detector.distance_name)
         figures = compute_all(measured, findings, reference, space)
         about = about_figures(measured, figures, reference, space)
+        distance = figures.get(space.distance_name, math.nan)
+        measures = any(isinstance(metric, Frechet) for metric in measured)
+        if again is not None and measures and math.isfinite(distance) and len(seeds) >= FEWEST_IMAGES:
+            # map: a loop would hold the last shard while it asks for the next.
+            features = map(attrgetter("features"), again())
+            found = uncertainty_of(features, len(seeds), *findings.moments, reference)
+            kept = KeptDistance(distance, num_features, found.influence, found.without_group)
+            write_uncertainty(folder, KeptUncertainty(format_seeds(seeds), {space.distance_name: kept}))
+            error = FigureUncertainty(standard_error=found.standard_error(distance), method=found.method)
+            uncertainty = {"uncertainty": {space.distance_name: error}}
     shown = np.concatenate(preview)
     write_grid(RunFolder(folder).grid, shown)
     _write_preview(RunFolder(folder).preview, shown, np.concatenate(labels), np.array(seeds[: len(shown)]))
-    return finish_record(folder, seeds, sampler, evaluations, seconds, {"metrics": figures, **about, **facts})
+    said = {"metrics": figures, **about, **uncertainty}
+    return finish_record(folder, seeds, sampler, evaluations, seconds, {**said, **facts})
 
 
 def finish_record(

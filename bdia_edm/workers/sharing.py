@@ -22,7 +22,7 @@ from bdia_edm.workers.board import Board, ToldError, wait_until
 from bdia_edm.workers.meeting import was_started_again
 from bdia_edm.workers.progress import Progress
 
-__all__ = ["Work", "WorkBlock", "announce_end", "follow", "lead", "telling"]
+__all__ = ["Work", "WorkBlock", "announce_end", "follow", "lead", "read_all", "telling"]
 
 _LOST = 60.0
 """Seconds of silence after which a worker that nobody has started again is not waited for."""
@@ -104,7 +104,7 @@ def lead(work: Work[B, R], board: Board, say: Say, verbosity: str = "normal") ->
     """
     with _ending_with_the_store(_lose_leader):
         _lead(work, board, say, verbosity)
-    return _read_all(work, say)
+    return read_all(work, say)
 
 
 def _lead(work: Work[B, R], board: Board, say: Say, verbosity: str) -> None:
@@ -238,7 +238,7 @@ def _draw_blocks(work: Work[B, R], board: Board, verbosity: str) -> None:
         board.finish_block()
 
 
-def _read_all(work: Work[B, R], say: Say) -> Iterator[R]:
+def read_all(work: Work[B, R], say: Say) -> Iterator[R]:
     """Every result, looked at once more: what was damaged since it was made is made again."""
     for block in work.blocks:
         try:

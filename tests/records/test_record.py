@@ -52,8 +52,9 @@ def test_round_trip_and_order(tmp_path: Path) -> None:
         write_record(folder, {**MINIMAL, "seeds": name})
         assert [path.name for path in folder.iterdir()] == [RECORD]
         assert list(read_record(folder) or ()) == list(MINIMAL)
-    good, damaged = read_records(tmp_path)
+    good, folders, damaged = read_records(tmp_path)
     assert [record["seeds"] for record in good] == ["a/c", "b"]
+    assert folders == [tmp_path / "a/c", tmp_path / "b"]
     assert damaged == []
 
 
@@ -157,8 +158,9 @@ def test_a_damaged_record_hides_no_other(kind: str, tmp_path: Path) -> None:
         write_record(tmp_path / name, {**MINIMAL, "seeds": name})
     # Nor does one in a folder above.
     (tmp_path / RECORD).write_text("{")
-    good, damaged = read_records(tmp_path)
+    good, folders, damaged = read_records(tmp_path)
     assert [record["seeds"] for record in good] == ["b/c", "d"]
+    assert folders == [tmp_path / "b/c", tmp_path / "d"]
     # A link to nowhere is no file.
     which = [tmp_path] if kind == "a broken link" else [tmp_path, tmp_path / "a"]
     assert [line.partition(": ")[0] for line in damaged] == [str(path / RECORD) for path in which]

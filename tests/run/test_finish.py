@@ -93,7 +93,7 @@ def test_two_workers_end_in_the_figures_of_one(
     monkeypatch.undo()
     alone = finish(the_run(tmp_path / "alone"), str)
     assert alone["metrics"] == ending.record["metrics"]
-    left = ["grid.png", "log.txt", "preview.npz", "record.json"]
+    left = ["grid.png", "log.txt", "preview.npz", "record.json", "uncertainty.npz"]
     assert sorted(path.name for path in together.runs[0].folder.iterdir()) == left
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import weakref
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,10 @@ from bdia_edm.engine.shards import Shard
 from bdia_edm.metrics.frechet import frechet_distance
 from bdia_edm.metrics.metric import Metric, make_metrics
 from bdia_edm.metrics.reference import ReferenceStatistics
+from bdia_edm.metrics.uncertainty import uncertainty_of
 from bdia_edm.records.record import Record, read_record
 from bdia_edm.records.run_folder import RunFolder
+from bdia_edm.records.uncertainty import read_uncertainty
 from bdia_edm.run.summary import describe_device, summarize
 from bdia_edm.samplers.registry import make_sampler
 from tests.metrics.test_metric import Confidence, Widest
@@ -54,7 +57,7 @@ def shards(logits: int = 0) -> Iterator[Shard]:
 
 def summed(folder: Path, metrics: Sequence[Metric], given: Iterator[Shard] | None = None, **changed: Any) -> Record:
     parts = {"sampler": BDIA, "detector": PixelDetector((1, 4, 4)), "reference": REFERENCE, "facts": FACTS, **changed}
-    return summarize(given or shards(), folder, seeds=range(100), metrics=metrics, **parts)
+    return summarize(given or shards(), folder, metrics=metrics, **{"seeds": range(100), **parts})
 
 
 def test_a_record_from_shards(tmp_path: Path) -> None:
@@ -98,6 +101,39 @@ def test_nothing_is_measured_without_a_detector(tmp_path: Path) -> None:
     assert summed(tmp_path, make_metrics(["frechet"]), detector=None, reference=None)["metrics"] == {}
 
 
+def test_the_uncertainty_of_the_distance_is_kept(tmp_path: Path) -> None:
+    record = summed(tmp_path, make_metrics(["frechet"]), again=shards)
+    assert record == read_record(tmp_path)
+    moments = statistics_of(FEATURES).mean_and_covariance()
+    expected = uncertainty_of([FEATURES], 100, *moments, REFERENCE)
+    kept = read_uncertainty(tmp_path)
+    assert kept is not None
+    assert (kept.seeds, [*kept.distances]) == ("0-99", ["fd_pixels"])
+    found = kept.distances["fd_pixels"]
+    assert (found.distance, found.num_features) == (record["metrics"]["fd_pixels"], 16)
+    assert np.array_equal(found.influence, expected.influence)
+    assert np.array_equal(found.without_group, expected.without_group)
+    error = expected.standard_error(found.distance)
+    assert record["uncertainty"] == {"fd_pixels": {"standard_error": error, "method": "jackknife"}}
+    plain = summed(tmp_path, make_metrics(["frechet"]))
+    assert plain["metrics"] == record["metrics"]
+    assert "uncertainty" not in plain
+
+
+@pytest.mark.parametrize("case", ["no distance", "no detector", "few"])
+def test_what_has_no_uncertainty(case: str, tmp_path: Path) -> None:
+    changed: dict[str, Any] = {"detector": None, "reference": None} if case == "no detector" else {}
+    metrics: list[Metric] = [Widest()] if case == "no distance" else make_metrics(["frechet"])
+    given = [next(shards())] if case == "few" else None
+    seeds = range(39) if case == "few" else range(100)
+    if given:
+        (one,) = given
+        given = [replace(one, features=one.features[:39], labels=one.labels[:39])]
+    record = summed(tmp_path, metrics, iter(given) if given else None, again=shards, seeds=seeds, **changed)
+    assert "uncertainty" not in record
+    assert not RunFolder(tmp_path).uncertainty.exists()
+
+
 def test_one_shard_at_a_time(tmp_path: Path) -> None:
     """The next is asked for when the last one is forgotten, but for its few pictures."""
     alive: list[weakref.ref] = []
@@ -109,8 +145,8 @@ def test_one_shard_at_a_time(tmp_path: Path) -> None:
             alive.append(weakref.ref(shard.features))
             yield shard
 
-    summed(tmp_path, make_metrics(["frechet"]), watched())
-    assert len(alive) == 3
+    summed(tmp_path, make_metrics(["frechet"]), watched(), again=watched)
+    assert len(alive) == 2 * 3
 
 
 def test_an_error_leaves_no_record(tmp_path: Path) -> None:
