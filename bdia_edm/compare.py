@@ -30,6 +30,7 @@ from bdia_edm.config.hydra_command import run_command, say
 from bdia_edm.config.inversion_config import InversionConfig, refuse_detector
 from bdia_edm.config.overrides import differences, override
 from bdia_edm.config.run_config import RunConfig
+from bdia_edm.engine.plan import format_seeds, parse_seeds
 from bdia_edm.records.record import Record
 from bdia_edm.report.comparison import side_by_side, write_comparison
 from bdia_edm.report.rows import Published
@@ -39,9 +40,9 @@ from bdia_edm.run.kinds import KINDS
 from bdia_edm.run.run import AnyRun
 from bdia_edm.workers.meeting import is_leader
 
-__all__ = ["grid_overrides", "main", "published_figures"]
+__all__ = ["grid_overrides", "main", "published_figures", "seed_blocks"]
 
-_OWN = ("grid", "experiment", "published", "task")
+_OWN = ("grid", "experiment", "published", "task", "blocks")
 _BESIDE: dict[str, Collection[str]] = {
     "sample": (),
     "invert": ("iterations",),
@@ -71,6 +72,8 @@ _MORE = (
     "       every combination is a run. A card's settings for one sampler alone (imagenet64's for edm) are taken by",
     "       {sampler: edm, settings: card}; without it edm is the deterministic baseline. By default the experiment's.",
     "       With task=invert or edit an entry may have iterations too, with task=edit edit.step and edit.partner.",
+    "blocks=  a list of seeds such as [0-2999,10000-12999]: every point is run on each, and is one row of the table,",
+    "         with minimum, mean and deviation over the blocks; null is one block, that of seeds.",
 )
 
 
@@ -156,11 +159,14 @@ def _compare(config: DictConfig) -> None:
     kind = KINDS[task]
     # Every point is checked before the first is run.
     runs: list[AnyRun] = []
-    for point in grid_overrides(values.get("grid"), settings, _BESIDE[task]):
-        overrides = [*shared, *point]
-        command = shell_command(overrides, own_folder(), task)
-        runs.append(kind.prepare(kind.read(compose_run(overrides, task)), command))
-    figures = published_figures(values.get("grid"), runs[0].config.model.name)
+    points = grid_overrides(values.get("grid"), settings, _BESIDE[task])
+    blocks = seed_blocks(values.get("blocks"), task)
+    for seeds in blocks:
+        for point in points:
+            overrides = [*_without_seeds(shared, seeds), *point, *seeds]
+            command = shell_command(overrides, own_folder(), task)
+            runs.append(kind.prepare(kind.read(compose_run(overrides, task)), command))
+    figures = published_figures(values.get("grid"), runs[0].config.model.name) * len(blocks)
     records = []
     for number, run in enumerate(runs, 1):
         say(f"[{number}/{len(runs)}] {run.command}")
@@ -176,13 +182,32 @@ def _compare(config: DictConfig) -> None:
     text = write_comparison(records, folder, "comparison", published=published, folders=[run.folder for run in runs])
     pictures = ""
     if task != "invert":
-        made = [(run.folder, record) for run, record in zip(runs, records, strict=True)]
+        made = [(run.folder, record) for run, record in zip(runs, records, strict=True)][: len(points)]
         side_by_side(made, folder / "side_by_side.png")
         pictures = " and side_by_side.png"
     if task == "edit" and plot_tradeoff(records, folder / "tradeoff.png", *_TRADEOFF):
         pictures = f", tradeoff.png{pictures}"
     say(f"written: {folder}/comparison.md, .csv, .tex, .png, .svg, .pdf{pictures}")
     to_stdout(text)
+
+
+def seed_blocks(given: object, task: str = "sample") -> list[list[str]]:
+    """The overrides of each block of seeds that a comparison's ``blocks`` lists; of none those of one block.
+
+    Raises:
+        UserError: they are no list of seeds, or the task has none.
+    """
+    if given is None:
+        return [[]]
+    require(task == "sample", "blocks", given, f"null with task={task}, whose images have no seeds")
+    if not isinstance(given, list) or not given:
+        raise UserError(f"blocks={_shown(given)}: must be a list of seeds such as [0-2999,10000-12999]")
+    return [[override("seeds", format_seeds(parse_seeds(seeds)))] for seeds in given]
+
+
+def _without_seeds(shared: Sequence[str], seeds: Sequence[str]) -> list[str]:
+    """The shared options without seeds, where a block has its own."""
+    return [each for each in shared if not seeds or _top(each) != "seeds"]
 
 
 def _task(given: object) -> str:

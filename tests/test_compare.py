@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 from PIL import Image
 
 from bdia_edm.base.errors import UserError
-from bdia_edm.compare import grid_overrides, published_figures
+from bdia_edm.compare import grid_overrides, published_figures, seed_blocks
 from bdia_edm.config.composing import compose_values
 from bdia_edm.config.conf_folder import conf_folder
 from bdia_edm.models.gaussian_mixture import GaussianMixture
@@ -302,3 +302,29 @@ def test_a_cards_stochastic_settings_reach_no_baseline(
     plain = run_here(capsys, "sample", *options, "sampler=edm", "results_dir=out")
     assert plain.err.startswith("done before: ")
     assert json.loads(plain.out)["config"]["sampler"]["S_churn"] == 40
+
+
+def test_seed_blocks_are_one_row(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    """Every point on every block; the row is the mean, beside the minimum and the deviation of its runs."""
+    options = ("+model=gaussian_mixture", "grid=[{sampler: edm, num_steps: 3},{sampler: euler, num_steps: 5}]")
+    done = run_here(capsys, "compare", *options, "seeds=0-9", "blocks=[0-39,100-139]", f"results_dir={tmp_path}")
+    assert done.status == 0, done.err
+    records = [json.loads(path.read_text()) for path in tmp_path.glob("*/record.json")]
+    assert sorted(record["seeds"] for record in records) == ["0-39", "0-39", "100-139", "100-139"]
+    assert all(f"seeds={record['seeds']}" in record["command"] for record in records)
+    rows = list(csv.DictReader((tmp_path / "comparison.csv").open()))
+    assert [row["blocks"] for row in rows] == ["2", "2"]
+    for row in rows:
+        of_row = [each["metrics"]["fd_pixels"] for each in records if each["sampler"]["name"] == row["sampler"]]
+        assert float(row["fd_pixels"]) == pytest.approx(sum(of_row) / 2)
+        assert float(row["fd_pixels_min"]) == min(of_row)
+
+
+def test_what_are_no_seed_blocks() -> None:
+    assert seed_blocks(None) == [[]]
+    assert seed_blocks(["0-9", 20]) == [["seeds=0-9"], ["seeds='20'"]]
+    for given, words in (([], "must be a list of seeds"), ("0-9", "must be a list of seeds"), (["9-0"], "is reversed")):
+        with pytest.raises(UserError, match=words):
+            seed_blocks(given)
+    with pytest.raises(UserError, match="null with task=invert"):
+        seed_blocks(["0-9"], "invert")
