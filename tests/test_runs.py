@@ -307,11 +307,11 @@ def test_class_idx(tmp_path: Path) -> None:
     warning = (
         "warning: class_idx=3: the images are of one class; unless model.reference=embedded:digits_reference.npz is"
     )
-    assert said[0].startswith(warning)
-    assert record["warnings"] == [line for line in said if "warning" in line] == said[:1]
+    assert said[1].startswith(warning)
+    assert record["warnings"] == [line for line in said if "warning" in line] == said[:2]
     assert (np.load(run.folder / "preview.npz")["labels"] == 3).all()
     drawn = digits(tmp_path)
-    assert finish(drawn, silent)["warnings"] == []
+    assert not any("class_idx" in line for line in finish(drawn, silent)["warnings"])
     # Nothing is compared, nothing is doubtful.
     assert finish(digits(tmp_path, "class_idx=3", "detector=none"), silent)["warnings"] == []
     labels = np.load(drawn.folder / "preview.npz")["labels"]
@@ -359,6 +359,10 @@ def test_too_few_images_are_said(tmp_path: Path) -> None:
     assert said[0].startswith("warning: 50 images are too few for 64 features: ")
     said.clear()
     finish(digits(tmp_path), said.append)
+    assert said[0].startswith("warning: 100 images are fewer than 5 for each of 64 features: ")
+    assert "warning" not in said[1]
+    said.clear()
+    finish(mixture(tmp_path), said.append)  # of 16 features
     assert not any("warning" in line for line in said)
 
 
