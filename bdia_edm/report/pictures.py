@@ -19,6 +19,8 @@ Pixels = NDArray[np.uint8]
 States = NDArray[np.float64]
 _LATENT_RANGE = 3.0
 _MAGNIFIED = 50
+_LINE = 0.16
+"""Inches that a line of a name takes."""
 
 
 def write_side_by_side(path: Path, rows: Sequence[tuple[str, Pixels]], title: str) -> None:
@@ -34,7 +36,8 @@ def write_side_by_side(path: Path, rows: Sequence[tuple[str, Pixels]], title: st
         gap = max(images.shape[2] // 16, 1)
         shown.append(("\n".join(map(plot_text, name.split("\n"))), make_grid(seen, len(seen), gap)))
     height, width = shown[0][1].shape[:2]
-    row_height = 11 * height / width
+    lines = max(name.count("\n") + 1 for name, _ in shown)
+    row_height = max(11 * height / width, _LINE * lines)
     figure = Figure(figsize=(13.5, (row_height + 0.08) * len(shown) + 0.6), layout="constrained")
     figure.suptitle(plot_text(title), fontsize=10)
     for axes, (name, picture) in zip(np.atleast_1d(figure.subplots(len(shown), 1)), shown, strict=True):
