@@ -195,14 +195,17 @@ def seed_blocks(given: object, task: str = "sample") -> list[list[str]]:
     """The overrides of each block of seeds that a comparison's ``blocks`` lists; of none those of one block.
 
     Raises:
-        UserError: they are no list of seeds, or the task has none.
+        UserError: they are no list of seeds, overlap or are not of one size, or the task has none.
     """
     if given is None:
         return [[]]
     require(task == "sample", "blocks", given, f"null with task={task}, whose images have no seeds")
     if not isinstance(given, list) or not given:
         raise UserError(f"blocks={_shown(given)}: must be a list of seeds such as [0-2999,10000-12999]")
-    return [[override("seeds", format_seeds(parse_seeds(seeds)))] for seeds in given]
+    blocks = [parse_seeds(seeds) for seeds in given]
+    parse_seeds([format_seeds(seeds) for seeds in blocks])  # refuses those that overlap
+    require(len({len(seeds) for seeds in blocks}) == 1, "blocks", _shown(given), "blocks of as many seeds each")
+    return [[override("seeds", format_seeds(seeds))] for seeds in blocks]
 
 
 def _without_seeds(shared: Sequence[str], seeds: Sequence[str]) -> list[str]:

@@ -31,6 +31,7 @@ _EXAMPLES = (
     "python -m bdia_edm.compare task=edit +model=digits results_dir=runs/editing",
 )
 _MORE = (
+    "A run keeps its states: up to 24 bytes a value of an image, 3.7 GB of 50,000 CIFAR-10 images.",
     "Instead of the card's settings, which are for sampling: sampler.gamma=1, sampler.backward=euler.",
     "The run's shards/*.npz hold the edited images (reconstructions (n, C, H, W), in [-1, 1]) with originals, states,",
     "labels, new_labels, indices, and the detector's features and logits of the edited images.",

@@ -31,6 +31,7 @@ _EXAMPLES = (
     "python -m bdia_edm.invert -m +model=digits sampler=bdia sampler.gamma=0.5,0.9,1.0 sampler.num_steps=10,18",
 )
 _MORE = (
+    "A run keeps its states: up to 24 bytes a value of an image, 3.7 GB of 50,000 CIFAR-10 images.",
     "Instead of the card's settings, which are for sampling: sampler.gamma=1, sampler.backward=euler.",
     "The run's shards/*.npz hold the images as states: originals (n, H, W, C) uint8, states (n, K, C, H, W) float64 at",
     "the noise level `level` (the latents and, for exact inverses, the partners that the way back needs),",

@@ -322,8 +322,14 @@ def test_seed_blocks_are_one_row(tmp_path: Path, capsys: pytest.CaptureFixture) 
 
 def test_what_are_no_seed_blocks() -> None:
     assert seed_blocks(None) == [[]]
-    assert seed_blocks(["0-9", 20]) == [["seeds=0-9"], ["seeds='20'"]]
-    for given, words in (([], "must be a list of seeds"), ("0-9", "must be a list of seeds"), (["9-0"], "is reversed")):
+    assert seed_blocks(["0-9", "20-29"]) == [["seeds=0-9"], ["seeds=20-29"]]
+    for given, words in (
+        ([], "must be a list of seeds"),
+        ("0-9", "must be a list of seeds"),
+        (["9-0"], "is reversed"),
+        (["0-9", "9-18"], "overlap"),
+        (["0-9", 20], "of as many seeds each"),
+    ):
         with pytest.raises(UserError, match=words):
             seed_blocks(given)
     with pytest.raises(UserError, match="null with task=invert"):

@@ -75,7 +75,12 @@ def test_the_record_and_what_lies_beside_it(tmp_path: Path, capsys: pytest.Captu
         assert (shard["originals"] == data["arr_0"][:20]).all()
         assert (shard["new_labels"] == 7).all()
         share = (shard["logits"].argmax(axis=1) == 7).mean()
-    assert record["metrics"]["edit_success"] == share
+    own = np.load(ASSETS / "digits_images.npz")["labels"][:20] == 7
+    # Those that were of the class already are no success.
+    assert record["metrics"]["edit_success"] == pytest.approx((share * 20 - own.sum()) / (~own).sum())
+    assert record["labels"]["columns"]["new class"] == 7
+    assert record["higher_is_better"] == ["edit_success", "edit_ssim", "edit_psnr"]
+    assert any("edit.class_idx=7: the edited images are of one class" in warning for warning in record["warnings"])
     again = run_here(capsys, "edit", *options)
     assert again.out == done.out
     assert "done before" in again.err
@@ -94,7 +99,9 @@ def test_the_partner_can_be_dropped(tmp_path: Path) -> None:
 def test_unrelated_images_are_others_of_the_new_class() -> None:
     labels = np.array([0, 1, 0, 1, 2])
     found = unrelated(labels, np.array([1, 0, 1, 0, 3]))
-    assert found == [1, 2, 3, 0, 4]
+    assert found == [1, 2, 3, 0, None]
+    # The only one of its class has none beside itself.
+    assert unrelated(labels, np.array([2, 2, 2, 2, 2])) == [4, 4, 4, 4, None]
 
 
 @pytest.mark.parametrize(
@@ -107,6 +114,8 @@ def test_unrelated_images_are_others_of_the_new_class() -> None:
         (["edit.partner=x"], "edit.partner=x: must be one of keep, drop"),
         (["edit.stp=2"], "edit.stp=2: unknown option"),
         (["sampler=edm"], "sampler=edm: has no inverse"),
+        (["sampler=euler", "edit.partner=drop"], "edit.partner=drop: must be keep with sampler=euler"),
+        (["sampler=euler", "sampler.denoise_to_zero=false"], "sampler.denoise_to_zero=False: must be True: both ways"),
     ],
 )
 def test_mistakes_are_one_line(options: list[str], words: str, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
@@ -126,4 +135,5 @@ def test_compare_draws_the_trade(tmp_path: Path, capsys: pytest.CaptureFixture) 
     done = run_here(capsys, "compare", "task=edit", "+model=digits", "indices=0-9", grid, f"results_dir={tmp_path}")
     assert done.status == 0, done.err
     assert "| sampler | edit step | partner | steps | NFE | edit_success |" in done.out
+    assert "edit of images" not in done.out
     assert {"comparison.md", "tradeoff.png", "side_by_side.png"} <= {path.name for path in tmp_path.iterdir()}

@@ -11,6 +11,7 @@ from bdia_edm.checkpoints.locating import RemoteFile
 from bdia_edm.config.common_config import section
 from bdia_edm.config.detector_card import NONE, DetectorCard
 from bdia_edm.config.inversion_config import InversionConfig, read_inversion_config
+from bdia_edm.samplers.inversion import OneStepSampler
 
 __all__ = ["NEXT", "Edit", "EditingConfig", "read_editing_config"]
 
@@ -72,6 +73,9 @@ def read_editing_config(values: Mapping[str, Any]) -> EditingConfig:
     detector = read_options(DetectorCard, section(rest, "detector"), "detector")
     inversion = read_inversion_config(rest)
     last = (inversion.sampler.num_steps or 0) - 1
+    if isinstance(inversion.sampler, OneStepSampler):
+        one_state = f"keep with sampler={inversion.sampler.name}, which has no second state"
+        require(edit.partner == "keep", "edit.partner", edit.partner, one_state)
     require(edit.step < last, "edit.step", edit.step, f"below {last}, the steps between the noise levels")
     plain = {each.name: getattr(inversion, each.name) for each in fields(InversionConfig)}
     plain["source"] = {**inversion.source, "edit": values["edit"], "detector": values["detector"]}

@@ -1,4 +1,4 @@
-"""Inverts a block of images batch by batch, and makes them again, all on the device."""
+"""Inverts a block of images batch by batch, and makes them again; each batch's states leave the device with it."""
 
 from __future__ import annotations
 
@@ -99,17 +99,17 @@ class BlockInverter(BlockMaker[InversionShard]):
         level, up, both = 0.0, 0, 0
         for first in range(0, block.num, self.batch_size):
             batch = slice(first, first + self.batch_size)
-            x = from_uint8(torch.from_numpy(pixels[batch]).permute(0, 3, 1, 2).to(self.device))
+            x = from_uint8(torch.from_numpy(pixels[batch]).permute(0, 3, 1, 2).contiguous().to(self.device))
             edit = self._edit(slice(block.start + first, block.start + first + len(x)))
             found = round_trip(self.denoiser, self.sampler, x, self._one_hot(labels[batch]), self.iterations, edit)
-            states.append(found.states.transpose(0, 1))
-            made.append(found.reconstructions)
+            states.append(found.states.transpose(0, 1).cpu())
+            made.append(found.reconstructions.cpu())
             level, up, both = found.level, up + found.nfe_inverse * len(x), both + found.nfe * len(x)
             progress(len(x))
         shard = InversionShard(
             originals=pixels,
-            states=torch.cat(states).cpu().contiguous().numpy(),
-            reconstructions=torch.cat(made).cpu().contiguous().numpy(),
+            states=torch.cat(states).contiguous().numpy(),
+            reconstructions=torch.cat(made).contiguous().numpy(),
             labels=labels,
             indices=np.array(block.seeds, dtype=np.int64),
             level=level,

@@ -60,8 +60,8 @@ class RoundTripErrors:
             1/255 = 3.9e-3: below it nothing is seen.
         `roundtrip_psnr`: 10 log10(2²/rms²) dB, of all images as one; inf where every bit came back. Below 40 dB a
             difference begins to be seen, rounding to 8 bits has 58.9 dB, and rounding of float64 states over 250.
-        `roundtrip_max_grey`: the largest difference of two pixels, in grey levels. Truncation lies a hair above or
-            below every level, so that rounding alone can make it 1.
+        `roundtrip_max_grey`: the largest difference of two pixels, in grey levels. Of images that were pixels a state
+            lies half a level from the next, so that rounding changes none.
         `roundtrip_pixels_changed`: the share of pixels where any channel's level is another one.
 
         What is not finite makes the first four NaN or inf, and counts as changed.

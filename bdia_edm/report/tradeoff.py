@@ -50,12 +50,14 @@ def plot_tradeoff(
         for record, place in zip(members, zip(x, y, strict=True), strict=True):
             told = f"{record['labels']['columns'].get(along, '')}"
             axes.annotate(told, place, (4, 4), textcoords="offset points", fontsize=7, color=line.get_color())
-    if floor is not None and (values := [r["metrics"][floor[0]] for r in records if floor[0] in r["metrics"]]):
-        axes.axvline(values[0], color="black", linewidth=0.8, linestyle=":", label=plot_text(floor[1]))
+    floors = {record["metrics"].get(floor[0], math.nan) for record in records} if floor is not None else set()
+    if floor is not None and len(floors) == 1 and math.isfinite(value := floors.pop()):
+        axes.axvline(value, color="black", linewidth=0.8, linestyle=":", label=plot_text(floor[1]))
     axes.set(xlabel=plot_text(paper_name(across)), ylabel=plot_text(paper_name(up)))
     axes.set_title(plot_text(f"{records[0]['model']}: {records[0]['num_images']:,} images; at the points: {along}"))
     axes.grid(alpha=0.3)
-    axes.legend(fontsize=8)
+    # Beside the axes: lines lie everywhere in them.
+    figure.legend(fontsize=8, loc="outside lower center", ncols=2)
     with written_whole(path) as partial:
         figure.savefig(partial, format="png", dpi=110)
     return True

@@ -25,6 +25,7 @@ __all__ = ["BETTER", "NOT_DISTINGUISHABLE", "WORSE", "Comparison", "Run", "compa
 
 BETTER, WORSE, NOT_DISTINGUISHABLE = "better", "worse", "not distinguishable"
 _UPPER = 0.975
+_MANY = 10
 
 
 class Run(NamedTuple):
@@ -86,7 +87,8 @@ def compared(blocks: Sequence[tuple[KeptDistance, KeptDistance]]) -> Comparison 
     variance = sum(each.variance for each in differences) / len(differences) ** 2
     baseline = sum(each.baseline for each in differences) / len(differences)
     half = _quantile(differences) * math.sqrt(variance)
-    relative = value / baseline if baseline else math.nan
+    # The jackknife may leave nothing of a baseline that is close to the data.
+    relative = value / baseline if baseline > 0 else math.nan
     num, num_features = len(blocks[0][0].influence), blocks[0][0].num_features
     return Comparison(
         value, value - half, value + half, relative, method, is_trusted=not too_few_for_interval(num, num_features)
@@ -134,6 +136,11 @@ def explained(rows: Iterable[Mapping[str, Comparison]]) -> list[str]:
         f"± is half of the 95 % interval of a difference on the same seeds, {words[method]}; the verdict is of it."
         for method in methods
     ]
+    if len(comparisons) >= _MANY:
+        found.append(
+            f"Each verdict stands alone: of {len(comparisons)} where nothing differs about {len(comparisons) / 20:.0f} "
+            "would say that it does, and the best of many is better on its own seeds than on others."
+        )
     if not all(each.is_trusted for each in comparisons):
         found.append("There are so few images that these intervals are not to be trusted: 5 a feature are the least.")
     return found

@@ -11,15 +11,17 @@ from numpy.typing import NDArray
 
 from bdia_edm.base.lines import Say
 from bdia_edm.base.whole_files import written_whole
+from bdia_edm.config.editing_config import NEXT
 from bdia_edm.engine.block_editor import BlockEditor, EditShard
 from bdia_edm.engine.block_folder import BlockFolder
 from bdia_edm.engine.block_inverter import as_states
 from bdia_edm.engine.block_work import BlockWork
 from bdia_edm.engine.plan import format_seeds
-from bdia_edm.metrics.edits import EditFigures
+from bdia_edm.metrics.edits import HIGHER_IS_BETTER, EditFigures
 from bdia_edm.metrics.findings import Findings
 from bdia_edm.metrics.latents import grey_levels
 from bdia_edm.metrics.metric import FeatureSpace, compute_all, make_metrics
+from bdia_edm.metrics.statistics import too_few_images
 from bdia_edm.records.record import Labels, Record
 from bdia_edm.records.run_folder import RunFolder
 from bdia_edm.records.wording import run_words
@@ -27,6 +29,7 @@ from bdia_edm.report.pictures import write_side_by_side
 from bdia_edm.run.inverting import Inverting, labels_with
 from bdia_edm.run.run import EditingRun
 from bdia_edm.run.summary import facts_of, finish_record, whole
+from bdia_edm.samplers.inversion import OneStepSampler, growth_warning
 
 __all__ = ["Editing", "unrelated"]
 
@@ -54,13 +57,21 @@ class Editing:
 
     def words(self) -> str:
         run, config = self.run, self.run.config
-        words = run_words(
-            self._labels, config.sampler.num_steps, format_seeds(run.indices), config.class_idx, "edit of images"
-        )
-        return words if config.edit.class_idx == "next" else f"{words} to class {config.edit.class_idx}"
+        indices = format_seeds(run.indices)
+        return run_words(self._labels, config.sampler.num_steps, indices, config.class_idx, "edit of images")
 
     def warnings(self) -> list[str]:
-        return Inverting(self.run).warnings()
+        run, config = self.run, self.run.config
+        assert config.sampler.num_steps is not None  # a list of levels has been counted
+        found = [growth_warning(config.sampler, config.sampler.num_steps - config.edit.step)]
+        if run.detector is not None and run.reference is not None:
+            found.append(too_few_images(len(run.indices), run.detector.num_features))
+            if config.edit.class_idx != NEXT:
+                found.append(
+                    f"warning: edit.class_idx={config.edit.class_idx}: the edited images are of one class; their "
+                    f"distance from model.reference={config.model.reference} says that the others are missing"
+                )
+        return [warning for warning in found if warning]
 
     def summarize(self, shards: Iterator[EditShard], facts: Mapping[str, Any], say: Say) -> Record:
         run, config = self.run, self.run.config
@@ -74,8 +85,11 @@ class Editing:
             num = len(shard.originals)
             originals = as_states(shard.originals)
             edits.add(originals, shard.reconstructions, shard.labels, shard.new_labels, shard.logits)
-            of_new_class = run.images.read([run.indices[each] for each in others[place : place + num]])
-            edits.add_unrelated(originals, as_states(of_new_class))
+            mates = others[place : place + num]
+            having = [number for number, each in enumerate(mates) if each is not None]
+            if having:
+                found = self._read([run.indices[each] for each in mates if each is not None])
+                edits.add_unrelated(originals[having], as_states(found))
             place += num
             findings.add(shard.features)
             up, both, seconds = up + shard.evaluations_inverse, both + shard.evaluations, seconds + shard.seconds
@@ -102,9 +116,15 @@ class Editing:
                 "iterations": config.iterations,
                 "nfe_inverse": whole(up / len(run.indices)),
                 "detector": config.detector.name if run.detector is None else run.detector.name,
+                "higher_is_better": [name for name in HIGHER_IS_BETTER if name in figures],
                 **facts,
             },
         )
+
+    def _read(self, indices: list[int]) -> NDArray[np.uint8]:
+        """These images; each is read once, and in the order in which they lie, which is fast."""
+        once, places = np.unique(indices, return_inverse=True)
+        return self.run.images.read(once.tolist())[places]
 
     def _write_pictures(self, before: NDArray[Any], after: NDArray[Any], new_labels: NDArray[Any]) -> None:
         run, files = self.run, RunFolder(self.run.folder)
@@ -116,19 +136,25 @@ class Editing:
     @property
     def _labels(self) -> Labels:
         labels, edit = labels_with(self.run.config.sampler, self.run.config.iterations), self.run.config.edit
-        return {**labels, "columns": {**labels["columns"], "edit step": edit.step, "partner": edit.partner}}
+        columns = {**labels["columns"], "edit step": edit.step}
+        if not isinstance(self.run.config.sampler, OneStepSampler):
+            columns["partner"] = edit.partner
+        if edit.class_idx != NEXT:
+            columns["new class"] = edit.class_idx
+        return {**labels, "columns": columns}
 
     @property
     def _folder(self) -> BlockFolder[EditShard]:
         return BlockFolder(self.run.folder, self.run.identity, EditShard)
 
 
-def unrelated(labels: NDArray[np.int64], new_labels: NDArray[np.int64]) -> list[int]:
-    """For each image the place of the next one, in a circle, that has its new class; its own where none has."""
+def unrelated(labels: NDArray[np.int64], new_labels: NDArray[np.int64]) -> list[int | None]:
+    """For each image the place of the next one, in a circle, that has its new class; None where no other has."""
     places = {label: np.flatnonzero(labels == label) for label in set(new_labels.tolist())}
-    found: list[int] = []
+    found: list[int | None] = []
     for place, new in enumerate(new_labels.tolist()):
         having = places[new]
         after = int(np.searchsorted(having, place, side="right"))
-        found.append(int(having[after % len(having)]) if len(having) else place)
+        other = int(having[after % len(having)]) if len(having) else place
+        found.append(other if other != place else None)
     return found

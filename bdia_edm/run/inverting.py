@@ -107,6 +107,7 @@ class Inverting:
                 "images": config.images,
                 "iterations": config.iterations,
                 "nfe_inverse": whole(up / len(run.indices)),
+                "higher_is_better": ["roundtrip_psnr"],
                 **facts,
                 "warnings": [*facts["warnings"], *([warning] if warning else [])],
             },

@@ -19,6 +19,7 @@ from bdia_edm.checkpoints.locating import fetch_files, locate
 from bdia_edm.config.common_config import require_blocks
 from bdia_edm.config.editing_config import EditingConfig
 from bdia_edm.config.inversion_config import REFERENCE, InversionConfig
+from bdia_edm.detectors.registry import DETECTORS
 from bdia_edm.images.image_source import ImageSource, open_images
 from bdia_edm.models.denoiser import Denoiser
 from bdia_edm.run.loading import (
@@ -77,6 +78,8 @@ def prepare_editing(config: EditingConfig, command: str) -> EditingRun:
             reference = load_reference(config.model, detector)
             checksums["reference"] = reference.checksum
     parts = {"detector": type(detector), "detector's network": type(getattr(detector, "network", None))}
+    if detector is not None:
+        parts["kind of detector"] = DETECTORS[config.detector.name]
     checksums |= own_sources(parts)
     run = EditingRun(
         config=config, command=command, new_labels=new_labels, detector=detector, reference=reference, **loaded

@@ -237,9 +237,9 @@ class EditingRun(InversionRun):
 
     @property
     def title(self) -> str:
-        return (
-            f"edit by the {super().title}, from step {self.config.edit.step}, {self.config.edit.partner}s its partner"
-        )
+        edit = self.config.edit
+        how = ["its partner dropped"] if edit.partner == "drop" else []
+        return ", ".join([f"edit to class {edit.class_idx} by the {super().title}", f"from step {edit.step}", *how])
 
 
 def _in_file_names(sampler: Sampler) -> list[str]:

@@ -130,7 +130,7 @@ def finish_record(
         "images_per_second": len(items) / seconds,
         "device_seconds": seconds,
         "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "versions": installed_versions("torch", "numpy", "scipy", "hydra-core", "torch-fidelity"),
+        "versions": installed_versions("torch", "numpy", "scipy", "hydra-core", "torch-fidelity", "scikit-image"),
         **facts,
     }
     written = cast(Record, record)

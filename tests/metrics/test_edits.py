@@ -65,6 +65,14 @@ def test_cut_into_blocks_they_are_the_same_bits() -> None:
     assert figures(edited, logits([1] * 6)) == figures(edited, logits([1] * 6), cut=2)
 
 
+def test_of_the_class_already_is_no_success() -> None:
+    found = EditFigures(classes=3)
+    found.add(IMAGES, IMAGES, LABELS, np.zeros(6, np.int64), logits([0, 0, 1, 0, 1, 0]))
+    # Of the four that are not of class 0 two have become it, and one stayed what it was.
+    assert (found.figures()["edit_success"], found.figures()["edit_unchanged"]) == (2 / 4, 1 / 4)
+    assert not [name for name in found.figures() if name.startswith("unrelated")]
+
+
 def test_small_images_have_no_similarity() -> None:
     found = EditFigures(classes=3)
     small = IMAGES[:, :, :4, :4]

@@ -43,7 +43,7 @@ def test_groups_are_as_equal_as_can_be(num: int) -> None:
 
 
 def test_it_takes_over_at_few_images() -> None:
-    assert (takes_over(1279, 64), takes_over(1280, 64)) == (True, False)
+    assert (takes_over(3839, 64), takes_over(3840, 64)) == (True, False)
 
 
 def test_too_few_images() -> None:
