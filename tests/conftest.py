@@ -35,6 +35,8 @@ _PROCESSES = ("test_faults", "test_launch", "test_meeting", "test_sharing", "tes
 _PROCESSES += ("test_slurm", "test_worker_process", "test_own_parts", "test_invert")
 
 
+# First: xdist reads the groups in a hook of the same name.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """One file is one piece of work for a worker, so that it loads once what its tests share; the processes begin."""
 

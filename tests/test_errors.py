@@ -30,7 +30,7 @@ UNDEFINED = (
         ([DIGITS, "+foo=1"], "error: foo=1: unknown option; there are class_idx, batch_size, "),
         (
             [DIGITS, "+model.foo=1"],
-            "error: model.foo=1: unknown option; model takes name, reference, reference_sha256, images, ref",
+            "error: model.foo=1: unknown option; model takes name, reference, reference_sha256, reference_features, ",
         ),
         ([DIGITS, "foo=1"], "error: foo=1: unknown option; "),
         ([DIGITS, "sampler.num_steps=1"], "error: sampler.num_steps=1: must be from 2 to 1000000"),

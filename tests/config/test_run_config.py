@@ -157,7 +157,7 @@ def test_a_module_that_is_not_there() -> None:
 
 
 def test_metrics_are_known_and_different() -> None:
-    with pytest.raises(UserError, match=r"^metric=fid: must be one of frechet"):
+    with pytest.raises(UserError, match=r"^metric=fid: must be one of fid_infinity, frechet"):
         read_config({**CONFIG, "metric": ["fid"]})
     with pytest.raises(UserError, match=r"^metric=frechet: stands there twice"):
         read_config({**CONFIG, "metric": ["frechet", "frechet"]})
