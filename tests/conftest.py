@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -32,20 +33,28 @@ def toys() -> Iterator[Path]:
 
 # Those that start processes and watch them: one after the other, however many share the rest.
 _PROCESSES = ("test_faults", "test_launch", "test_meeting", "test_sharing", "test_finish", "test_runs", "test_memory")
+_PIECE = "processes"
 _PROCESSES += ("test_slurm", "test_worker_process", "test_own_parts", "test_invert")
 
 
-# First: xdist reads the groups in a hook of the same name.
-@pytest.hookimpl(tryfirst=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """One file is one piece of work for a worker, so that it loads once what its tests share; the processes are one.
+
+    Not by xdist's groups, which it writes where pytest 9 no longer looks.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            path = nodeid.partition("::")[0]
+            return _PIECE if Path(path).stem in _PROCESSES else path
+
+    return ByFile(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One file is one piece of work for a worker, so that it loads once what its tests share; the processes begin."""
-
-    def group(item: pytest.Item) -> str:
-        return "processes" if item.path.stem in _PROCESSES else str(item.path)
-
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(group(item)))
-    items.sort(key=lambda item: group(item) != "processes")
+    """The processes begin, as they take the longest."""
+    items.sort(key=lambda item: item.path.stem not in _PROCESSES)
 
 
 def pytest_configure(config: pytest.Config) -> None:
