@@ -25,9 +25,8 @@ from bdia_edm.base.lines import printable, to_stdout
 from bdia_edm.base.options import require
 from bdia_edm.config.common_config import AnyConfig
 from bdia_edm.config.composing import compose_run, own_folder, plain_values, shell_command
-from bdia_edm.config.editing_config import EditingConfig
 from bdia_edm.config.hydra_command import run_command, say
-from bdia_edm.config.inversion_config import InversionConfig, refuse_detector
+from bdia_edm.config.inversion_config import refuse_detector
 from bdia_edm.config.overrides import differences, override
 from bdia_edm.config.run_config import RunConfig
 from bdia_edm.engine.plan import format_seeds, parse_seeds
@@ -43,13 +42,6 @@ from bdia_edm.workers.meeting import is_leader
 __all__ = ["grid_overrides", "main", "published_figures", "seed_blocks"]
 
 _OWN = ("grid", "experiment", "published", "task", "blocks")
-_BESIDE: dict[str, Collection[str]] = {
-    "sample": (),
-    "invert": ("iterations",),
-    "edit": ("iterations", "edit.step", "edit.class_idx", "edit.partner"),
-}
-"""By task the options of a run that a grid may vary beside those of the sampler."""
-_CONFIGS = {"sample": "compare", "invert": "compare_invert", "edit": "compare_edit"}
 _TRADEOFF = ("edit_ssim", "edit_success", "edit step", ("unrelated_ssim", "an unrelated image of the new class"))
 _CARD = "card"
 _PUBLISHED = "published"
@@ -159,7 +151,7 @@ def _compare(config: DictConfig) -> None:
     kind = KINDS[task]
     # Every point is checked before the first is run.
     runs: list[AnyRun] = []
-    points = grid_overrides(values.get("grid"), settings, _BESIDE[task])
+    points = grid_overrides(values.get("grid"), settings, KINDS[task].beside)
     blocks = seed_blocks(values.get("blocks"), task)
     for seeds in blocks:
         for point in points:
@@ -214,7 +206,7 @@ def _without_seeds(shared: Sequence[str], seeds: Sequence[str]) -> list[str]:
 
 
 def _task(given: object) -> str:
-    require(given in _BESIDE, "task", given, f"one of {', '.join(_BESIDE)}")
+    require(given in KINDS, "task", given, f"one of {', '.join(KINDS)}")
     return str(given)
 
 
@@ -238,7 +230,7 @@ def _shared(task: str) -> tuple[dict[str, Any], list[str], Collection[str]]:
     for each in typed:
         if _top(each) == "sampler":
             raise UserError(f"{each}: {_PUT_IT_THERE}")
-    config, chosen = _composed(_CONFIGS[task], [*typed, "~sampler"])
+    config, chosen = _composed(_config_name(task), [*typed, "~sampler"])
     experiment = f"experiment={chosen.get('experiment')}"
     unresolved = OmegaConf.to_container(config)
     assert isinstance(unresolved, dict)
@@ -279,13 +271,18 @@ def _top(override: str) -> str:
     return override.lstrip("+~").partition("=")[0].partition(".")[0]
 
 
+def _config_name(task: str) -> str:
+    """conf/'s file for a comparison of the task; of one that is none sample's, which refuses it."""
+    return f"compare_{task}" if task in KINDS and task != "sample" else "compare"
+
+
 def main() -> None:
     """The command."""
     # Here the model has its place in the defaults, so that an experiment may fill it.
     sys.argv[1:] = [re.sub(r"^\+model=", "model=", word) for word in sys.argv[1:]]
     task = next((word.partition("=")[2] for word in reversed(sys.argv[1:]) if word.startswith("task=")), "sample")
-    config: type[AnyConfig] = {"invert": InversionConfig, "edit": EditingConfig}.get(task, RunConfig)
-    run_command(_CONFIGS.get(task, _CONFIGS["sample"]), _compare, _WHAT, _EXAMPLES, _MORE, config)
+    config: type[AnyConfig] = KINDS[task].config if task in KINDS else RunConfig
+    run_command(_config_name(task), _compare, _WHAT, _EXAMPLES, _MORE, config)
 
 
 if __name__ == "__main__":

@@ -6,17 +6,11 @@
 from __future__ import annotations
 
 from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from bdia_edm.base.lines import to_stdout
-from bdia_edm.config.composing import own_folder, plain_values, shell_command
-from bdia_edm.config.hydra_command import run_command, say
-from bdia_edm.config.inversion_config import InversionConfig, read_inversion_config, refuse_detector
-from bdia_edm.records.record import to_json
-from bdia_edm.run.finish import finish
-from bdia_edm.run.loading_inversion import prepare_inversion
-from bdia_edm.workers.meeting import is_leader
+from bdia_edm.config.hydra_command import run_command
+from bdia_edm.config.inversion_config import InversionConfig, refuse_detector
+from bdia_edm.run.one_run import one_run
 
 __all__ = ["main"]
 
@@ -40,13 +34,8 @@ _MORE = (
 
 
 def _invert(config: DictConfig) -> None:
-    hydra_config = HydraConfig.get()
-    refuse_detector(hydra_config.overrides.task)
-    command = shell_command(hydra_config.overrides.task, own_folder(), "invert")
-    record = finish(prepare_inversion(read_inversion_config(plain_values(config)), command), say)
-    if is_leader():
-        # One record is for reading; those of a sweep are one a line.
-        to_stdout(to_json(record, indent=None if hydra_config.mode == RunMode.MULTIRUN else 2))
+    refuse_detector(HydraConfig.get().overrides.task)
+    one_run("invert", config)
 
 
 def main() -> None:

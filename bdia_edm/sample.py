@@ -5,18 +5,10 @@
 
 from __future__ import annotations
 
-from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
-from omegaconf import DictConfig
+from functools import partial
 
-from bdia_edm.base.lines import to_stdout
-from bdia_edm.config.composing import own_folder, plain_values, shell_command
-from bdia_edm.config.hydra_command import run_command, say
-from bdia_edm.config.run_config import read_config
-from bdia_edm.records.record import to_json
-from bdia_edm.run.finish import finish
-from bdia_edm.run.loading import prepare_run
-from bdia_edm.workers.meeting import is_leader
+from bdia_edm.config.hydra_command import run_command
+from bdia_edm.run.one_run import one_run
 
 __all__ = ["main"]
 
@@ -31,18 +23,9 @@ _EXAMPLES = (
 )
 
 
-def _sample(config: DictConfig) -> None:
-    hydra_config = HydraConfig.get()
-    command = shell_command(hydra_config.overrides.task, own_folder())
-    record = finish(prepare_run(read_config(plain_values(config)), command), say)
-    if is_leader():
-        # One record is for reading; those of a sweep are one a line.
-        to_stdout(to_json(record, indent=None if hydra_config.mode == RunMode.MULTIRUN else 2))
-
-
 def main() -> None:
     """The command."""
-    run_command("sample", _sample, _WHAT, _EXAMPLES)
+    run_command("sample", partial(one_run, "sample"), _WHAT, _EXAMPLES)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ Each option is written once, here or in the config of the one kind of run that h
 from __future__ import annotations
 
 import importlib
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -76,7 +77,7 @@ class CommonOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AnyConfig(CommonOptions):
+class AnyConfig(CommonOptions, ABC):
     """Everything that the user chose.
 
     Attributes:
@@ -88,9 +89,9 @@ class AnyConfig(CommonOptions):
     source: dict[str, Any] = field(compare=False, repr=False)
 
     @property
+    @abstractmethod
     def remote_files(self) -> list[RemoteFile]:
         """The files that must be fetched."""
-        raise NotImplementedError
 
     def sections(self) -> list[tuple[str, Any]]:
         """The parts that have options of their own, with what the user types before these."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,10 +12,8 @@ from bdia_edm.base.lines import Say
 from bdia_edm.base.whole_files import written_whole
 from bdia_edm.config.editing_config import NEXT
 from bdia_edm.engine.block_editor import BlockEditor, EditShard
-from bdia_edm.engine.block_folder import BlockFolder
 from bdia_edm.engine.block_inverter import as_states
 from bdia_edm.engine.block_work import BlockWork
-from bdia_edm.engine.plan import format_seeds
 from bdia_edm.metrics.edits import HIGHER_IS_BETTER, EditFigures
 from bdia_edm.metrics.findings import Findings
 from bdia_edm.metrics.latents import grey_levels
@@ -24,46 +21,42 @@ from bdia_edm.metrics.metric import FeatureSpace, compute_all, make_metrics
 from bdia_edm.metrics.statistics import too_few_images
 from bdia_edm.records.record import Labels, Record
 from bdia_edm.records.run_folder import RunFolder
-from bdia_edm.records.wording import run_words
 from bdia_edm.report.pictures import write_side_by_side
-from bdia_edm.run.inverting import Inverting, labels_with
+from bdia_edm.run.inverting import Cost, OfImages
 from bdia_edm.run.run import EditingRun
-from bdia_edm.run.summary import facts_of, finish_record, whole
-from bdia_edm.samplers.inversion import OneStepSampler, growth_warning
+from bdia_edm.samplers.inversion import OneStepSampler
 
 __all__ = ["Editing", "unrelated"]
 
 _SHOWN = 24
 
 
-@dataclass(frozen=True)
-class Editing:
-    """The deeds of such a run (``Deeds``)."""
+class Editing(OfImages[EditShard]):
+    """The deeds of such a run."""
 
     run: EditingRun
+    kind = EditShard
+    what = "edit"
 
-    # They hold the edited images.
-    keeps_shards = True
+    @property
+    def labels(self) -> Labels:
+        labels, edit = super().labels, self.run.config.edit
+        columns = {**labels["columns"], "edit step": edit.step}
+        if not isinstance(self.run.config.sampler, OneStepSampler):
+            columns["partner"] = edit.partner
+        if edit.class_idx != NEXT:
+            columns["new class"] = edit.class_idx
+        return {**labels, "columns": columns}
 
     def work(self) -> BlockWork[EditShard]:
-        run = self.run
-        edit = run.config.edit
-        inverter = Inverting(run).inverter(run.new_labels, edit.step, edit.partner == "keep")
+        run, edit = self.run, self.run.config.edit
+        inverter = self.inverter(new_labels=run.new_labels, step=edit.step, keeps_partner=edit.partner == "keep")
         editor = BlockEditor(inverter, run.detector, run.device, run.config.batch_size)
-        return BlockWork(run.title, run.blocks, self._folder, editor)
-
-    def has_all(self) -> bool:
-        return all(self._folder.path(block).is_file() for block in self.run.blocks)
-
-    def words(self) -> str:
-        run, config = self.run, self.run.config
-        indices = format_seeds(run.indices)
-        return run_words(self._labels, config.sampler.num_steps, indices, config.class_idx, "edit of images")
+        return BlockWork(run.title, run.blocks, self.folder, editor)
 
     def warnings(self) -> list[str]:
         run, config = self.run, self.run.config
-        assert config.sampler.num_steps is not None  # a list of levels has been counted
-        found = [growth_warning(config.sampler, config.sampler.num_steps - config.edit.step)]
+        found = self.growth(config.edit.step)
         if run.detector is not None and run.reference is not None:
             found.append(too_few_images(len(run.indices), run.detector.num_features))
             if config.edit.class_idx != NEXT:
@@ -78,7 +71,7 @@ class Editing:
         edits = EditFigures(classes=run.denoiser.label_dim)
         measured = run.detector is not None and run.reference is not None
         findings = Findings(run.detector.num_features if run.detector else 0, 0, {"moments"} if measured else set())
-        up, both, seconds = 0, 0, 0.0
+        cost = Cost()
         shown: list[tuple[NDArray[Any], NDArray[Any], NDArray[Any]]] = []
         others, place = unrelated(run.labels, run.new_labels), 0
         for shard in shards:
@@ -92,7 +85,7 @@ class Editing:
                 edits.add_unrelated(originals[having], as_states(found))
             place += num
             findings.add(shard.features)
-            up, both, seconds = up + shard.evaluations_inverse, both + shard.evaluations, seconds + shard.seconds
+            cost.add(shard)
             if sum(len(each[0]) for each in shown) < _SHOWN:
                 made = grey_levels(shard.reconstructions).astype(np.uint8).transpose(0, 2, 3, 1)
                 shown.append((shard.originals, made, shard.new_labels))
@@ -102,24 +95,12 @@ class Editing:
             figures |= compute_all(make_metrics(["frechet"]), findings, run.reference, space)
         before, after, new_labels = (np.concatenate(each)[:_SHOWN] for each in zip(*shown, strict=True))
         self._write_pictures(before, after, new_labels)
-        return finish_record(
-            run.folder,
-            run.indices,
-            config.sampler,
-            both,
-            seconds,
-            {
-                **facts_of(run),
-                "labels": self._labels,
-                "metrics": figures,
-                "images": config.images,
-                "iterations": config.iterations,
-                "nfe_inverse": whole(up / len(run.indices)),
-                "detector": config.detector.name if run.detector is None else run.detector.name,
-                "higher_is_better": [name for name in HIGHER_IS_BETTER if name in figures],
-                **facts,
-            },
-        )
+        said = {
+            "metrics": figures,
+            "detector": config.detector.name if run.detector is None else run.detector.name,
+            "higher_is_better": [name for name in HIGHER_IS_BETTER if name in figures],
+        }
+        return self.finish(cost, {**said, **facts})
 
     def _read(self, indices: list[int]) -> NDArray[np.uint8]:
         """These images; each is read once, and in the order in which they lie, which is fast."""
@@ -132,20 +113,6 @@ class Editing:
         write_side_by_side(files.edits, [("image", before), ("edited", after)], title)
         with written_whole(files.preview) as partial, partial.open("wb") as file:
             np.savez(file, arr_0=after, originals=before, labels=new_labels, seeds=np.array(run.indices[: len(before)]))
-
-    @property
-    def _labels(self) -> Labels:
-        labels, edit = labels_with(self.run.config.sampler, self.run.config.iterations), self.run.config.edit
-        columns = {**labels["columns"], "edit step": edit.step}
-        if not isinstance(self.run.config.sampler, OneStepSampler):
-            columns["partner"] = edit.partner
-        if edit.class_idx != NEXT:
-            columns["new class"] = edit.class_idx
-        return {**labels, "columns": columns}
-
-    @property
-    def _folder(self) -> BlockFolder[EditShard]:
-        return BlockFolder(self.run.folder, self.run.identity, EditShard)
 
 
 def unrelated(labels: NDArray[np.int64], new_labels: NDArray[np.int64]) -> list[int | None]:

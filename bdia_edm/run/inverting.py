@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,29 +22,41 @@ from bdia_edm.report.pictures import write_round_trips
 from bdia_edm.run.run import InversionRun
 from bdia_edm.run.summary import facts_of, finish_record, labels_of, whole
 from bdia_edm.samplers.inversion import growth_warning
-from bdia_edm.samplers.sampler import Sampler
 
-__all__ = ["Inverting", "labels_with"]
+__all__ = ["Cost", "Inverting", "OfImages"]
+
+R = TypeVar("R", bound=InversionShard)
 
 _SHOWN = 16
 
 
-@dataclass(frozen=True)
-class Inverting:
-    """The deeds of such a run (``Deeds``)."""
+class OfImages(Generic[R]):
+    """What the deeds of runs over given images have in common (``Deeds``); a subclass says what is made of them.
 
-    run: InversionRun
+    Attributes:
+        kind: of the results, which stay: they hold the latents.
+        what: is made, in words.
+    """
 
-    # They hold the latents.
+    kind: type[R]
+    what: ClassVar[str]
     keeps_shards = True
 
-    def work(self) -> BlockWork[InversionShard]:
-        return BlockWork(self.run.title, self.run.blocks, self._folder, self.inverter())
+    def __init__(self, run: InversionRun) -> None:
+        self.run = run
 
-    def inverter(
-        self, new_labels: NDArray[np.int64] | None = None, step: int = 0, keeps_partner: bool = True
-    ) -> BlockInverter:
-        """What inverts the images; with ``new_labels`` it edits them (see ``BlockInverter``)."""
+    @property
+    def folder(self) -> BlockFolder[R]:
+        return BlockFolder(self.run.folder, self.run.identity, self.kind)
+
+    @property
+    def labels(self) -> Labels:
+        """How the sampler calls itself, with the iterations of its inverse."""
+        labels, iterations = labels_of(self.run.config.sampler), self.run.config.iterations
+        return {**labels, "sampler": f"{labels['sampler']} iterations={iterations}"} if iterations else labels
+
+    def inverter(self, **edit: Any) -> BlockInverter:
+        """What inverts the images; with ``new_labels``, ``step`` and ``keeps_partner`` it edits them."""
         run, config = self.run, self.run.config
         return BlockInverter(
             denoiser=run.denoiser,
@@ -54,36 +66,73 @@ class Inverting:
             device=run.device,
             batch_size=config.batch_size,
             iterations=config.iterations,
-            new_labels=new_labels,
-            step=step,
-            keeps_partner=keeps_partner,
+            **edit,
         )
 
     def has_all(self) -> bool:
-        return all(self._folder.path(block).is_file() for block in self.run.blocks)
+        return all(self.folder.path(block).is_file() for block in self.run.blocks)
 
     def words(self) -> str:
-        config = self.run.config
-        indices = format_seeds(self.run.indices)
-        return run_words(self._labels, config.sampler.num_steps, indices, config.class_idx, "inverse of images")
+        config, indices = self.run.config, format_seeds(self.run.indices)
+        return run_words(self.labels, config.sampler.num_steps, indices, config.class_idx, f"{self.what} of images")
 
-    def warnings(self) -> list[str]:
+    def growth(self, step: int = 0) -> list[str]:
+        """The warning of rounding that grows on the way up to the level of ``step``, where it does."""
         sampler = self.run.config.sampler
         assert sampler.num_steps is not None  # a list of levels has been counted
-        found = growth_warning(sampler, sampler.num_steps)
+        found = growth_warning(sampler, sampler.num_steps - step)
         return [found] if found else []
+
+    def finish(self, cost: Cost, facts: Mapping[str, Any]) -> Record:
+        """Writes the record."""
+        run, config = self.run, self.run.config
+        own = {
+            "labels": self.labels,
+            "images": config.images,
+            "iterations": config.iterations,
+            "nfe_inverse": whole(cost.evaluations_inverse / len(run.indices)),
+        }
+        everything = {**facts_of(run), **own, **facts}
+        return finish_record(run.folder, run.indices, config.sampler, cost.evaluations, cost.seconds, everything)
+
+
+@dataclass
+class Cost:
+    """What the shards took together."""
+
+    evaluations_inverse: int = 0
+    evaluations: int = 0
+    seconds: float = 0.0
+
+    def add(self, shard: InversionShard) -> None:
+        """Adds a block's."""
+        self.evaluations_inverse += shard.evaluations_inverse
+        self.evaluations += shard.evaluations
+        self.seconds += shard.seconds
+
+
+class Inverting(OfImages[InversionShard]):
+    """The deeds of a run of inversion."""
+
+    kind = InversionShard
+    what = "inverse"
+
+    def work(self) -> BlockWork[InversionShard]:
+        return BlockWork(self.run.title, self.run.blocks, self.folder, self.inverter())
+
+    def warnings(self) -> list[str]:
+        return self.growth()
 
     def summarize(self, shards: Iterator[InversionShard], facts: Mapping[str, Any], say: Say) -> Record:
         run, config = self.run, self.run.config
-        errors, latents = RoundTripErrors(), None
-        up, both, seconds = 0, 0, 0.0
+        errors, latents, cost = RoundTripErrors(), None, Cost()
         shown: list[tuple[NDArray[np.float64], ...]] = []
         for shard in shards:
             originals = as_states(shard.originals)
             errors.add(originals, shard.reconstructions)
             latents = latents or LatentFigures(shard.level)
             latents.add(shard.states[:, 0])
-            up, both, seconds = up + shard.evaluations_inverse, both + shard.evaluations, seconds + shard.seconds
+            cost.add(shard)
             if sum(len(each[0]) for each in shown) < _SHOWN:
                 shown.append((originals, shard.states[:, 0] / shard.level, shard.reconstructions))
         assert latents is not None  # no run is without images
@@ -94,35 +143,6 @@ class Inverting:
         before, between, after = (np.concatenate(each)[:_SHOWN] for each in zip(*shown, strict=True))
         title = f"{config.model.name}, {run.title}"
         write_round_trips(RunFolder(run.folder).round_trips, before, between, after, title)
-        return finish_record(
-            run.folder,
-            run.indices,
-            config.sampler,
-            both,
-            seconds,
-            {
-                **facts_of(run),
-                "labels": self._labels,
-                "metrics": figures,
-                "images": config.images,
-                "iterations": config.iterations,
-                "nfe_inverse": whole(up / len(run.indices)),
-                "higher_is_better": ["roundtrip_psnr"],
-                **facts,
-                "warnings": [*facts["warnings"], *([warning] if warning else [])],
-            },
-        )
-
-    @property
-    def _labels(self) -> Labels:
-        return labels_with(self.run.config.sampler, self.run.config.iterations)
-
-    @property
-    def _folder(self) -> BlockFolder[InversionShard]:
-        return BlockFolder(self.run.folder, self.run.identity, InversionShard)
-
-
-def labels_with(sampler: Sampler, iterations: int) -> Labels:
-    """How the sampler calls itself, with the iterations of its inverse."""
-    labels = labels_of(sampler)
-    return {**labels, "sampler": f"{labels['sampler']} iterations={iterations}"} if iterations else labels
+        said = [*facts["warnings"], *([warning] if warning else [])]
+        measured = {"metrics": figures, "higher_is_better": ["roundtrip_psnr"]}
+        return self.finish(cost, {**measured, **facts, "warnings": said})

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from bdia_edm.config.common_config import AnyConfig
-from bdia_edm.config.editing_config import read_editing_config
-from bdia_edm.config.inversion_config import read_inversion_config
-from bdia_edm.config.run_config import read_config
+from bdia_edm.config.editing_config import EditingConfig, read_editing_config
+from bdia_edm.config.inversion_config import InversionConfig, read_inversion_config
+from bdia_edm.config.run_config import RunConfig, read_config
 from bdia_edm.run.deeds import Deeds
 from bdia_edm.run.editing import Editing
 from bdia_edm.run.inverting import Inverting
@@ -24,20 +24,25 @@ class Kind(NamedTuple):
     """One kind of run.
 
     Attributes:
+        config: what it is configured by.
+        beside: names of the options that a comparison's grid may vary beside the sampler's.
         read: plain values to a checked config; raises UserError.
         prepare: config and command to a run with everything loaded; raises UserError.
         deeds: a run to what it does.
     """
 
+    config: type[AnyConfig]
+    beside: tuple[str, ...]
     read: Callable[[Mapping[str, Any]], AnyConfig]
     prepare: Callable[[Any, str], AnyRun]
     deeds: Callable[[Any], Deeds[Any]]
 
 
+_OF_EDITS = ("iterations", "edit.step", "edit.class_idx", "edit.partner")
 KINDS = {
-    "sample": Kind(read_config, prepare_run, Sampling),
-    "invert": Kind(read_inversion_config, prepare_inversion, Inverting),
-    "edit": Kind(read_editing_config, prepare_editing, Editing),
+    "sample": Kind(RunConfig, (), read_config, prepare_run, Sampling),
+    "invert": Kind(InversionConfig, ("iterations",), read_inversion_config, prepare_inversion, Inverting),
+    "edit": Kind(EditingConfig, _OF_EDITS, read_editing_config, prepare_editing, Editing),
 }
 """By ``AnyRun.task``."""
 

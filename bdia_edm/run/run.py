@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
@@ -53,7 +54,7 @@ _ASIDE = ("command", "checked")
 
 
 @dataclass(frozen=True, kw_only=True)
-class AnyRun:
+class AnyRun(ABC):
     """A run of any kind, whose every option has been checked and whose files have been read.
 
     Attributes:
@@ -93,9 +94,9 @@ class AnyRun:
         return f"{type(self).__name__}({str(self.folder)!r})"
 
     @property
+    @abstractmethod
     def items(self) -> Sequence[int]:
         """What stands for each of the run's images: its seed, or its number among the images given."""
-        raise NotImplementedError
 
     @cached_property
     def identity(self) -> str:

@@ -1,0 +1,31 @@
+"""What a command of one run does under Hydra, whatever its kind: from the config to the record on stdout."""
+
+from __future__ import annotations
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+from bdia_edm.base.lines import to_stdout
+from bdia_edm.config.composing import own_folder, plain_values, shell_command
+from bdia_edm.config.hydra_command import say
+from bdia_edm.records.record import to_json
+from bdia_edm.run.finish import finish
+from bdia_edm.run.kinds import KINDS
+from bdia_edm.workers.meeting import is_leader
+
+__all__ = ["one_run"]
+
+
+def one_run(task: str, config: DictConfig) -> None:
+    """Makes the run of the command ``task`` and prints its record.
+
+    Raises:
+        UserError: an option or a file is wrong, or the run cannot go on.
+    """
+    hydra_config, kind = HydraConfig.get(), KINDS[task]
+    command = shell_command(hydra_config.overrides.task, own_folder(), task)
+    record = finish(kind.prepare(kind.read(plain_values(config)), command), say)
+    if is_leader():
+        # One record is for reading; those of a sweep are one a line.
+        to_stdout(to_json(record, indent=None if hydra_config.mode == RunMode.MULTIRUN else 2))
