@@ -7,18 +7,18 @@ columns, and whether it is the baseline that the others are compared with.
 from __future__ import annotations
 
 import math
-import re
 import statistics
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise, repeat
+from itertools import repeat
 from pathlib import Path
 from typing import NamedTuple
 
 from bdia_edm.base.errors import UserError
 from bdia_edm.records.record import Record
 from bdia_edm.records.wording import shortened
+from bdia_edm.report.notes import codes_of, notes_on
+from bdia_edm.report.series import family_of, series_of
 from bdia_edm.report.verdict import Comparison, Run, comparisons_of, explained
 
 __all__ = ["Group", "Published", "Row", "Spread", "Value", "group_records", "union", "with_published"]
@@ -26,8 +26,6 @@ __all__ = ["Group", "Published", "Row", "Spread", "Value", "group_records", "uni
 Value = str | float | bool | None
 _HOW_SURE = ("_se", "_deviation")
 """What a figure's name ends in that is the standard error of another, or the deviation of its parts."""
-_OF_DATA = ("reference", "reference features", "images")
-"""Checksums that a record may have of what its images are held against, or are made of."""
 
 
 class Spread(NamedTuple):
@@ -151,8 +149,8 @@ def group_records(records: Sequence[Record], folders: Sequence[Path] = ()) -> li
     """
     families: dict[tuple[object, ...], list[list[Run]]] = {}
     runs = [Run(*each) for each in zip(records, folders or repeat(None, len(records)), strict=True)]
-    for blocks in _series(runs):
-        families.setdefault(_family(blocks[0].record), []).append(blocks)
+    for blocks in series_of(runs):
+        families.setdefault(family_of(blocks[0].record), []).append(blocks)
     groups: dict[tuple[object, ...], list[list[Run]]] = {}
     for family, found in families.items():
         alone = {blocks[0].record["seeds"] for blocks in found if len(blocks) == 1}
@@ -173,53 +171,6 @@ def with_published(groups: Sequence[Group], published: Published) -> list[Group]
             group = replace(group, rows=rows, notes=(*group.notes, note), published_metric=published.metric)
         found.append(group)
     return found
-
-
-def _family(record: Record) -> tuple[object, ...]:
-    """What records must share beside their seeds to be compared."""
-    data = tuple(record["checksums"].get(name, "") for name in ("model", "detector", *_OF_DATA))
-    return (
-        record.get("task", "sample"),
-        record["model"],
-        record["num_images"],
-        record["class_idx"],
-        record["device"]["type"],
-        data,
-    )
-
-
-def _series(runs: Sequence[Run]) -> list[list[Run]]:
-    """The runs of each row: one, or blocks of the same series, by their seeds."""
-    series: dict[tuple[object, ...], list[Run]] = {}
-    times: Counter[tuple[object, ...]] = Counter()
-    for index, run in enumerate(runs):
-        record = run.record
-        # Earlier versions did not say their series: each is one of its own.
-        key = (_family(record), record.get("series", index))
-        # A copy of a record is no further block.
-        copy = times[(*key, record["seeds"])]
-        times[(*key, record["seeds"])] += 1
-        series.setdefault((*key, copy), []).append(run)
-    found: list[list[Run]] = []
-    for blocks in series.values():
-        ranges = [_ranges(run.record["seeds"]) for run in blocks]
-        if len(blocks) > 1 and _are_disjoint(ranges):
-            found.append([run for _, run in sorted(zip(ranges, blocks, strict=True), key=lambda pair: pair[0])])
-        else:
-            found += [[run] for run in blocks]
-    return found
-
-
-def _ranges(seeds: str) -> list[tuple[int, int]]:
-    """'0-99,200' as [(0, 99), (200, 200)]; nothing where it is of another form."""
-    if not re.fullmatch(r"\d{1,10}(-\d{1,10})?(,\d{1,10}(-\d{1,10})?)*", seeds, re.ASCII):
-        return []
-    return [(int(first), int(last or first)) for first, _, last in (part.partition("-") for part in seeds.split(","))]
-
-
-def _are_disjoint(blocks: Sequence[list[tuple[int, int]]]) -> bool:
-    every = sorted(each for ranges in blocks for each in ranges)
-    return all(blocks) and all(one[1] < other[0] for one, other in pairwise(every))
 
 
 def _group(members: list[list[Run]]) -> Group:
@@ -254,11 +205,10 @@ def _group(members: list[list[Run]]) -> Group:
         baseline=baselines[0]["labels"]["title"] if baselines else "",
         rows=tuple(rows),
         notes=(
-            *_published(first, metrics),
-            *_kept(first),
+            *notes_on(first, metrics),
             *explained(row.comparisons for row in rows),
             *dict.fromkeys(damages),
-            *_codes(records),
+            *codes_of(records),
         ),
         task=first.get("task", "sample"),
     )
@@ -316,40 +266,3 @@ def _place(row: Row, columns: Sequence[str]) -> tuple[object, ...]:
         for value in values
     )
     return (not row.is_baseline, row.sampler, sortable, row.steps)
-
-
-def _published(record: Record, metrics: Sequence[str]) -> list[str]:
-    """The model card's published figures of these metrics, under the metrics' names in it."""
-    model = record.get("config", {}).get("model")
-    figures = model.get("published") if isinstance(model, dict) else None
-    if not isinstance(figures, dict):
-        return []
-    told = "; ".join(str(figures[name]) for name in ("sampler", "source") if name in figures)
-    return [
-        f"Published{'' if len(metrics) == 1 else f' {name}'}: {figures[name]}{f' ({told})' if told else ''}."
-        for name in metrics
-        if name in figures
-    ]
-
-
-def _kept(record: Record) -> list[str]:
-    """A line where figures depend on how many images of the data there were."""
-    num = record.get("num_reference_features")
-    return [] if num is None else [f"Figures that look at single images hold them against {num:,} of the data."]
-
-
-def _codes(records: Sequence[Record]) -> list[str]:
-    """A line where the records do not all come from the same code."""
-    found = Counter(_code(record) for record in records)
-    if len(found) == 1:
-        return []
-    told = "; ".join(f"{count} of {code}" for code, count in found.items())
-    return [f"These records were made by different code: {told}."]
-
-
-def _code(record: Record) -> str:
-    code = record.get("code", {})
-    said = [f"{name} {code[name][:12]}" for name in ("source", "commit") if name in code]
-    if "arithmetic" in record:
-        said.append(f"arithmetic {record['arithmetic']}")
-    return ", ".join(said) or "code that is not known"

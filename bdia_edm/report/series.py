@@ -1,0 +1,63 @@
+"""Which records may be compared, and which are one row: blocks of seeds of the same series."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from itertools import pairwise
+
+from bdia_edm.records.record import Record
+from bdia_edm.report.verdict import Run
+
+__all__ = ["family_of", "series_of"]
+
+_OF_DATA = ("reference", "reference features", "images")
+"""Checksums that a record may have of what its images are held against, or are made of."""
+
+
+def family_of(record: Record) -> tuple[object, ...]:
+    """What records must share beside their seeds to be compared."""
+    data = tuple(record["checksums"].get(name, "") for name in ("model", "detector", *_OF_DATA))
+    return (
+        record.get("task", "sample"),
+        record["model"],
+        record["num_images"],
+        record["class_idx"],
+        record["device"]["type"],
+        data,
+    )
+
+
+def series_of(runs: Sequence[Run]) -> list[list[Run]]:
+    """The runs of each row: one, or blocks of the same series, by their seeds."""
+    series: dict[tuple[object, ...], list[Run]] = {}
+    times: Counter[tuple[object, ...]] = Counter()
+    for index, run in enumerate(runs):
+        record = run.record
+        # Earlier versions did not say their series: each is one of its own.
+        key = (family_of(record), record.get("series", index))
+        # A copy of a record is no further block.
+        copy = times[(*key, record["seeds"])]
+        times[(*key, record["seeds"])] += 1
+        series.setdefault((*key, copy), []).append(run)
+    found: list[list[Run]] = []
+    for blocks in series.values():
+        ranges = [_ranges(run.record["seeds"]) for run in blocks]
+        if len(blocks) > 1 and _are_disjoint(ranges):
+            found.append([run for _, run in sorted(zip(ranges, blocks, strict=True), key=lambda pair: pair[0])])
+        else:
+            found += [[run] for run in blocks]
+    return found
+
+
+def _ranges(seeds: str) -> list[tuple[int, int]]:
+    """'0-99,200' as [(0, 99), (200, 200)]; nothing where it is of another form."""
+    if not re.fullmatch(r"\d{1,10}(-\d{1,10})?(,\d{1,10}(-\d{1,10})?)*", seeds, re.ASCII):
+        return []
+    return [(int(first), int(last or first)) for first, _, last in (part.partition("-") for part in seeds.split(","))]
+
+
+def _are_disjoint(blocks: Sequence[list[tuple[int, int]]]) -> bool:
+    every = sorted(each for ranges in blocks for each in ranges)
+    return all(blocks) and all(one[1] < other[0] for one, other in pairwise(every))
