@@ -17,7 +17,7 @@ from bdia_edm.engine.plan import Block
 from bdia_edm.engine.round_trip import from_uint8, round_trip
 from bdia_edm.models.gaussian_mixture import GaussianMixture
 from bdia_edm.samplers.registry import make_sampler
-from tests.engine.test_block_sampler import SmallMemory
+from tests.engine.test_block_maker import SmallMemory
 from tests.foreign_images import made_pixels
 from tests.references import build
 
