@@ -31,6 +31,7 @@ class FidInfinity(Metric):
 
     name = "fid_infinity"
     needs = frozenset({"features"})
+    fewest = _SIZES + 2
 
     def compute(self, findings: Findings, reference: Reference, space: FeatureSpace) -> dict[str, float]:
         value = distance_at_infinity(random_subsets(findings.features), reference.mean, reference.covariance)

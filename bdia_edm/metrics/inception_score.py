@@ -30,6 +30,7 @@ class InceptionScore(Metric):
     name = "inception_score"
     needs = frozenset({"logits"})
     higher_is_better = frozenset({"inception_score"})
+    fewest = _PARTS
 
     def compute(self, findings: Findings, reference: Reference, space: FeatureSpace) -> dict[str, float]:
         name = space.figure_name(self.name)

@@ -50,11 +50,13 @@ class Metric(Protocol):
             it takes the reference's too.
         higher_is_better: those of its figures of which more is better, without the detector's name; of all others
             less is.
+        fewest: images that it takes at least, of the data too where it takes their features.
     """
 
     name: str
     needs: frozenset[str]
     higher_is_better: frozenset[str] = frozenset()
+    fewest: int = 2
 
     def compute(self, findings: Findings, reference: Reference, space: FeatureSpace) -> dict[str, float]:
         """The figures, under the names that they have in a record; one that says how sure another is, under that one's
@@ -112,7 +114,11 @@ def make_metrics(chosen: Sequence[str | Metric]) -> list[Metric]:
 
 
 def needs_of(
-    metrics: Iterable[Metric], detector: str, num_logits: int, reference: Reference | None = None
+    metrics: Iterable[Metric],
+    detector: str,
+    num_logits: int,
+    reference: Reference | None = None,
+    num_images: int | None = None,
 ) -> frozenset[str]:
     """What the metrics need together.
 
@@ -120,9 +126,11 @@ def needs_of(
         detector: its name, for the message.
         num_logits: how many it has.
         reference: the data's, where it is known.
+        num_images: that will be measured, where it is known.
 
     Raises:
-        UserError: one needs logits, and the detector has none; or the data's features, and the reference keeps none.
+        UserError: one needs logits, and the detector has none; or the data's features, and the reference keeps none;
+            or more images than there are.
     """
     needs: frozenset[str] = frozenset()
     for metric in metrics:
@@ -134,6 +142,13 @@ def needs_of(
                 "bdia_edm.fid ref --features --data IMAGES --dest FILE.npz --detector NAME makes a file that does, for "
                 "model.reference_features=FILE.npz (of fid calc: --ref-features FILE.npz)"
             )
+        # One of the user's own need not say it.
+        fewest, counts = getattr(metric, "fewest", 2), {"images": num_images}
+        if REFERENCE_FEATURES in metric.needs and reference is not None:
+            counts["of the data's"] = reference.num_kept
+        for what, count in counts.items():
+            if count is not None and count < fewest:
+                raise UserError(f"{named('metric')}={metric.name}: takes {fewest} or more; there are {count} {what}")
         needs |= metric.needs
     return needs
 

@@ -47,6 +47,7 @@ class PrecisionRecall(Metric):
     name = "prdc"
     needs = frozenset({"features", REFERENCE_FEATURES})
     higher_is_better = frozenset({"precision", "recall", "density", "coverage"})
+    fewest = _K_DENSITY + 1
 
     def compute(self, findings: Findings, reference: Reference, space: FeatureSpace) -> dict[str, float]:
         generated, real = findings.features, reference.features

@@ -77,7 +77,7 @@ def prepare_run(config: RunConfig, command: str, own: OwnParts | None = None) ->
         metrics = tuple(make_metrics(config.metric if own.metrics is None else own.metrics))
         needs = needs_of(metrics, detector.name, detector.num_logits)
         reference = load_reference(config.model, detector, REFERENCE_FEATURES in needs)
-        needs_of(metrics, detector.name, detector.num_logits, reference)
+        needs_of(metrics, detector.name, detector.num_logits, reference, len(config.seeds))
         checksums |= {"detector": detector.checksum, "reference": reference.checksum}
         # Only where they are needed: the identity of other runs does not depend on them.
         if reference.features_checksum:

@@ -61,7 +61,7 @@ def measure(
             needs = needs_of(metrics, name, num_logits)
             if REFERENCE_FEATURES in needs:
                 reference = with_features(reference, path, beside, name, named("ref"), named("ref_features"))
-            needs_of(metrics, name, num_logits, reference)
+            needs_of(metrics, name, num_logits, reference, len(task.indices))
             findings, digest = task.run(needs)
         space = FeatureSpace(task.detector.name, task.detector.distance_name)
         figures = compute_all(metrics, findings, reference, space)

@@ -133,3 +133,11 @@ def test_what_is_refused() -> None:
     metrics: list[Metric] = [Confidence(), Confidence()]
     with pytest.raises(UserError, match=r"^metric=confidence: gives confidence, and so does another metric"):
         compute_all(metrics, findings_for(metrics), REFERENCE, SPACE)
+
+
+@pytest.mark.parametrize(("name", "fewest"), [("prdc", 6), ("inception_score", 10), ("fid_infinity", 17), ("kid", 2)])
+def test_too_few_images_are_said_before_there_is_one(name: str, fewest: int) -> None:
+    metrics = make_metrics([name])
+    needs_of(metrics, "toy", 3, num_images=fewest)
+    with pytest.raises(UserError, match=f"metric={name}: takes {fewest} or more; there are {fewest - 1} images"):
+        needs_of(metrics, "toy", 3, num_images=fewest - 1)
