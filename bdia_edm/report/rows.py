@@ -207,6 +207,7 @@ def _group(members: list[list[Run]]) -> Group:
         notes=(
             *notes_on(first, metrics),
             *explained(row.comparisons for row in rows),
+            *_without_interval(rows),
             *dict.fromkeys(damages),
             *codes_of(records),
         ),
@@ -217,6 +218,18 @@ def _group(members: list[list[Run]]) -> Group:
 def union(names: Iterable[Iterable[str]]) -> tuple[str, ...]:
     """All names, in the order in which they come first."""
     return tuple(dict.fromkeys(name for some in names for name in some))
+
+
+def _without_interval(rows: Sequence[Row]) -> list[str]:
+    """A line where some differences have no interval beside others that have one."""
+    judged = union(row.comparisons for row in rows)
+    lacking = sum(any(name in row.differences and name not in row.comparisons for name in judged) for row in rows)
+    if not lacking:
+        return []
+    return [
+        f"{lacking} of the differences have no interval: that run or the baseline's keeps none (uncertainty.npz), as "
+        "of earlier versions or beside another record; without its folder it is made again."
+    ]
 
 
 def _row(blocks: list[Record]) -> Row:

@@ -152,7 +152,9 @@ def test_a_table_with_intervals(tmp_path: Path) -> None:
         "| near | 6 | 11 | 0.910 | +0.010 ± 0.051 | not distinguishable | 123 |\n"
         "| old | 6 | 11 | 0.500 | -0.400 |  | 123 |\n\n"
         "± is half of the 95 % interval of a difference on the same seeds, by the influence function; the verdict "
-        "is of it.\n"
+        "is of it.\n\n"
+        "1 of the differences have no interval: that run or the baseline's keeps none (uncertainty.npz), as of "
+        "earlier versions or beside another record; without its folder it is made again.\n"
     )
     assert r"$-$0.500 $\pm$ 0.018 & better &" in to_latex([group])
     rows = {row["sampler"]: row for row in csv.DictReader(io.StringIO(to_csv([group])))}
@@ -224,3 +226,13 @@ def test_a_second_figure_has_a_verdict_of_its_own(tmp_path: Path) -> None:
     assert (
         "| fd_digits | fd_digits vs EDM at this NFE | fd_digits verdict | recall | recall vs EDM at this NFE |" in head
     )
+
+
+def test_a_difference_without_an_interval_beside_others_is_said(tmp_path: Path) -> None:
+    three = [("edm", 2.0, NUMBERS[0]), ("bdia", 1.0, NUMBERS[1]), ("rival", 1.5, NUMBERS[2])]
+    records, folders = runs(tmp_path, *three)
+    assert "have no interval" not in to_markdown(group_records(records, folders))
+    RunFolder(folders[2]).uncertainty.unlink()
+    assert "1 of the differences have no interval" in to_markdown(group_records(records, folders))
+    # Where there is none at all, there is no column for them either.
+    assert "have no interval" not in to_markdown(group_records(records))
