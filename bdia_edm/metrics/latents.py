@@ -17,6 +17,7 @@ __all__ = ["LatentFigures", "RoundTripErrors", "grey_levels", "latent_warning"]
 
 Float64 = NDArray[np.float64]
 _RANGE = 2.0  # of a state, -1 to 1
+_GREY_RANGE = 255.0
 _BINS = 2**16
 _LEAST_STD, _MOST_STD = 0.3, 2.0
 
@@ -31,7 +32,7 @@ class RoundTripErrors:
 
     def __init__(self) -> None:
         self._num_values = self._num_pixels = self._num_changed = 0
-        self._max = self._max_grey = self._squares = 0.0
+        self._max = self._max_grey = self._squares = self._grey_squares = 0.0
 
     def add(self, original: Float64, reconstruction: Float64) -> None:
         """Adds images (n, C, H, W), about in [-1, 1], and what came back.
@@ -47,6 +48,7 @@ class RoundTripErrors:
                 error = np.ascontiguousarray(back - image, np.float64)
                 self._squares += float(np.square(error).sum())
                 grey = np.abs(grey_levels(back) - grey_levels(image))
+            self._grey_squares += float(np.square(grey).sum())
             self._max = float(np.maximum(self._max, np.abs(error).max()))
             self._max_grey = float(np.maximum(self._max_grey, grey.max()))
             self._num_changed += int((grey != 0).any(axis=0).sum())
@@ -62,21 +64,25 @@ class RoundTripErrors:
             difference begins to be seen, rounding to 8 bits has 58.9 dB, and rounding of float64 states over 250.
         `roundtrip_max_grey`: the largest difference of two pixels, in grey levels. Of images that were pixels a state
             lies half a level from the next, so that rounding changes none.
+        `roundtrip_rms_grey`, `roundtrip_psnr_grey`: the root of the mean square of those differences, and the same in
+            dB, 10 log10(255²/rms²).
         `roundtrip_pixels_changed`: the share of pixels where any channel's level is another one.
 
-        What is not finite makes the first four NaN or inf, and counts as changed.
+        NaN makes all but the last NaN; what is infinite makes the first three infinite, and is black or white as grey.
 
         Raises:
             ValueError: there are no images.
         """
         if not self._num_values:
             raise ValueError("no images, no errors")
-        mean_square = self._squares / self._num_values
+        mean_square, grey_square = self._squares / self._num_values, self._grey_squares / self._num_values
         return {
             "roundtrip_max": self._max,
             "roundtrip_rms": math.sqrt(mean_square),
-            "roundtrip_psnr": _psnr(mean_square),
+            "roundtrip_psnr": _psnr(mean_square, _RANGE),
             "roundtrip_max_grey": self._max_grey,
+            "roundtrip_rms_grey": math.sqrt(grey_square),
+            "roundtrip_psnr_grey": _psnr(grey_square, _GREY_RANGE),
             "roundtrip_pixels_changed": self._num_changed / self._num_pixels,
         }
 
@@ -203,10 +209,10 @@ def latent_warning(figures: Mapping[str, float]) -> str:
     )
 
 
-def _psnr(mean_square: float) -> float:
+def _psnr(mean_square: float, whole: float) -> float:
     if mean_square == 0:
         return math.inf
-    return 10 * (math.log10(_RANGE**2) - math.log10(mean_square))
+    return 10 * (math.log10(whole**2) - math.log10(mean_square))
 
 
 def _require_shape(values: Float64) -> None:

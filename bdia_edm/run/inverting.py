@@ -144,5 +144,5 @@ class Inverting(OfImages[InversionShard]):
         title = f"{config.model.name}, {run.title}"
         write_round_trips(RunFolder(run.folder).round_trips, before, between, after, title)
         said = [*facts["warnings"], *([warning] if warning else [])]
-        measured = {"metrics": figures, "higher_is_better": ["roundtrip_psnr"]}
+        measured = {"metrics": figures, "higher_is_better": ["roundtrip_psnr", "roundtrip_psnr_grey"]}
         return self.finish(cost, {**measured, **facts, "warnings": said})

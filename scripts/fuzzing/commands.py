@@ -12,6 +12,8 @@ import click
 from click.testing import CliRunner
 from hydra.core.global_hydra import GlobalHydra
 
+from bdia_edm.run import one_run
+
 __all__ = ["Refused", "run_click", "run_hydra"]
 
 
@@ -30,7 +32,9 @@ def run_hydra(module: ModuleType, *words: str) -> None:
     out, err, status, error = io.StringIO(), io.StringIO(), 0, None
     GlobalHydra.instance().clear()
     argv = [module.__name__, *words, "results_dir=out"]
-    with patch.object(module, "finish", _end), patch.object(sys, "argv", argv), redirect_stdout(out):
+    # A comparison finishes its runs by itself, the other commands by one_run.
+    finishing = patch.object(module if hasattr(module, "finish") else one_run, "finish", _end)
+    with finishing, patch.object(sys, "argv", argv), redirect_stdout(out):
         try:
             with redirect_stderr(err):
                 module.main()

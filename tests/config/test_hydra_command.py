@@ -12,6 +12,7 @@ import pytest
 from submitit.core.utils import UncompletedJobError
 
 from bdia_edm.base.errors import UserError
+from bdia_edm.run.kinds import KINDS
 from tests.commands import run_apart, run_here
 
 
@@ -78,7 +79,7 @@ def test_too_little_memory_is_one_line(
     def short(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr("bdia_edm.sample.prepare_run", short)
+    monkeypatch.setitem(KINDS, "sample", KINDS["sample"]._replace(prepare=short))
     status, out, err = run_here(capsys, "sample", "+model=digits")
     assert (status, out, err.count("\n")) == (2, "", 1)
     assert err.startswith("error: the memory is too small for it: ")
@@ -140,7 +141,7 @@ def test_a_bug_is_not_taken_for_the_users(monkeypatch: pytest.MonkeyPatch, capsy
     def broken(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("bdia_edm.sample.finish", broken)
+    monkeypatch.setattr("bdia_edm.run.one_run.finish", broken)
     with pytest.raises(ZeroDivisionError):
         run_here(capsys, "sample", "+model=digits", "seeds=0-9")
 

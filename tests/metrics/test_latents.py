@@ -43,11 +43,14 @@ def test_errors_are_those_of_all_images_at_once() -> None:
     rms = np.sqrt(np.mean(difference**2))
     pixels, pixels_back = (to_uint8(torch.from_numpy(each)).numpy().astype(int) for each in (image, back))
     changed = (pixels != pixels_back).any(axis=1)
+    grey = np.sqrt(np.mean((pixels - pixels_back) ** 2))
     assert found == {
         "roundtrip_max": np.abs(difference).max(),
         "roundtrip_rms": pytest.approx(rms, rel=1e-12),
         "roundtrip_psnr": pytest.approx(20 * np.log10(2 / rms), rel=1e-12),
         "roundtrip_max_grey": np.abs(pixels - pixels_back).max(),
+        "roundtrip_rms_grey": pytest.approx(grey, rel=1e-12),
+        "roundtrip_psnr_grey": pytest.approx(20 * np.log10(255 / grey), rel=1e-12),
         "roundtrip_pixels_changed": pytest.approx(changed.mean(), rel=1e-12),
     }
     assert 0 < found["roundtrip_pixels_changed"] < 1
@@ -63,7 +66,7 @@ def test_errors_by_hand() -> None:
     assert found["roundtrip_pixels_changed"] == 0.5
     assert errors_of(image, image + 0.2)["roundtrip_psnr"] == pytest.approx(20)
     exact = errors_of(image, image)
-    assert exact.pop("roundtrip_psnr") == math.inf
+    assert exact.pop("roundtrip_psnr") == exact.pop("roundtrip_psnr_grey") == math.inf
     assert set(exact.values()) == {0.0}
 
 
@@ -83,6 +86,7 @@ def test_an_image_that_is_lost() -> None:
         assert found["roundtrip_psnr"] == pytest.approx(-largest, nan_ok=True)
         assert found["roundtrip_pixels_changed"] == 1 / 8
     assert found["roundtrip_max_grey"] == 127
+    assert found["roundtrip_rms_grey"] == pytest.approx(127 / math.sqrt(8))
 
 
 @pytest.mark.parametrize("cuts", [[1], [7, 7, 20], list(range(1, NUM))])
