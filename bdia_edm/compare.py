@@ -23,6 +23,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from bdia_edm.base.errors import UserError
 from bdia_edm.base.lines import printable, to_stdout
 from bdia_edm.base.options import require
+from bdia_edm.config.chosen_detectors import detectors_apart
 from bdia_edm.config.common_config import AnyConfig
 from bdia_edm.config.composing import compose_run, own_folder, plain_values, shell_command
 from bdia_edm.config.hydra_command import run_command, say
@@ -263,6 +264,8 @@ def _composed(name: str, overrides: list[str]) -> tuple[DictConfig, dict[str, An
     choices = {key: value for key, value in config.hydra.runtime.choices.items() if not key.startswith("hydra/")}
     with open_dict(config):
         del config["hydra"]
+    if chosen := detectors_apart(config, name, overrides):
+        choices["detector"] = chosen if len(chosen) > 1 else chosen[0]
     return config, choices
 
 

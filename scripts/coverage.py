@@ -127,6 +127,7 @@ def kept(rows: Features, reference: Reference) -> KeptDistance:
     return KeptDistance(
         frechet_distance(*moments, reference.mean, reference.covariance),
         rows.shape[1],
+        len(rows),
         influence(rows, *moments, reference.mean, reference.covariance),
         np.array(without),
     )

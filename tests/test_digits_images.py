@@ -10,21 +10,20 @@ import torch
 from click.testing import CliRunner
 from sklearn.datasets import load_digits
 
-from bdia_edm.api import prepare
+from bdia_edm.api import Measuring, make_reference, prepare
 from bdia_edm.checkpoints.locating import locate
 from bdia_edm.images.image_source import open_images
 from bdia_edm.metrics.reference import read_reference, with_features
 from scripts.digits_images import main
 from scripts.train_digits import ASSETS, statistics_of
 
-EMBEDDED = ASSETS / "digits_images.npz"
+EMBEDDED, PIXELS = ASSETS / "digits_images.npz", ASSETS / "digits_pixels_reference.npz"
 
 
 def test_the_script_makes_what_is_embedded(tmp_path: Path) -> None:
-    path = tmp_path / "digits_images.npz"
-    done = CliRunner().invoke(main, ["--dest", str(path)])
+    done = CliRunner().invoke(main, ["--dest", str(tmp_path)])
     assert done.exit_code == 0, done.output
-    made, embedded = np.load(path), np.load(EMBEDDED)
+    made, embedded = np.load(tmp_path / EMBEDDED.name), np.load(EMBEDDED)
     assert made.files == embedded.files == ["arr_0", "labels"]
     assert made["arr_0"].dtype == embedded["arr_0"].dtype == np.uint8
     assert made["labels"].dtype == embedded["labels"].dtype == np.int64
@@ -57,3 +56,18 @@ def test_their_features_are_the_reference() -> None:
     np.testing.assert_allclose(kept, features, atol=1e-5)
     np.testing.assert_allclose(mean, reference.mean, atol=1e-5)
     np.testing.assert_allclose(covariance, reference.covariance, atol=1e-4)
+
+
+def test_the_pixels_reference(tmp_path: Path) -> None:
+    """The script's, and what ``fid ref`` makes of the embedded images."""
+    done = CliRunner().invoke(main, ["--dest", str(tmp_path)])
+    assert done.exit_code == 0, done.output
+    made, embedded = np.load(tmp_path / PIXELS.name), np.load(PIXELS)
+    assert made.files == embedded.files
+    assert all(np.array_equal(made[name], embedded[name]) for name in made.files)
+    make_reference(EMBEDDED, tmp_path / "ref.npz", Measuring(detector="pixels", progress=False), features=1797)
+    again = np.load(tmp_path / "ref.npz")
+    assert sorted(again.files) == sorted(embedded.files)
+    for name in ("mu", "sigma", "features"):
+        np.testing.assert_allclose(again[name], embedded[name], rtol=0, atol=1e-12)
+    assert (again["num"], again["detector"]) == (embedded["num"], embedded["detector"]) == (1797, "pixels")

@@ -91,7 +91,10 @@ UNDEFINED = (
         (["+model=file", "model.path=no.safetensors", "detector=none"], "error: no.safetensors: no such file"),
         ([DIGITS, "model.reference=no.npz"], "error: model.reference=no.npz: no such file"),
         ([DIGITS, "model.reference=null"], "error: model.reference: missing; distances need"),
-        ([DIGITS, "detector=pixels"], "error: model.reference="),
+        (
+            [DIGITS, "detector=inception"],
+            "error: model.reference=embedded:digits_reference.npz: made with the detector ",
+        ),
         ([DIGITS, "batch_size=0"], "error: batch_size=0: must be from 1 to 1000000"),
         ([DIGITS, "block_size=0"], "error: block_size=0: must be from 1 to 1000000"),
         ([DIGITS, "save_images=jpg"], "error: save_images=jpg: must be one of none, npz, png"),

@@ -111,7 +111,8 @@ def read_options(kind: type[T], values: Mapping[str, Any], where: str) -> T:
     """A dataclass from a mapping, with no name unknown, none missing and every value of its field's type.
 
     Args:
-        kind: the dataclass; its fields are int, float, str, bool or tuples of texts or numbers, or unions with None.
+        kind: the dataclass; its fields are int, float, str, bool or tuples of texts, numbers or pairs of texts (given
+            as a mapping), or unions with None.
         values: what the user gave.
         where: what the options belong to, as the user types it ('sampler', say); '' for options at the top.
     """
@@ -146,6 +147,10 @@ def _read_value(name: str, value: Any, hint: Any) -> Any:
         listed = value if isinstance(value, list | tuple) else [value]
         require(all(type(each) is str for each in listed), name, value, "a list of texts")
         return tuple(listed)
+    if tuple[tuple[str, str], ...] in allowed:
+        pairs = isinstance(value, Mapping) and all(type(each) is str for pair in value.items() for each in pair)
+        require(pairs, name, value, "a mapping of texts to texts, {a: b}")
+        return tuple(value.items())
     if tuple[float, ...] in allowed:
         numbers = isinstance(value, list | tuple) and all(type(each) in (int, float) for each in value)
         require(numbers, name, value, "a list of numbers" + (" or null" if type(None) in allowed else ""))

@@ -26,7 +26,9 @@ from bdia_edm.base.lines import one_line, printable
 from bdia_edm.base.nearest import did_you_mean
 from bdia_edm.base.option_names import named
 from bdia_edm.config.card_files import cards_named, check_settings, own_folders
+from bdia_edm.config.chosen_detectors import detectors_apart
 from bdia_edm.config.conf_folder import conf_folder, model_list
+from bdia_edm.config.detector_card import detector_names
 from bdia_edm.config.help import listed
 from bdia_edm.config.interpolations import check_growth
 from bdia_edm.config.overrides import check_words, names_as_typed, option_names
@@ -98,7 +100,9 @@ def compose_run(overrides: Sequence[str], command: str = "sample") -> dict[str, 
 
 def _composed(overrides: Sequence[str], command: str) -> DictConfig:
     try:
-        return compose(config_name=command, overrides=list(overrides))
+        config = compose(config_name=command, overrides=list(overrides))
+        detectors_apart(config, command, overrides)
+        return config
     except UserError:
         raise
     except Exception as error:  # Hydra has many ways to say that an option or a card is wrong
@@ -184,6 +188,9 @@ def explain(error: Exception, overrides: Sequence[str] = ()) -> str:
         return "hydra/launcher=slurm: there is no Slurm on this machine (srun is not found); start the sweep on one"
     card = re.search(r"In '([^']*)': Could not load '([^']*)'", text)
     if card:
+        name, words = Path(card[2]).name, [printable(word) for word in overrides if word.startswith("detector=[")]
+        if words and card[2].startswith("detector/") and re.search(rf"\b{re.escape(name)}\b", words[-1]):
+            return f"{words[-1]}: {name} is unknown; there are {', '.join(detector_names())}"
         return f"{card[1]}.yaml: its defaults list names {card[2]}, and there is no such file beside it or in conf/"
     group = re.search(r"Could not find '((?:hydra/)?\w+)/([^']*)'", text)
     if group:

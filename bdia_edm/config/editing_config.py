@@ -11,6 +11,7 @@ from bdia_edm.checkpoints.locating import RemoteFile
 from bdia_edm.config.common_config import section
 from bdia_edm.config.detector_card import NONE, DetectorCard
 from bdia_edm.config.inversion_config import InversionConfig, read_inversion_config
+from bdia_edm.config.run_config import read_detectors
 from bdia_edm.samplers.inversion import OneStepSampler
 
 __all__ = ["NEXT", "Edit", "EditingConfig", "read_editing_config"]
@@ -70,7 +71,9 @@ def read_editing_config(values: Mapping[str, Any]) -> EditingConfig:
     """
     rest = dict(values)
     edit = read_options(Edit, section(rest, "edit"), "edit")
-    detector = read_options(DetectorCard, section(rest, "detector"), "detector")
+    detector, *more = read_detectors(rest)
+    several = f"[{','.join(card.name for card in (detector, *more))}]"
+    require(not more, "detector", several, "one detector, which looks what the edited images are")
     inversion = read_inversion_config(rest)
     last = (inversion.sampler.num_steps or 0) - 1
     if isinstance(inversion.sampler, OneStepSampler):

@@ -25,6 +25,7 @@ from bdia_edm.base.errors import UserError
 from bdia_edm.base.lines import one_line, to_stderr, to_stdout
 from bdia_edm.base.signals import Interrupted, interruptible, quoted_status
 from bdia_edm.config.card_files import cards_named, check_settings
+from bdia_edm.config.chosen_detectors import detectors_apart
 from bdia_edm.config.common_config import AnyConfig, import_modules
 from bdia_edm.config.composing import explain
 from bdia_edm.config.conf_folder import conf_folder, model_list
@@ -93,6 +94,7 @@ def run_command(
         given = HydraConfig.get().overrides
         with _one_line_errors(full_error), cards_named(config_name, [*given.hydra, *given.task], config):
             check_settings(config)
+            detectors_apart(config, config_name, [*given.hydra, *given.task])
             task(config)
         stage.within_task = False
 

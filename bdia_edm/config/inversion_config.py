@@ -77,7 +77,8 @@ class InversionConfig(InversionOptions, AnyConfig):
     @property
     def remote_files(self) -> list[RemoteFile]:
         """The model's, but for the reference statistics, which nothing is measured against."""
-        return [file for file in self.model.remote_files if file.url != self.model.reference]
+        unused = {self.model.reference, *dict(self.model.references).values()}
+        return [file for file in self.model.remote_files if file.url not in unused]
 
 
 def refuse_detector(overrides: Sequence[str]) -> None:

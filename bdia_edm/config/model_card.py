@@ -15,12 +15,14 @@ from typing import Any, ClassVar
 
 import torch
 
+from bdia_edm.base.errors import UserError
 from bdia_edm.base.options import check_ranges, option, require
 from bdia_edm.base.registry import Registry
 from bdia_edm.checkpoints.locating import RemoteFile, locate, remote_files
 from bdia_edm.checkpoints.transfer import MOST_BYTES
 from bdia_edm.detectors.detector import Detector
-from bdia_edm.metrics.reference import Reference, read_reference, with_features
+from bdia_edm.detectors.registry import DETECTORS
+from bdia_edm.metrics.reference import Reference, read_reference, reference_detector, with_features
 from bdia_edm.models.denoiser import Denoiser
 
 __all__ = ["MODEL_KINDS", "ModelCard", "check_sha256", "most_bytes"]
@@ -61,6 +63,12 @@ class ModelCard:
         "reference keeps none",
         harmless="its checksum is in the identity of runs whose metrics need it",
     )
+    references: tuple[tuple[str, str], ...] = option(
+        (),
+        words="npz files with the data's statistics in the features of other detectors, and with features of the data "
+        "where metrics need them, by the detectors' names: {pixels: FILE.npz}",
+        harmless="their checksums are in the identity",
+    )
     images: str | None = option(
         None,
         words="the data's own images, for images=reference of invert: a path, a URL or embedded:NAME",
@@ -77,8 +85,9 @@ class ModelCard:
 
     @property
     def remote_files(self) -> list[RemoteFile]:
-        """Those of its files that must be fetched, the reference last."""
-        return remote_files(self.reference, self.reference_sha256, self.reference_most_bytes)
+        """Those of its files that must be fetched, the references last."""
+        others = [file for _, path in self.references for file in remote_files(path)]
+        return [*others, *remote_files(self.reference, self.reference_sha256, self.reference_most_bytes)]
 
     @abstractmethod
     def checksum(self) -> str:
@@ -102,25 +111,58 @@ class ModelCard:
             return None
         return locate(self.reference, self.reference_sha256, "model.reference")
 
+    def reference_of(self, detector: str, is_first: bool = True) -> str | None:
+        """Which of the card's references is of this detector; None where it has none.
+
+        What ``reference`` says itself decides, where it is at hand and says it; else ``references`` do.
+
+        Args:
+            detector: its name, as the user types it.
+            is_first: whether it is the run's only or first one, which ``reference`` is meant for where nothing says it.
+
+        Raises:
+            UserError: it cannot be told, or a file is missing or unreadable.
+        """
+        main, other = self.reference, dict(self.references).get(detector)
+        file = None if main is None or remote_files(main) else self.reference_file()
+        made = None if file is None else reference_detector(file)
+        if main is None or (made is not None and other is not None and not DETECTORS[detector].made(made)):
+            return other
+        if file is None and not remote_files(main) and other is None:
+            return main  # computed, in the features of any
+        if made is None and is_first and other is not None and file is not None:
+            raise UserError(
+                f"model.reference={main}: does not say whose features it is of, and model.references has another one "
+                f"for detector={detector}; take model.reference=null, or leave {detector} out of model.references"
+            )
+        if made is None and not is_first and other is None:
+            raise UserError(
+                f"model.references: none for detector={detector}; +model.references={{{detector}: FILE.npz}} gives the "
+                "data's statistics in its features, as python -m bdia_edm.fid ref makes them"
+            )
+        return main if made is not None or other is None else other
+
     def reference_features_file(self) -> Path | None:
         """Where features of the data lie beside the reference; None where they are in no file of their own."""
         if self.reference_features is None:
             return None
         return locate(self.reference_features, None, "model.reference_features")
 
-    def load_reference(self, detector: Detector, features: bool = False) -> Reference:
+    def load_reference(self, detector: Detector, features: bool = False, file: str | None = None) -> Reference:
         """The data's statistics in the detector's features.
 
         Args:
             features: whether features of single images come with them, where there are any.
+            file: instead of ``reference``, one of ``references``.
 
         Raises:
             UserError: a file is not fit for this detector.
         """
-        path = self.reference_file()
+        path = self.reference_file() if file is None else locate(file, None, "model.references")
         assert path is not None  # a config without a reference is refused
+        beside = self.reference_features_file() if file is None else None
         reference = read_reference(path, detector.name, detector.num_features)
-        return with_features(reference, path, self.reference_features_file(), detector.name) if features else reference
+        return with_features(reference, path, beside, detector.name) if features else reference
 
 
 def check_sha256(name: str, value: str | None) -> None:

@@ -94,8 +94,8 @@ def check_words(words: Sequence[str]) -> None:
         choice, group = read.value(), read.key_or_group
         if group not in _GROUPS or read.is_delete() or read.is_sweep_override():
             continue
-        # An experiment may be put together of several.
-        if not isinstance(choice, str | dict | (list if group == "experiment" else str)):
+        # An experiment may be put together of several, and a run measured by several detectors.
+        if not isinstance(choice, str | dict | (list if group in ("experiment", "detector") else str)):
             raise UserError(f"{word}: must be the name of a card; --help lists those there are")
         if isinstance(choice, str) and word.startswith("++"):
             raise UserError(f"{word}: a card is chosen with one plus sign or none")

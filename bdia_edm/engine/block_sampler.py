@@ -20,6 +20,7 @@ from bdia_edm.detectors.detector import Detector
 from bdia_edm.engine.batch import sample_images, to_uint8
 from bdia_edm.engine.block_maker import BlockMaker
 from bdia_edm.engine.diagnosis import describe_first_fault
+from bdia_edm.engine.fine_solution import fine_solution
 from bdia_edm.engine.plan import Block, format_seeds
 from bdia_edm.engine.shards import Shard
 from bdia_edm.models.denoiser import Denoiser
@@ -40,6 +41,7 @@ class BlockSampler(BlockMaker[Shard]):
         batch_size: images sampled at once; halved where the device's memory does not hold them.
         keep_images: whether ``run`` returns the pixels of all images.
         keep_logits: whether the shard holds the detector's logits.
+        keep_ode_errors: whether it holds the images' distances from the ODE's fine solutions.
     """
 
     denoiser: Denoiser
@@ -50,6 +52,7 @@ class BlockSampler(BlockMaker[Shard]):
     class_idx: int | None = None
     keep_images: bool = False
     keep_logits: bool = False
+    keep_ode_errors: bool = False
 
     @torch.inference_mode()
     def make(self, block: Block, progress: Callable[[int], object]) -> tuple[Shard, NDArray[np.uint8] | None]:
@@ -64,12 +67,16 @@ class BlockSampler(BlockMaker[Shard]):
         pixels: list[Tensor] = []
         labels: list[Tensor] = []
         finite: list[Tensor] = []
+        ode_errors: list[Tensor] = []
         evaluations = 0
         for first in range(0, len(block.seeds), self.batch_size):
             seeds = block.seeds[first : first + self.batch_size]
             images, drawn, nfe = sample_images(self.denoiser, self.sampler, seeds, self.class_idx, self.device)
             evaluations += nfe * len(seeds)
             finite.append(images.isfinite().flatten(1).all(dim=1))
+            if self.keep_ode_errors:
+                fine = fine_solution(self.denoiser, self.sampler, seeds, self.class_idx, self.device)
+                ode_errors.append((images - fine).square().flatten(1).mean(dim=1))
             batch = to_uint8(images)
             labels.append(drawn)
             if self.detector is not None and self.keep_logits:
@@ -100,6 +107,7 @@ class BlockSampler(BlockMaker[Shard]):
             labels=torch.cat(labels).cpu().numpy(),
             evaluations=evaluations,
             seconds=time.perf_counter() - start,
+            ode_errors=torch.cat(ode_errors).cpu().numpy() if ode_errors else np.empty(0),
         )
         return shard, images_out if self.keep_images else None
 

@@ -11,7 +11,7 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar, Protocol, TypeVar
 
@@ -58,6 +58,8 @@ class Shard:
         labels: (n,) int64 class indices, -1 for an unconditional network.
         evaluations: of the denoiser, summed over the images.
         seconds: what sampling and features took.
+        ode_errors: (n,) float64, of each image the mean square over its pixels of its difference from the ODE's fine
+            solution; (0,) where no metric needs it.
     """
 
     features: NDArray[np.float32]
@@ -66,6 +68,7 @@ class Shard:
     labels: NDArray[np.int64]
     evaluations: int
     seconds: float
+    ode_errors: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
     per_image: ClassVar[tuple[str, ...]] = ("features", "logits", "labels")
 
 

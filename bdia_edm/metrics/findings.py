@@ -16,7 +16,7 @@ T = TypeVar("T")
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
-NEEDS = frozenset({"moments", "features", "logits"})
+NEEDS = frozenset({"moments", "features", "logits", "ode_errors"})
 """What a metric can ask for."""
 
 
@@ -27,7 +27,7 @@ class Findings:
         num_features: length F of an image's features.
         num_logits: number K of its logits.
         needs: what is gathered: 'moments' in float64 (a few F·F numbers whatever the number of images), 'features'
-            and 'logits' row by row.
+            and 'logits' row by row, 'ode_errors' a number an image.
     """
 
     def __init__(self, num_features: int, num_logits: int, needs: Set[str]) -> None:
@@ -35,9 +35,10 @@ class Findings:
         self._statistics = FeatureStatistics(num_features) if "moments" in needs else None
         self._features = _Rows(num_features) if "features" in needs else None
         self._logits = _Rows(num_logits) if "logits" in needs else None
+        self._ode_errors: list[Float64] | None = [] if "ode_errors" in needs else None
 
-    def add(self, features: Float32, logits: Float32 | None = None) -> None:
-        """Adds images: their features (n, F) and, where they are needed, logits (n, K)."""
+    def add(self, features: Float32, logits: Float32 | None = None, ode_errors: Float64 | None = None) -> None:
+        """Adds images: their features (n, F) and, where they are needed, logits (n, K) and squared errors (n,)."""
         self.num += len(features)
         if self._statistics is not None:
             self._statistics.add(features)
@@ -47,6 +48,10 @@ class Findings:
             if logits is None or len(logits) != len(features):
                 raise ValueError(f"logits of {len(features)} images are needed")
             self._logits.add(logits)
+        if self._ode_errors is not None:
+            if ode_errors is None or len(ode_errors) != len(features):
+                raise ValueError(f"errors of {len(features)} images are needed")
+            self._ode_errors.append(np.array(ode_errors, np.float64))
 
     @property
     def statistics(self) -> FeatureStatistics:
@@ -67,6 +72,11 @@ class Findings:
     def logits(self) -> Float32:
         """All logits (N, K) in the images' order; ValueError where they were not asked for."""
         return _asked(self._logits, "logits").joined()
+
+    @property
+    def ode_errors(self) -> Float64:
+        """Mean squares over the pixels of all images less their fine solutions, (N,); ValueError as the others."""
+        return np.concatenate(_asked(self._ode_errors, "ode_errors"))
 
 
 class _Rows:

@@ -14,12 +14,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from bdia_edm.metrics.factors import factor_of
 from bdia_edm.metrics.findings import Findings
-from bdia_edm.metrics.metric import METRICS, FeatureSpace, Metric
+from bdia_edm.metrics.jackknife import FEWEST_IMAGES
+from bdia_edm.metrics.metric import METRICS, FeatureSpace, Metric, Rows
 from bdia_edm.metrics.one_thread import one_thread
 from bdia_edm.metrics.reference import Reference
+from bdia_edm.metrics.uncertainty import Uncertainty, uncertainty_of
 
-__all__ = ["Frechet", "factor_of", "frechet_distance", "negligible_eigenvalue"]
+__all__ = ["Frechet", "frechet_distance"]
 
 
 @METRICS.add("frechet")
@@ -32,6 +35,13 @@ class Frechet(Metric):
     def compute(self, findings: Findings, reference: Reference, space: FeatureSpace) -> dict[str, float]:
         distance = frechet_distance(*findings.moments, reference.mean, reference.covariance)
         return {space.distance_name: distance}
+
+    def uncertainty(
+        self, findings: Findings, reference: Reference, space: FeatureSpace, rows: Rows
+    ) -> dict[str, Uncertainty]:
+        if findings.num < FEWEST_IMAGES:
+            return {}
+        return {space.distance_name: uncertainty_of(rows(), findings.num, *findings.moments, reference)}
 
 
 def frechet_distance(
@@ -58,19 +68,3 @@ def _distance(difference: Tensor, s1: Tensor, s2: Tensor) -> float:
     squared = float(difference @ difference + s1.trace() + s2.trace() - 2 * trace_of_root)
     # Of equal Gaussians rounding may leave less than nothing.
     return max(squared, 0.0)
-
-
-def factor_of(s: Tensor) -> Tensor:
-    """F (n, rank) with F Fᵀ = s: Cholesky's where s is safely positive definite, else from its eigenvectors."""
-    negligible = negligible_eigenvalue(s)
-    factor, failed = torch.linalg.cholesky_ex(s)
-    if not failed and factor.diagonal().min() ** 2 > negligible:
-        return factor
-    values, vectors = torch.linalg.eigh(s)
-    keep = values > negligible
-    return vectors[:, keep] * values[keep].sqrt()
-
-
-def negligible_eigenvalue(s: Tensor) -> Tensor:
-    """Eigenvalues of the positive semi-definite s (n, n) up to this one may be nothing but rounding."""
-    return len(s) * torch.finfo(s.dtype).eps * s.diagonal().max()

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from bdia_edm.metrics.frechet import factor_of, negligible_eigenvalue
+from bdia_edm.metrics.factors import factor_of, negligible_eigenvalue
 from bdia_edm.metrics.one_thread import one_thread
 
 __all__ = ["Influence", "influence"]

@@ -6,8 +6,12 @@ pass over the features; what none of them needs is not gathered.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol, TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
 
 from bdia_edm.base.errors import UserError
 from bdia_edm.base.lines import one_line
@@ -15,9 +19,13 @@ from bdia_edm.base.option_names import named
 from bdia_edm.base.registry import Registry
 from bdia_edm.metrics.findings import NEEDS, Findings
 from bdia_edm.metrics.reference import Reference
+from bdia_edm.metrics.uncertainty import Uncertainty
 
-__all__ = ["METRICS", "REFERENCE_FEATURES", "AboutFigures", "FeatureSpace", "Metric", "about_figures", "compute_all"]
-__all__ += ["make_metrics", "needs_of"]
+__all__ = ["METRICS", "REFERENCE_FEATURES", "AboutFigures", "FeatureSpace", "Metric", "Rows", "about_figures"]
+__all__ += ["compute_all", "make_metrics", "needs_of", "uncertainties"]
+
+Rows = Callable[[], Iterable[NDArray[np.float32]]]
+"""Reads the features of all images once more, block by block in their order: (n, F) each."""
 
 REFERENCE_FEATURES = "reference_features"
 """What a metric needs that looks at features of single images of the data, not at the data's moments alone."""
@@ -68,6 +76,17 @@ class Metric(Protocol):
             space: whose features these are: figures of different detectors have different names.
         """
         ...
+
+    def uncertainty(
+        self, findings: Findings, reference: Reference, space: FeatureSpace, rows: Rows
+    ) -> dict[str, Uncertainty]:
+        """What paired intervals of those of its figures that have some are computed from, by the figures' names.
+
+        Args:
+            findings, reference, space: as of ``compute``.
+            rows: for what the findings do not hold.
+        """
+        return {}
 
 
 class AboutFigures(TypedDict, total=False):
@@ -173,6 +192,24 @@ def compute_all(
                 raise UserError(f"{given}: gives {name}, and so does another metric")
         figures |= found
     return figures
+
+
+def uncertainties(
+    metrics: Iterable[Metric],
+    figures: Mapping[str, float],
+    findings: Findings,
+    reference: Reference,
+    space: FeatureSpace,
+    rows: Rows,
+) -> dict[str, Uncertainty]:
+    """Of all figures that are finite and have one; arguments as of ``compute_all`` and ``Metric.uncertainty``."""
+    found: dict[str, Uncertainty] = {}
+    for metric in metrics:
+        # One of the user's own need not say it.
+        tell = getattr(metric, "uncertainty", None)
+        if tell is not None and all(map(math.isfinite, figures.values())):
+            found |= tell(findings, reference, space, rows)
+    return {name: each for name, each in found.items() if name in figures}
 
 
 def about_figures(

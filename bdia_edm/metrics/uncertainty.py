@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from bdia_edm.metrics.frechet import factor_of, negligible_eigenvalue
+from bdia_edm.metrics.factors import factor_of, negligible_eigenvalue
 from bdia_edm.metrics.influence import Influence
 from bdia_edm.metrics.jackknife import group_sizes, jackknife, takes_over
 from bdia_edm.metrics.one_thread import one_thread
@@ -30,13 +30,15 @@ _CHUNK = 512
 
 
 class Uncertainty(NamedTuple):
-    """Of one distance.
+    """Of one figure.
 
     Attributes:
-        influence: (N,) the numbers of the influence function, mean 0.
+        num_features: F, that it was measured in.
+        influence: (N,) the numbers of the influence function, mean 0; (0,) where only the jackknife serves.
         without_group: (g,) the distances without each group of images; (0,) where the influence function serves.
     """
 
+    num_features: int
     influence: Float64
     without_group: Float64
 
@@ -77,7 +79,7 @@ def uncertainty_of(
         if distances is not None and group is not None:
             without.append(distances(group))
     numbers = np.concatenate(found)
-    return Uncertainty(numbers - numbers.mean(), np.array(without))
+    return Uncertainty(len(mean), numbers - numbers.mean(), np.array(without))
 
 
 class DistancesWithout:
@@ -93,19 +95,23 @@ class DistancesWithout:
 
     def __call__(self, group: FeatureStatistics) -> float:
         """The distance without these images, at least two and not all but one."""
-        return self._distance(*self._rest(group))
+        mean, covariance = group.mean_and_covariance()
+        return self.of_others(group.num, mean, (group.num - 1) * covariance)
+
+    def of_others(self, num: int, mean: Float64, squares: Float64) -> float:
+        """The distance without ``num`` images of this mean (F,) and sum of squares about it (F, F)."""
+        return self._distance(*self._rest(num, mean, squares)) if num else self.of_all()
 
     def of_all(self) -> float:
         """That of all images: ``frechet_distance`` but for rounding."""
         return self._distance(self._mean, self._covariance)
 
-    def _rest(self, group: FeatureStatistics) -> tuple[Float64, Float64]:
-        own_mean, own_covariance = group.mean_and_covariance()
-        rest = self._num - group.num
-        mean = (self._num * self._mean - group.num * own_mean) / rest
+    def _rest(self, num: int, own_mean: Float64, own_squares: Float64) -> tuple[Float64, Float64]:
+        rest = self._num - num
+        mean = (self._num * self._mean - num * own_mean) / rest
         between = own_mean - mean
-        squares = (self._num - 1) * self._covariance - (group.num - 1) * own_covariance
-        squares -= (group.num * rest / self._num) * np.outer(between, between)
+        squares = (self._num - 1) * self._covariance - own_squares
+        squares -= (num * rest / self._num) * np.outer(between, between)
         return mean, squares / (rest - 1)
 
     def _distance(self, mean: Float64, covariance: Float64) -> float:

@@ -1,9 +1,9 @@
 """What is kept beside a record so that its distances can be compared with another run's of the same seeds, at any time.
 
-An npz: `seeds`, the text of the record; `figures`, their names, with `distances` and `num_features` of each; and of the
-figure k `influence_k` (N,), an image's number each, and `without_group_k` (g,), the distances without each group of
-images, none where there are images enough. In float64, 400 kB for 50,000 images: of two runs that are nearly the
-same, float32 would leave the difference with no digits.
+An npz: `seeds`, the text of the record; `figures`, their names, with `distances`, `num_features` and `num_images` of
+each; and of the figure k `influence_k` (N,), an image's number each, none where the jackknife alone serves, and
+`without_group_k` (g,), the distances without each group of images, none where there are images enough. In float64,
+400 kB for 50,000 images: of two runs that are nearly the same, float32 would leave the difference with no digits.
 """
 
 from __future__ import annotations
@@ -34,12 +34,14 @@ class KeptDistance:
     Attributes:
         distance: as in the record.
         num_features: F, that it was measured in.
-        influence: (N,) the images' numbers, in the seeds' order.
+        num_images: N, that it was measured of.
+        influence: (N,) the images' numbers, in the seeds' order; (0,) where the jackknife alone serves.
         without_group: (g,) the distances without each group of images; (0,) where the influence serves.
     """
 
     distance: float
     num_features: int
+    num_images: int
     influence: Float64
     without_group: Float64
 
@@ -65,6 +67,7 @@ def write_uncertainty(folder: Path, kept: KeptUncertainty) -> None:
         "figures": np.array([*kept.distances], str),
         "distances": np.array([one.distance for one in each]),
         "num_features": np.array([one.num_features for one in each]),
+        "num_images": np.array([one.num_images for one in each]),
     }
     arrays |= {f"influence_{k}": one.influence for k, one in enumerate(each)}
     arrays |= {f"without_group_{k}": one.without_group for k, one in enumerate(each)}
@@ -91,6 +94,8 @@ def read_uncertainty(folder: Path) -> KeptUncertainty | None:
                 str(name): KeptDistance(
                     float(file["distances"][k]),
                     int(file["num_features"][k]),
+                    # Earlier versions had a number of every image.
+                    int(file["num_images"][k]) if "num_images" in file else len(file[f"influence_{k}"]),
                     _numbers(file[f"influence_{k}"]),
                     _numbers(file[f"without_group_{k}"]),
                 )

@@ -12,13 +12,16 @@ from bdia_edm.report.verdict import Run
 
 __all__ = ["family_of", "series_of"]
 
-_OF_DATA = ("reference", "reference features", "images")
+_OF_DATA = ("reference", "images")
 """Checksums that a record may have of what its images are held against, or are made of."""
 
 
 def family_of(record: Record) -> tuple[object, ...]:
     """What records must share beside their seeds to be compared."""
-    data = tuple(record["checksums"].get(name, "") for name in ("model", "detector", *_OF_DATA))
+    checksums = record["checksums"]
+    data = tuple(checksums.get(name, "") for name in ("model", "detector", *_OF_DATA))
+    # Where there are several detectors, each further one, and its reference.
+    others = tuple(sorted(each for each in checksums.items() if each[0].startswith(("detector ", "reference "))))
     return (
         record.get("task", "sample"),
         record["model"],
@@ -26,6 +29,7 @@ def family_of(record: Record) -> tuple[object, ...]:
         record["class_idx"],
         record["device"]["type"],
         data,
+        others,
     )
 
 

@@ -89,7 +89,7 @@ def compared(blocks: Sequence[tuple[KeptDistance, KeptDistance]]) -> Comparison 
     half = _quantile(differences) * math.sqrt(variance)
     # The jackknife may leave nothing of a baseline that is close to the data.
     relative = value / baseline if baseline > 0 else math.nan
-    num, num_features = len(blocks[0][0].influence), blocks[0][0].num_features
+    num, num_features = blocks[0][0].num_images, blocks[0][0].num_features
     return Comparison(
         value, value - half, value + half, relative, method, is_trusted=not too_few_for_interval(num, num_features)
     )
@@ -119,7 +119,7 @@ def _kept(run: Run) -> Mapping[str, KeptDistance]:
     return {
         name: each
         for name, each in kept.distances.items()
-        if each.distance == record["metrics"].get(name) and len(each.influence) == record["num_images"]
+        if each.distance == record["metrics"].get(name) and each.num_images == record["num_images"]
     }
 
 
@@ -147,7 +147,7 @@ def explained(rows: Iterable[Mapping[str, Comparison]]) -> list[str]:
 
 
 def _shape(kept: KeptDistance) -> tuple[int, ...]:
-    return len(kept.influence), len(kept.without_group), kept.num_features
+    return kept.num_images, len(kept.influence), len(kept.without_group), kept.num_features
 
 
 def _difference(ours: KeptDistance, baseline: KeptDistance) -> _Difference:

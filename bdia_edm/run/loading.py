@@ -7,7 +7,7 @@ once; it goes with the last of them.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -29,11 +29,13 @@ from bdia_edm.detectors.registry import DETECTORS, detector_option
 from bdia_edm.engine.device import choose_device
 from bdia_edm.engine.plan import format_seeds
 from bdia_edm.images.grids import PNG_CHANNELS
-from bdia_edm.metrics.metric import REFERENCE_FEATURES, Metric, make_metrics, needs_of
+from bdia_edm.metrics.metric import REFERENCE_FEATURES, Metric, make_metrics
 from bdia_edm.metrics.reference import Reference, reference_detector
 from bdia_edm.models.denoiser import Denoiser
+from bdia_edm.run.encoders import Encoder, Measurement
 from bdia_edm.run.own_parts import OwnParts, own_sources, state_checksum
 from bdia_edm.run.run import AnyRun, Run, count_workers
+from bdia_edm.samplers.churn import ChurnSampler
 from bdia_edm.samplers.denoising import BatchDenoiser
 
 __all__ = ["check_class", "check_workers", "load_denoiser", "load_detector", "load_reference", "place_of"]
@@ -55,9 +57,10 @@ def prepare_run(config: RunConfig, command: str, own: OwnParts | None = None) ->
     own = own or OwnParts()
     if own.any:
         config, command = _with_own_parts(config, own), f"{command}  # with the caller's own {', '.join(own.names)}"
-    _check_measured(config, own.detector is not None)
+    own_name = None if own.detector is None else own.detector.name
+    _check_measured(config, own_name)
     if own.detector is None:
-        _check_reference_detector(config)
+        _check_reference_detectors(config)
     device, device_type = place_of(config)
     fetch_files(config.remote_files)
     if own.denoiser is None:
@@ -70,32 +73,35 @@ def prepare_run(config: RunConfig, command: str, own: OwnParts | None = None) ->
     _check_images(config.save_images, denoiser.img_channels)
     config.sampler.check_range(BatchDenoiser(denoiser))
     shape = (denoiser.img_channels, denoiser.img_resolution, denoiser.img_resolution)
-    detector = load_detector(config.detector, shape, device) if own.detector is None else own.detector
-    reference: Reference | None = None
     metrics: tuple[Metric, ...] = ()
-    if detector is not None:
+    encoders: tuple[Encoder, ...] = ()
+    if config.detectors or own.detector is not None:
         metrics = tuple(make_metrics(config.metric if own.metrics is None else own.metrics))
-        needs = needs_of(metrics, detector.name, detector.num_logits)
-        reference = load_reference(config.model, detector, REFERENCE_FEATURES in needs)
-        needs_of(metrics, detector.name, detector.num_logits, reference, len(config.seeds))
-        checksums |= {"detector": detector.checksum, "reference": reference.checksum}
+        encoders = _encoders(config, own.detector, metrics, shape, device)
+        _check_deterministic(config, metrics)
+        Measurement(encoders, metrics, len(config.seeds))  # refuses what cannot be measured
+    for place, encoder in enumerate(encoders):
+        which = f" {encoder.detector.name}" if place else ""
+        checksums |= {f"detector{which}": encoder.detector.checksum, f"reference{which}": encoder.reference.checksum}
         # Only where they are needed: the identity of other runs does not depend on them.
-        if reference.features_checksum:
-            checksums["reference features"] = reference.features_checksum
+        if encoder.reference.features_checksum:
+            checksums[f"reference{which} features"] = encoder.reference.features_checksum
     if own.metrics is not None:
         checksums |= {f"metric {metric.name}": state_checksum(f"metric {metric.name}", metric) for metric in metrics}
     parts: dict[str, type] = {"model": type(config.model), "sampler": type(config.sampler), "denoiser": type(denoiser)}
-    parts |= {"detector": type(detector), "detector's network": type(getattr(detector, "network", None))}
-    if own.detector is None and detector is not None:
-        parts["kind of detector"] = DETECTORS[config.detector.name]
+    for place, encoder in enumerate(encoders):
+        which = f"detector {encoder.detector.name}" if place else "detector"
+        parts |= {which: type(encoder.detector), f"{which}'s network": type(getattr(encoder.detector, "network", None))}
+    if own.detector is None:
+        for place, card in enumerate(config.detectors):
+            parts[f"kind of detector {card.name}" if place else "kind of detector"] = DETECTORS[card.name]
     parts |= {f"metric {metric.name}": type(metric) for metric in metrics}
     checksums |= own_sources(parts)
     run = Run(
         config=config,
         command=command,
         denoiser=denoiser,
-        detector=detector,
-        reference=reference,
+        encoders=encoders,
         metrics=metrics,
         device=device,
         device_type=device_type,
@@ -141,18 +147,20 @@ def load_detector(card: DetectorCard, shape: tuple[int, int, int], device: torch
     return _shared(key, lambda: load_kind(card.name, path, card.sha256, shape, device))
 
 
-def load_reference(card: ModelCard, detector: Detector, features: bool = False) -> Reference:
+def load_reference(card: ModelCard, detector: Detector, features: bool = False, file: str | None = None) -> Reference:
     """The data's statistics in the detector's features.
 
     Args:
         features: whether features of single images come with them, where there are any.
+        file: instead of the card's ``reference``, one of its ``references``.
 
     Raises:
         UserError: a file is missing or not fit for this detector.
     """
-    beside = _file_checksum(card.reference_features_file()) if features else None
-    key = ("reference", card, _file_checksum(card.reference_file()), detector.name, detector.checksum, beside)
-    return _shared(key, lambda: card.load_reference(detector, features))
+    beside = _file_checksum(card.reference_features_file()) if features and file is None else features
+    path = card.reference_file() if file is None else locate(file, None, "model.references")
+    key = ("reference", card, file, _file_checksum(path), detector.name, detector.checksum, beside)
+    return _shared(key, lambda: card.load_reference(detector, features, file))
 
 
 _LOADED: WeakValueDictionary[Hashable, Any] = WeakValueDictionary()
@@ -182,33 +190,66 @@ def _with_own_parts(config: RunConfig, own: OwnParts) -> RunConfig:
     return replace(config, metric=(), source={**config.source, "metric": [metric.name for metric in own.metrics]})
 
 
-def _check_measured(config: RunConfig, own_detector: bool) -> None:
-    if config.detector.name == NONE and not own_detector:
+def _encoders(
+    config: RunConfig,
+    own: Detector | None,
+    metrics: Sequence[Metric],
+    shape: tuple[int, int, int],
+    device: torch.device,
+) -> tuple[Encoder, ...]:
+    """The detectors for images of ``shape`` (C, H, W), each with its reference; of ``own`` alone, where it is one."""
+    features = any(REFERENCE_FEATURES in metric.needs for metric in metrics)
+    if own is not None:
+        return (Encoder(own, load_reference(config.model, own, features)),)
+    found: list[Encoder] = []
+    for card in config.detectors:
+        detector = load_detector(card, shape, device)
+        assert detector is not None  # none is no card of these
+        file = config.model.reference_of(card.name, is_first=not found)
+        same = file == config.model.reference
+        found.append(Encoder(detector, load_reference(config.model, detector, features, None if same else file)))
+    return tuple(found)
+
+
+def _check_deterministic(config: RunConfig, metrics: Sequence[Metric]) -> None:
+    churned = isinstance(config.sampler, ChurnSampler) and config.sampler.S_churn > 0
+    for metric in metrics:
+        if churned and "ode_errors" in metric.needs:
+            raise UserError(f"metric={metric.name}: is of samplers of the ODE; take sampler.S_churn=0, or leave it out")
+
+
+def _check_measured(config: RunConfig, own_detector: str | None) -> None:
+    if not config.detectors and own_detector is None:
         return
     if len(config.seeds) < 2:
         raise UserError(
             f"seeds={format_seeds(config.seeds)}: one image has no statistics; take two seeds or more, or detector=none"
         )
-    if config.model.reference is None:
+    known = config.model.reference is not None or own_detector is None
+    for name in [card.name for card in config.detectors] if own_detector is None else [own_detector]:
+        if known and (own_detector is not None or config.model.reference_of(name, name == config.detector.name)):
+            continue
         raise UserError(
             "model.reference: missing; distances need the data's statistics (an npz with mu and sigma, as "
             "python -m bdia_edm.fid ref makes it), and detector=none measures none"
         )
 
 
-def _check_reference_detector(config: RunConfig) -> None:
+def _check_reference_detectors(config: RunConfig) -> None:
     """Before anything is fetched: a reference that is at hand says itself whose features it is of."""
-    card, chosen = config.model, config.detector.name
-    if chosen == NONE or remote_files(card.reference):
-        return
-    path = card.reference_file()
-    made = None if path is None else reference_detector(path)
-    if made is not None and not DETECTORS[chosen].made(made):
-        option = detector_option(made)
-        advice = f"take detector={option}" if option else f"none of detector={', '.join(DETECTORS.names())} is that one"
-        raise UserError(
-            f"model.reference={card.reference}: made with the detector {made}, and this run's is {chosen}; {advice}"
-        )
+    model = config.model
+    for card in config.detectors:
+        given = model.reference_of(card.name, card is config.detector)
+        if given is None or remote_files(given):
+            continue
+        option = "model.reference" if given == model.reference else f"model.references.{card.name}"
+        path = model.reference_file() if given == model.reference else locate(given, None, option)
+        made = None if path is None else reference_detector(path, option)
+        if made is not None and not DETECTORS[card.name].made(made):
+            known = detector_option(made)
+            others = ", ".join(DETECTORS.names())
+            advice = f"take detector={known}" if known else f"none of detector={others} is that one"
+            raise UserError(f"{option}={given}: made with the detector {made}, and this run's is {card.name}; {advice}")
 
 
 def check_workers(run: AnyRun) -> None:

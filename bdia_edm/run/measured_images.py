@@ -96,7 +96,7 @@ class MeasuredImages:
             for pixels in batches:
                 digest.update(pixels.data)
                 seen = self._seen(pixels, "logits" in needs)
-                findings.add(*seen)
+                findings.add(seen[0], seen[1] if len(seen) > 1 else None)
                 if kept is not None:
                     kept.add(seen[0])
                 bar.update(len(pixels))

@@ -67,6 +67,11 @@ class Measuring:
             raise UserError(f"{named('detector_sha256')}={sha256}: is for {whose}, which is not given")
         if not self.metrics:
             raise UserError(f"{named('metric')}: missing; one or more")
+        for metric in self.metrics:
+            if "ode_errors" in metric.needs:
+                raise UserError(
+                    f"{named('metric')}={metric.name}: is of a sampler's own runs; bdia_edm.sample measures it"
+                )
 
     @property
     def metrics(self) -> list[Metric]:

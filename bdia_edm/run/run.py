@@ -33,6 +33,7 @@ from bdia_edm.images.image_source import ImageSource
 from bdia_edm.metrics.metric import Metric
 from bdia_edm.metrics.reference import Reference
 from bdia_edm.models.denoiser import Denoiser
+from bdia_edm.run.encoders import Encoder
 from bdia_edm.samplers.sampler import Sampler
 
 __all__ = ["ARITHMETIC", "AnyRun", "EditingRun", "InversionRun", "Run", "count_workers"]
@@ -153,16 +154,26 @@ class Run(AnyRun):
     """A run of sampling.
 
     Attributes:
+        encoders: detectors with the data's statistics in their features; none where nothing is measured.
         metrics: what is measured; none without a detector.
     """
 
     task = "sample"
     config: RunConfig
-    detector: Detector | None
-    reference: Reference | None
+    encoders: tuple[Encoder, ...]
     metrics: tuple[Metric, ...]
 
     __repr__ = AnyRun.__repr__
+
+    @property
+    def detector(self) -> Detector | None:
+        """The first; None where nothing is measured."""
+        return self.encoders[0].detector if self.encoders else None
+
+    @property
+    def reference(self) -> Reference | None:
+        """The data's statistics in the first detector's features."""
+        return self.encoders[0].reference if self.encoders else None
 
     @property
     def items(self) -> Sequence[int]:

@@ -16,6 +16,7 @@ from bdia_edm.metrics.jackknife import too_few_for_interval
 from bdia_edm.metrics.statistics import too_few_images
 from bdia_edm.records.record import Record
 from bdia_edm.records.wording import run_words
+from bdia_edm.run.encoders import together
 from bdia_edm.run.run import Run
 from bdia_edm.run.summary import facts_of, labels_of, summarize
 from bdia_edm.workers.sharing import read_all
@@ -38,12 +39,13 @@ class Sampling:
         sampler = BlockSampler(
             denoiser=run.denoiser,
             sampler=config.sampler,
-            detector=run.detector,
+            detector=together(run.encoders),
             device=run.device,
             batch_size=config.batch_size,
             class_idx=config.class_idx,
             keep_images=config.save_images != "none",
             keep_logits=any("logits" in metric.needs for metric in run.metrics),
+            keep_ode_errors=any("ode_errors" in metric.needs for metric in run.metrics),
         )
         return BlockWork(run.title, run.blocks, self._folder, sampler)
 
@@ -60,11 +62,10 @@ class Sampling:
 
     def warnings(self) -> list[str]:
         run, config = self.run, self.run.config
-        if run.detector is None:
-            return []
-        num, num_features = len(config.seeds), run.detector.num_features
-        found = [too_few_images(num, num_features) or too_few_for_interval(num, num_features)]
-        if config.class_idx is not None:
+        num, found = len(config.seeds), []
+        for detector, _ in run.encoders:
+            found.append(too_few_images(num, detector.num_features) or too_few_for_interval(num, detector.num_features))
+        if run.encoders and config.class_idx is not None:
             found.append(
                 f"warning: class_idx={config.class_idx}: the images are of one class; unless model.reference="
                 f"{config.model.reference} is of this class alone, the distance says that the others are missing"
@@ -78,13 +79,12 @@ class Sampling:
             run.folder,
             seeds=config.seeds,
             sampler=config.sampler,
-            detector=run.detector,
-            reference=run.reference,
+            encoders=run.encoders,
             metrics=run.metrics,
             again=lambda: read_all(self.work(), say),
             facts={
                 **facts_of(run),
-                "detector": config.detector.name if run.detector is None else run.detector.name,
+                "detector": run.encoders[0].detector.name if run.encoders else config.detector.name,
                 "series": run.series,
                 **facts,
             },

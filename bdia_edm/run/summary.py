@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import os
 import platform
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from operator import attrgetter
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,20 +15,15 @@ import torch
 from bdia_edm.base.urls import without_secrets, without_secrets_in
 from bdia_edm.base.versions import installed_versions
 from bdia_edm.base.whole_files import written_whole
-from bdia_edm.detectors.detector import Detector
 from bdia_edm.engine.plan import format_seeds
 from bdia_edm.engine.precision import describe_precision
 from bdia_edm.engine.shards import Shard
 from bdia_edm.images.grids import write_grid
-from bdia_edm.metrics.findings import Findings
-from bdia_edm.metrics.frechet import Frechet
-from bdia_edm.metrics.jackknife import FEWEST_IMAGES
-from bdia_edm.metrics.metric import AboutFigures, FeatureSpace, Metric, about_figures, compute_all, needs_of
-from bdia_edm.metrics.reference import Reference
-from bdia_edm.metrics.uncertainty import uncertainty_of
-from bdia_edm.records.record import FigureUncertainty, Labels, Record, write_record
+from bdia_edm.metrics.metric import Metric
+from bdia_edm.records.record import Labels, Record, write_record
 from bdia_edm.records.run_folder import RunFolder
-from bdia_edm.records.uncertainty import KeptDistance, KeptUncertainty, write_uncertainty
+from bdia_edm.records.uncertainty import KeptUncertainty, write_uncertainty
+from bdia_edm.run.encoders import Encoder, Measurement
 from bdia_edm.run.run import ARITHMETIC, AnyRun
 from bdia_edm.samplers.sampler import Sampler
 
@@ -43,8 +36,7 @@ def summarize(
     *,
     seeds: Sequence[int],
     sampler: Sampler,
-    detector: Detector | None,
-    reference: Reference | None,
+    encoders: Sequence[Encoder],
     metrics: Sequence[Metric],
     facts: Mapping[str, Any],
     again: Callable[[], Iterable[Shard]] | None = None,
@@ -56,50 +48,33 @@ def summarize(
         folder: the run's.
         seeds: one for every image, in order.
         sampler: says how it is called in tables.
-        detector, reference: None where nothing is measured.
-        metrics: what is measured of the detector's features.
+        encoders: none where nothing is measured.
+        metrics: what is measured of the detectors' features.
         facts: what else the record holds, 'model' among it.
         again: reads the shards once more; without it distances have no uncertainty.
 
     Raises:
-        UserError: a metric needs what the detector does not give, or two give a figure of the same name.
+        UserError: a metric needs what no detector gives, or two give a figure of the same name.
     """
-    measured = list(metrics) if detector is not None and reference is not None else []
-    num_features, num_logits = (detector.num_features, detector.num_logits) if detector is not None else (0, 0)
-    needs = needs_of(measured, detector.name if detector is not None else "none", num_logits)
-    findings = Findings(num_features, num_logits, needs)
+    measurement = Measurement(encoders, metrics)
     evaluations, seconds = 0, 0.0
     preview: list[np.ndarray] = []
     labels: list[np.ndarray] = []
     for shard in shards:
-        findings.add(shard.features, shard.logits)
+        measurement.add(shard)
         if len(shard.preview):
             preview.append(shard.preview)
             labels.append(shard.labels[: len(shard.preview)])
         evaluations += shard.evaluations
         seconds += shard.seconds
         del shard
-    figures: dict[str, float] = {}
-    about = AboutFigures()
-    uncertainty: dict[str, Any] = {}
-    if detector is not None and reference is not None:
-        space = FeatureSpace(detector.name, detector.distance_name)
-        figures = compute_all(measured, findings, reference, space)
-        about = about_figures(measured, figures, reference, space)
-        distance = figures.get(space.distance_name, math.nan)
-        measures = any(isinstance(metric, Frechet) for metric in measured)
-        if again is not None and measures and math.isfinite(distance) and len(seeds) >= FEWEST_IMAGES:
-            # map: a loop would hold the last shard while it asks for the next.
-            features = map(attrgetter("features"), again())
-            found = uncertainty_of(features, len(seeds), *findings.moments, reference)
-            kept = KeptDistance(distance, num_features, found.influence, found.without_group)
-            write_uncertainty(folder, KeptUncertainty(format_seeds(seeds), {space.distance_name: kept}))
-            error = FigureUncertainty(standard_error=found.standard_error(distance), method=found.method)
-            uncertainty = {"uncertainty": {space.distance_name: error}}
+    found = measurement.found(again)
+    if found.kept:
+        write_uncertainty(folder, KeptUncertainty(format_seeds(seeds), found.kept))
     shown = np.concatenate(preview)
     write_grid(RunFolder(folder).grid, shown)
     _write_preview(RunFolder(folder).preview, shown, np.concatenate(labels), np.array(seeds[: len(shown)]))
-    said = {"metrics": figures, **about, **uncertainty}
+    said = {"metrics": found.figures, **found.facts}
     return finish_record(folder, seeds, sampler, evaluations, seconds, {**said, **facts})
 
 

@@ -227,9 +227,13 @@ def _block(folder: Path) -> tuple[BlockFolder, Block]:
 
 
 def _shards() -> list[Case]:
-    values = {"features": np.ones((2, 4), np.float32), "logits": np.ones((2, 0), np.float32)}
     shard = Shard(
-        **values, preview=np.zeros((2, 8, 8, 1), np.uint8), labels=np.zeros(2, np.int64), evaluations=4, seconds=1.0
+        features=np.ones((2, 4), np.float32),
+        logits=np.ones((2, 0), np.float32),
+        preview=np.zeros((2, 8, 8, 1), np.uint8),
+        labels=np.zeros(2, np.int64),
+        evaluations=4,
+        seconds=1.0,
     )
     with tempfile.TemporaryDirectory() as folder:
         blocks, block = _block(Path(folder))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 import torch
 
@@ -40,3 +43,31 @@ def test_a_name_is_one_folders(name: str) -> None:
         NetworkCard(name=name, path="embedded:digits.safetensors")
     for fit in ("1_0", "ü v1.5 (mine)", "x" * 100):
         NetworkCard(name=fit, path="embedded:digits.safetensors")
+
+
+def test_which_reference_is_a_detectors(tmp_path: Path) -> None:
+    """What the card's own says decides; what says nothing is the first detector's."""
+    own, pixels, unnamed = "embedded:digits_reference.npz", "embedded:digits_pixels_reference.npz", tmp_path / "a.npz"
+    np.savez(unnamed, mu=np.zeros(2), sigma=np.eye(2))
+
+    def of(detector: str, reference: str | None, is_first: bool = True, **others: str) -> str | None:
+        files = tuple(others.items())
+        card = NetworkCard(name="d", path="embedded:digits.safetensors", reference=reference, references=files)
+        return card.reference_of(detector, is_first)
+
+    assert of("digits", own, pixels=pixels) == own
+    assert of("pixels", own, pixels=pixels) == pixels
+    # The user's own reference of the pixels is not put aside for the card's.
+    assert of("pixels", str(pixels), pixels="other.npz") == pixels
+    assert of("pixels", None) is None
+    assert of("pixels", None, pixels=pixels) == pixels
+    url = "https://nowhere.example/ref.npz"
+    assert of("inception_nvidia", url, dinov2="b.npz") == url
+    assert of("dinov2", url, is_first=False, dinov2="b.npz") == "b.npz"
+    assert of("inception", str(unnamed)) == str(unnamed)
+    with pytest.raises(UserError, match=r"does not say whose features it is of, and model\.references has another"):
+        of("pixels", str(unnamed), pixels=pixels)
+    assert of("pixels", str(unnamed), is_first=False, pixels=pixels) == pixels
+    for unknown in (url, str(unnamed)):
+        with pytest.raises(UserError, match=r"^model\.references: none for detector=dinov2; \+model\.references="):
+            of("dinov2", unknown, is_first=False)

@@ -8,8 +8,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bdia_edm.metrics.fid_infinity import FidInfinity, distance_at_infinity, random_subsets, sizes_of_subsets
+from bdia_edm.metrics.fid_infinity import (
+    FidInfinity,
+    distance_at_infinity,
+    infinity_without_groups,
+    random_subsets,
+    sizes_of_subsets,
+)
+from bdia_edm.metrics.findings import Findings
 from bdia_edm.metrics.frechet import frechet_distance
+from bdia_edm.metrics.jackknife import group_sizes
+from bdia_edm.metrics.reference import ReferenceStatistics
 from tests.metrics.metric_references import DIGITS, PAIRS, VALUES, figures, pair
 from tests.metrics.test_statistics import statistics_of
 
@@ -69,3 +78,39 @@ def test_too_few_images_are_refused() -> None:
     with pytest.raises(ValueError, match="16 images have no 15 subsets of different sizes; take 17 or more"):
         sizes_of_subsets(16)
     assert len(set(sizes_of_subsets(17).tolist())) == 15
+
+
+def test_without_a_group_every_subset_lacks_its_images() -> None:
+    x, y, _ = pair("close")
+    reference = ReferenceStatistics(*statistics_of(y).mean_and_covariance(), "r")
+    found = infinity_without_groups(x, reference)
+    ends = np.cumsum(group_sizes(len(x)))
+    for group in (0, 7, 19):
+        numbers = np.arange(len(x))
+        kept = (numbers < ends[group] - group_sizes(len(x))[group]) | (numbers >= ends[group])
+        subsets = [subset[:, 0].astype(int) for subset in random_subsets(numbers[:, None].astype(float))]
+        rows = [x[subset[kept[subset]]] for subset in subsets]
+        assert found[group] == pytest.approx(distance_at_infinity(rows, reference.mean, reference.covariance), abs=1e-9)
+
+
+def test_its_standard_error_is_its_spread_over_images() -> None:
+    """By the jackknife, of images in four dimensions with a known distance from the data."""
+    random = np.random.default_rng(1)
+    reference = ReferenceStatistics(np.zeros(4), np.eye(4), "r")
+    found = []
+    for _ in range(60):
+        findings = Findings(4, 0, FidInfinity.needs)
+        findings.add((random.standard_normal((500, 4)) + 0.3).astype(np.float32))
+        (value,) = FidInfinity().compute(findings, reference, DIGITS).values()
+        (own,) = FidInfinity().uncertainty(findings, reference, DIGITS, list).values()
+        found.append((value, own.standard_error(value)))
+    values, errors = np.array(found).T
+    assert abs(values.mean() - 4 * 0.3**2) < 4 * values.std() / np.sqrt(60)
+    assert errors.mean() == pytest.approx(values.std(ddof=1), rel=0.35)
+
+
+def test_of_few_images_there_is_no_interval() -> None:
+    findings = Findings(4, 0, FidInfinity.needs)
+    findings.add(np.random.default_rng(0).standard_normal((399, 4)).astype(np.float32))
+    reference = ReferenceStatistics(np.zeros(4), np.eye(4), "r")
+    assert FidInfinity().uncertainty(findings, reference, DIGITS, list) == {}

@@ -12,13 +12,14 @@ from tests.metrics.test_statistics import made, statistics_of
 
 FEATURES = made(1300, 7)
 LOGITS = made(1300, 3)
+ERRORS = np.square(made(1300, 1)[:, 0].astype(np.float64))
 CUTS = [1, 40, 511, 512, 700]
 
 
 def found(needs: set[str]) -> Findings:
     findings = Findings(7, 3, needs)
-    for features, logits in zip(np.split(FEATURES, CUTS), np.split(LOGITS, CUTS), strict=True):
-        findings.add(features, logits)
+    for each in zip(*(np.split(rows, CUTS) for rows in (FEATURES, LOGITS, ERRORS)), strict=True):
+        findings.add(*each)
     return findings
 
 
@@ -34,6 +35,8 @@ def test_what_is_asked_for_is_given_and_nothing_else(needs: set[str]) -> None:
         assert findings.features.dtype == np.float32
     if "logits" in needs:
         assert np.array_equal(findings.logits, LOGITS)
+    if "ode_errors" in needs:
+        assert np.array_equal(findings.ode_errors, ERRORS)
     if "moments" in needs:
         # The bits are those of the statistics alone, whatever else is gathered.
         for a, b in zip(findings.moments, statistics_of(FEATURES).mean_and_covariance(), strict=True):

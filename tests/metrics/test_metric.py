@@ -128,7 +128,7 @@ def test_what_is_refused() -> None:
     class Odd(Confidence):
         name, needs = "odd", frozenset({"colours", "logits"})
 
-    with pytest.raises(UserError, match=r"^metric=odd: needs colours; there are features, logits, moments, refe"):
+    with pytest.raises(UserError, match=r"^metric=odd: needs colours; there are features, logits, moments, ode_"):
         make_metrics([Odd()])
     metrics: list[Metric] = [Confidence(), Confidence()]
     with pytest.raises(UserError, match=r"^metric=confidence: gives confidence, and so does another metric"):

@@ -15,8 +15,8 @@ from bdia_edm.records.uncertainty import KeptDistance, KeptUncertainty, read_unc
 KEPT = KeptUncertainty(
     "0-2,9",
     {
-        "fid": KeptDistance(2.5, 2048, np.array([0.1, -0.3, 1e-17, 0.2]), np.array([2.4, 2.6])),
-        "fd_ähnlich": KeptDistance(0.1, 3, np.array([1.0, -1.0, 0.0, 0.0]), np.empty(0)),
+        "fid": KeptDistance(2.5, 2048, 4, np.array([0.1, -0.3, 1e-17, 0.2]), np.array([2.4, 2.6])),
+        "fd_ähnlich": KeptDistance(0.1, 3, 4, np.array([1.0, -1.0, 0.0, 0.0]), np.empty(0)),
     },
 )
 
@@ -36,7 +36,9 @@ def test_it_comes_back_bit_for_bit(tmp_path: Path) -> None:
 
 def test_50000_images_take_400_kilobytes(tmp_path: Path) -> None:
     numbers = np.random.default_rng(0).standard_normal(50_000)
-    write_uncertainty(tmp_path, KeptUncertainty("0-49999", {"fid": KeptDistance(1.0, 2048, numbers, np.empty(0))}))
+    write_uncertainty(
+        tmp_path, KeptUncertainty("0-49999", {"fid": KeptDistance(1.0, 2048, len(numbers), numbers, np.empty(0))})
+    )
     assert RunFolder(tmp_path).uncertainty.stat().st_size < 402_000
 
 

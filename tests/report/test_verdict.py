@@ -30,7 +30,7 @@ NUMBERS -= NUMBERS.mean(axis=1, keepdims=True)
 
 
 def kept(distance: float, numbers: np.ndarray, without: np.ndarray = NOTHING, num_features: int = 64) -> KeptDistance:
-    return KeptDistance(distance, num_features, numbers, without)
+    return KeptDistance(distance, num_features, len(numbers), numbers, without)
 
 
 def test_reference_difference() -> None:

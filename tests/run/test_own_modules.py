@@ -23,6 +23,7 @@ from bdia_edm.metrics.reference import ReferenceStatistics
 from bdia_edm.records.record import read_records
 from bdia_edm.report.rows import group_records
 from bdia_edm.report.tables import to_csv, to_markdown
+from bdia_edm.run.encoders import Encoder
 from bdia_edm.run.summary import describe_device, summarize
 from bdia_edm.samplers.registry import make_sampler
 from tests.foreign_images import made_pixels, write_npz
@@ -105,8 +106,7 @@ def test_they_show_in_the_record_and_in_the_table(tmp_path: Path) -> None:
             folder,
             seeds=range(150),
             sampler=sampler,
-            detector=detector,
-            reference=reference,
+            encoders=[Encoder(detector, reference)],
             metrics=metrics,
             facts=facts,
         )

@@ -23,6 +23,7 @@ from bdia_edm.metrics.uncertainty import uncertainty_of
 from bdia_edm.records.record import Record, read_record
 from bdia_edm.records.run_folder import RunFolder
 from bdia_edm.records.uncertainty import read_uncertainty
+from bdia_edm.run.encoders import Encoder
 from bdia_edm.run.summary import describe_device, summarize
 from bdia_edm.samplers.registry import make_sampler
 from tests.metrics.test_metric import Confidence, Widest
@@ -56,7 +57,9 @@ def shards(logits: int = 0) -> Iterator[Shard]:
 
 
 def summed(folder: Path, metrics: Sequence[Metric], given: Iterator[Shard] | None = None, **changed: Any) -> Record:
-    parts = {"sampler": BDIA, "detector": PixelDetector((1, 4, 4)), "reference": REFERENCE, "facts": FACTS, **changed}
+    detector = changed.pop("detector", PixelDetector((1, 4, 4)))
+    encoders = [] if detector is None else [Encoder(detector, REFERENCE)]
+    parts = {"sampler": BDIA, "encoders": encoders, "facts": FACTS, **changed}
     return summarize(given or shards(), folder, metrics=metrics, **{"seeds": range(100), **parts})
 
 
@@ -98,7 +101,7 @@ def test_logits_that_there_are_not(tmp_path: Path) -> None:
 
 
 def test_nothing_is_measured_without_a_detector(tmp_path: Path) -> None:
-    assert summed(tmp_path, make_metrics(["frechet"]), detector=None, reference=None)["metrics"] == {}
+    assert summed(tmp_path, make_metrics(["frechet"]), detector=None)["metrics"] == {}
 
 
 def test_the_uncertainty_of_the_distance_is_kept(tmp_path: Path) -> None:
@@ -122,7 +125,7 @@ def test_the_uncertainty_of_the_distance_is_kept(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("case", ["no distance", "no detector", "few"])
 def test_what_has_no_uncertainty(case: str, tmp_path: Path) -> None:
-    changed: dict[str, Any] = {"detector": None, "reference": None} if case == "no detector" else {}
+    changed: dict[str, Any] = {"detector": None} if case == "no detector" else {}
     metrics: list[Metric] = [Widest()] if case == "no distance" else make_metrics(["frechet"])
     given = [next(shards())] if case == "few" else None
     seeds = range(39) if case == "few" else range(100)

@@ -70,15 +70,15 @@ class MixtureCard(ModelCard):
     def reference_file(self) -> Path | None:
         return None if self.reference in _COMPUTED else super().reference_file()
 
-    def load_reference(self, detector: Detector, features: bool = False) -> Reference:
-        if self.reference == "moments" and detector.name != PixelDetector.name:
+    def load_reference(self, detector: Detector, features: bool = False, file: str | None = None) -> Reference:
+        if file is None and self.reference == "moments" and detector.name != PixelDetector.name:
             raise UserError(
                 f"model.reference=moments: known of pixels, and this run's detector is {detector.name}; take "
                 "model.reference=exact or detector=pixels"
             )
-        if self.reference in _COMPUTED:
+        if file is None and self.reference in _COMPUTED:
             return _COMPUTED[self.reference](self, detector)
-        return super().load_reference(detector, features)
+        return super().load_reference(detector, features, file)
 
     def mixture(self) -> GaussianMixture:
         """The mixture, on the CPU."""
