@@ -134,7 +134,12 @@ def _warn(fewest: int, parts: RosettaParts, options: Comparing) -> None:
 def _of_data(parts: RosettaParts, see: Callable[..., Seen]) -> tuple[dict[str, Moments], str]:
     """The data's statistics by detector, and the checksum of its pixels."""
     everything = frozenset({len(parts.data)})
-    views = {name: View(detector, everything, _as_they_are) for name, detector in parts.detectors.items()}
+    # The others have files of their own; the pixels' checksum is there in any case.
+    asking = [protocol for protocol in PROTOCOLS if protocol.name not in parts.files] or [_first(parts)]
+    wanted = {name for protocol in asking for name in (protocol.detector, protocol.spatial)}
+    views = {
+        name: View(detector, everything, _as_they_are) for name, detector in parts.detectors.items() if name in wanted
+    }
     seen = see(parts.data.read, parts.data.shape, len(parts.data), views, what="data")
     return {name: findings.moments for (name, _), findings in seen.findings.items()}, seen.digest
 
@@ -204,6 +209,7 @@ def _rows(parts: RosettaParts, figures: _Figures, progress: bool) -> list[dict[s
         row = _described(first, num, parts) | {"protocol": _TRUNCATED, "used_by": _TRUNCATED_BY}
         row["title"] = f"{first.name} of images truncated to uint8"
         if isinstance(parts.images, FloatImages):
+            row["to_uint8"] = _TRUNCATED
             row["fid"] = figures.distance(_TRUNCATED, num, first)
             row["difference"] = row["fid"] - figures.distance(first.detector, num, first)
             row["feature_change"] = figures.change(_TRUNCATED, num)

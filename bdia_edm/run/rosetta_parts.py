@@ -27,7 +27,7 @@ from bdia_edm.run.loading import load_detector
 from bdia_edm.run.measured_images import drawn_indices
 from bdia_edm.run.protocols import FEWER_IMAGES, NVIDIA, PROTOCOLS, Protocol
 
-__all__ = ["Moments", "ReferenceFile", "RosettaParts", "prepared_parts"]
+__all__ = ["Moments", "ReferenceFile", "RosettaParts", "numbers_of_images", "prepared_parts"]
 
 Moments = tuple[NDArray[np.float64], NDArray[np.float64]]
 """A mean (F,) and a covariance (F, F)."""
@@ -68,7 +68,7 @@ def prepared_parts(images: str, data: str, references: Mapping[str, str], option
     """The parts, everything of them checked and loaded, for as long as the images are open."""
     with closing(_open(images, options)) as source, closing(_open_data(data, options)) as real:
         _check_channels(f"{named('images')}={images}", source.shape[0], f"{named('ref')}={data}", real.shape[0])
-        blocks = _blocks(len(source), options, f"{named('images')}={images}")
+        blocks = numbers_of_images(len(source), options, f"{named('images')}={images}")
         if len(real) < 2:
             raise UserError(f"{named('ref')}={data}: holds one image, which has no statistics; two are the least")
         device = choose_device(options.device)
@@ -124,7 +124,16 @@ def _check_channels(given: str, channels: int, given_data: str, channels_of_data
         )
 
 
-def _blocks(found: int, options: Comparing, given: str) -> list[dict[str, int]]:
+def numbers_of_images(found: int, options: Comparing, given: str) -> list[dict[str, int]]:
+    """The blocks of rows: in each, how many images every protocol takes.
+
+    Args:
+        found: how many there are.
+        given: what the user gave them by, for the messages.
+
+    Raises:
+        UserError: there are fewer than are asked for, or than two.
+    """
     if found < 2:
         raise UserError(f"{given}: holds one image, which has no statistics; two are the least")
     for num in options.num:
