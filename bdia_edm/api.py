@@ -30,12 +30,14 @@ from bdia_edm.metrics.statistics import FeatureStatistics
 from bdia_edm.models.denoiser import Denoiser
 from bdia_edm.models.gaussian_mixture import GaussianMixture
 from bdia_edm.models.preconditioning import EDMPrecond, VEPrecond, VPPrecond, iDDPMPrecond
+from bdia_edm.run.comparing import Comparing
 from bdia_edm.run.finish import finish
 from bdia_edm.run.loading import prepare_run
 from bdia_edm.run.loading_inversion import prepare_editing as load_editing
 from bdia_edm.run.loading_inversion import prepare_inversion as load_inversion
 from bdia_edm.run.measurement import Measuring, make_reference, measure
 from bdia_edm.run.own_parts import OwnParts
+from bdia_edm.run.rosetta import compare_protocols
 from bdia_edm.run.run import EditingRun, InversionRun, Run
 from bdia_edm.samplers.denoising import BatchDenoiser, gradient
 from bdia_edm.samplers.inversion import InvertibleSampler
@@ -47,6 +49,7 @@ __all__ = [
     "METRICS",
     "SAMPLERS",
     "BatchDenoiser",
+    "Comparing",
     "Denoiser",
     "Detector",
     "DetectorKind",
@@ -66,6 +69,7 @@ __all__ = [
     "UserError",
     "VEPrecond",
     "VPPrecond",
+    "compare_protocols",
     "finish",
     "frechet_distance",
     "gradient",

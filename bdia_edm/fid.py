@@ -21,7 +21,11 @@ from bdia_edm.base.usage import Group
 from bdia_edm.config.common_config import import_modules
 from bdia_edm.detectors.registry import DETECTORS
 from bdia_edm.metrics.metric import METRICS
+from bdia_edm.report.protocol_table import protocol_table
+from bdia_edm.run.comparing import Comparing
 from bdia_edm.run.measurement import FEATURES_KEPT, Measuring, make_reference, measure
+from bdia_edm.run.protocols import PROTOCOLS, split_references
+from bdia_edm.run.rosetta import compare_protocols
 
 __all__ = ["main"]
 
@@ -45,8 +49,7 @@ def _flag(option: str) -> str:
     return f"--{option.removesuffix('=True').replace('_', '-')}"
 
 
-def _click_option(found: Field[Any], facts: Option, required: bool) -> Callable[[Any], Any]:
-    hint = get_type_hints(Measuring)[found.name]
+def _click_option(found: Field[Any], hint: Any, facts: Option, required: bool) -> Callable[[Any], Any]:
     kind: Any = int if int in (hint, *get_args(hint)) else str
     if facts.one_of:
         kind = click.Choice(facts.one_of)
@@ -66,16 +69,21 @@ def _click_option(found: Field[Any], facts: Option, required: bool) -> Callable[
     )
 
 
-def _measuring_options(
-    left_out: tuple[str, ...] = (), required: tuple[str, ...] = ()
+def _options(
+    kind: type,
+    left_out: tuple[str, ...] = (),
+    required: tuple[str, ...] = (),
+    instead: str = "a line",
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """The options of ``Measuring`` in its order, and --json."""
+    """The options of the dataclass ``kind`` in its order, and --json, which prints an object ``instead`` of that."""
+    hints = get_type_hints(kind)
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
-        command = click.option("--json", "as_json", is_flag=True, help="print a JSON object instead of a line")(command)
-        for found, facts in reversed(list(options_of(Measuring))):
+        words = f"print a JSON object instead of {instead}"
+        command = click.option("--json", "as_json", is_flag=True, help=words)(command)
+        for found, facts in reversed(list(options_of(kind))):
             if found.name not in left_out:
-                command = _click_option(found, facts, found.name in required)(command)
+                command = _click_option(found, hints[found.name], facts, found.name in required)(command)
         return command
 
     return decorate
@@ -107,7 +115,7 @@ def main() -> None:
     metavar="FILE|URL",
     help="npz with features of the data, where a metric needs them and REF keeps no such",
 )
-@_measuring_options()
+@_options(Measuring)
 def calc(images: str, ref: str, ref_features: str | None, as_json: bool, **options: Any) -> None:
     """Prints the figures of the images against the reference: by default the Fréchet distance."""
     with _errors_of_the_command():
@@ -132,13 +140,37 @@ def calc(images: str, ref: str, ref_features: str | None, as_json: bool, **optio
     help="keep features of N images too, or of all where there are fewer: some metrics need them "
     f"[without N: {FEATURES_KEPT}]",
 )
-@_measuring_options(left_out=("metric",), required=("detector",))
+@_options(Measuring, left_out=("metric",), required=("detector",))
 def reference(data: str, dest: Path, force: bool, features: int, as_json: bool, **options: Any) -> None:
     """Writes the reference statistics of the images."""
     with _errors_of_the_command():
         result = make_reference(data, dest, Measuring(**options), force=force, features=features)
     kept = f", features of {result['num_features_kept']} kept" if features else ""
     _print(result, f"{dest}: {_words(result)}{kept}", as_json)
+
+
+@main.command()
+@click.option(
+    "--images", required=True, metavar="DIR|ZIP|NPZ", help="images below a folder or in a zip; npz: arr_0, floats too"
+)
+@click.option(
+    "--ref",
+    "refs",
+    required=True,
+    multiple=True,
+    metavar="DIR|ZIP|NPZ|NAME=FILE",
+    help="the data's images, once, of which each protocol makes its own statistics; NAME=FILE gives the protocol NAME "
+    f"({', '.join(protocol.name for protocol in PROTOCOLS)}) an npz with mu and sigma instead",
+)
+@_options(Comparing, instead="a table")
+def protocols(images: str, refs: tuple[str, ...], as_json: bool, **options: Any) -> None:
+    """Prints the images' FID under every protocol in use, a row each, as a Markdown table."""
+    with _errors_of_the_command():
+        data, references = split_references(refs)
+        result = compare_protocols(images, data, Comparing(**options), references=references)
+    checksums = ", ".join(f"{name} {checksum[:12]}" for name, checksum in result["checksums"].items())
+    made = f"Batch {result['batch']} on {result['device']} (sha256: {checksums}). Again: `{result['command']}`"
+    _print(result, f"{protocol_table(result['rows'], result['compared_with'])}\n{made}", as_json)
 
 
 def _words(result: dict[str, Any]) -> str:

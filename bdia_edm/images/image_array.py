@@ -1,4 +1,4 @@
-"""Images as one array in an npz, `arr_0` (N, H, W, C) or (N, H, W) uint8, read forward without ever holding it.
+"""Images as one array in an npz, `arr_0` (N, H, W, C) or (N, H, W), read forward without ever holding it.
 
 The array of 50,000 images of 256x256 pixels has 9.8 GB: rows are decompressed as they are asked for, in order. No
 part of such a file is ever unpickled.
@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,31 +33,33 @@ class ImageArray:
 
     Args:
         path: the file.
+        kinds: the types that its numbers may have.
 
     Attributes:
         shape: (C, H, W).
+        dtype: the type of its numbers.
         path, label: the file, and what messages call it.
 
     Raises:
         UserError: it is no npz, has no `arr_0`, or `arr_0` is not such an array.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, kinds: Sequence[str] = ("uint8",)) -> None:
         self.path = path
         self.label = printable(str(path))
         self._zip: zipfile.ZipFile | None = None
         self._stream: IO[bytes] | None = None
         self._start = 0  # of the pixels in the array's file
         try:
-            self._read_header()
+            self._read_header(kinds)
         finally:
             self.close()
 
     def __len__(self) -> int:
         return self._num
 
-    def read(self, row: int, out: NDArray[np.uint8]) -> None:
-        """Reads the image ``row`` into ``out`` (H, W, C); cheap where rows ascend from call to call.
+    def read(self, row: int, out: NDArray[Any]) -> None:
+        """Reads the image ``row`` into ``out`` (H, W, C) of type ``dtype``; cheap where rows ascend from call to call.
 
         Raises:
             UserError: the file is damaged. The checksum is that of all rows, so a flipped bit is found when the last
@@ -64,16 +67,16 @@ class ImageArray:
         """
         try:
             stream = self._stream or self._open()
-            place = self._start + row * out.size
+            place = self._start + row * out.nbytes
             # A seek, even to where it is, makes newer Pythons give up the checksum of an uncompressed array.
             if stream.tell() != place:
                 stream.seek(place)
-            data = stream.read(out.size)
-            if len(data) != out.size:
+            data = stream.read(out.nbytes)
+            if len(data) != out.nbytes:
                 raise EOFError(f"it ends in image {row}")
         except Exception as error:  # a damaged zip raises many things
             raise self._unreadable(error) from error
-        out[:] = np.frombuffer(data, np.uint8).reshape(out.shape)
+        out[:] = np.frombuffer(data, self.dtype).reshape(out.shape)
 
     def close(self) -> None:
         """Closes the file; the next ``read`` opens it again."""
@@ -88,7 +91,7 @@ class ImageArray:
         self._stream.read(self._start)
         return self._stream
 
-    def _read_header(self) -> None:
+    def _read_header(self, kinds: Sequence[str]) -> None:
         try:
             stream = self._open()
             shape, fortran_order, dtype = read_npy_header(stream)
@@ -97,8 +100,10 @@ class ImageArray:
             stored = self._zip.getinfo(_MEMBER).file_size - self._start
         except Exception as error:  # the parsers of zip and npy raise whatever they stumble over
             raise self._unreadable(error) from error
-        if dtype != np.uint8 or len(shape) not in (3, 4) or (len(shape) == 4 and shape[3] not in (1, 3)):
-            raise UserError(f"{self.label}: arr_0 is {dtype} {shape}; must be uint8 (N, H, W), (N, H, W, 1) or (.., 3)")
+        known = dtype in [np.dtype(kind) for kind in kinds]
+        if not known or len(shape) not in (3, 4) or (len(shape) == 4 and shape[3] not in (1, 3)):
+            taken = f"{' or '.join(kinds)} (N, H, W), (N, H, W, 1) or (.., 3)"
+            raise UserError(f"{self.label}: arr_0 is {dtype} {shape}; must be {taken}")
         if fortran_order:
             raise UserError(f"{self.label}: arr_0 is stored last axis first; save np.ascontiguousarray of it")
         if min(shape) < 0 or not 1 <= shape[1] * shape[2] <= MAX_PIXELS:
@@ -108,8 +113,9 @@ class ImageArray:
                 f"{self.label}: arr_0 is {shape}, one image (H, W, C) or grey ones that are {shape[2]} wide; "
                 "images are given as (N, H, W, 3), and grey ones of this width as (N, H, W, 1)"
             )
-        if stored != math.prod(shape):
+        if stored != math.prod(shape) * dtype.itemsize:
             raise UserError(f"{self.label}: arr_0 says {shape}, but {stored} bytes of pixels are stored")
+        self.dtype = dtype
         self._num = int(shape[0])
         self.shape = (int(shape[3]) if len(shape) == 4 else 1, int(shape[1]), int(shape[2]))
 

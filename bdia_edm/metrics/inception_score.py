@@ -4,7 +4,7 @@
 
 taken in ten parts of the images: it grows with a part's size, and shuffling first keeps classes from lying in one part.
 Salimans et al. 2016 (arXiv 1606.03498); split and shuffled as torch-fidelity does. ADM's evaluator takes parts of 5,000
-in the images' order. It compares with no data.
+in the images' order, which is ``adm_inception_score``. It compares with no data.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from bdia_edm.metrics.findings import Findings
 from bdia_edm.metrics.metric import METRICS, FeatureSpace, Metric
 from bdia_edm.metrics.reference import Reference
 
-__all__ = ["InceptionScore", "inception_score"]
+__all__ = ["InceptionScore", "adm_inception_score", "inception_score"]
 
 _PARTS = 10
+_ADM_PART = 5000
 _SEED = 2020
 
 
@@ -56,6 +57,16 @@ def inception_score(logits: NDArray[np.floating], parts: int = _PARTS) -> tuple[
     log_p = log_softmax(logits.astype(np.float64), axis=1)
     scores = [_score(log_p[i * num // parts : (i + 1) * num // parts]) for i in range(parts)]
     return float(np.mean(scores)), float(np.std(scores))
+
+
+def adm_inception_score(logits: NDArray[np.floating], size: int = _ADM_PART) -> float:
+    """The mean of the scores of parts of ``size`` images in their order, a shorter last one included; in float64.
+
+    Args:
+        logits: (N, K), without the bias.
+    """
+    log_p = log_softmax(logits.astype(np.float64), axis=1)
+    return float(np.mean([_score(log_p[first : first + size]) for first in range(0, len(log_p), size)]))
 
 
 def _score(log_p: NDArray[np.float64]) -> float:

@@ -122,12 +122,17 @@ def reference_detector(path: Path, option: str = "model.reference") -> str | Non
 
 
 def read_reference(
-    path: Path, detector: str, num_features: int, option: str = "model.reference"
+    path: Path,
+    detector: str,
+    num_features: int,
+    option: str = "model.reference",
+    keys: tuple[str, str] = ("mu", "sigma"),
 ) -> ReferenceStatistics:
     """Reads and checks the reference statistics for a detector of ``num_features`` features.
 
     Args:
         option: what the user gave ``path`` for, for the messages.
+        keys: what the mean and the covariance are called in it; ADM's files have sFID's too.
 
     Raises:
         UserError: the file is missing, unreadable, another detector's, of another size, or its covariance is not
@@ -140,17 +145,17 @@ def read_reference(
     expected = (num_features,), (num_features, num_features)
     with _opened(path, option) as file:
         # Before anything is decompressed: a small file can hold a huge array.
-        headers = [_header(file, key) for key in ("mu", "sigma")]
+        headers = [_header(file, key) for key in keys]
         found = tuple(header.shape for header in headers)
         if found != expected:
             raise UserError(
-                f"{given}: mu {found[0]} and sigma {found[1]} must be {expected[0]} and {expected[1]}, the size "
-                f"of {detector}'s features"
+                f"{given}: {keys[0]} {found[0]} and {keys[1]} {found[1]} must be {expected[0]} and {expected[1]}, the "
+                f"size of {detector}'s features"
             )
         for header in headers:
             if header.dtype.kind not in "fiu":
                 raise TypeError(f"it holds {header.dtype}, not numbers")
-        mean, covariance = (np.asarray(_array(file, key), np.float64) for key in ("mu", "sigma"))
+        mean, covariance = (np.asarray(_array(file, key), np.float64) for key in keys)
     _check_covariance(given, mean, covariance)
     return ReferenceStatistics(mean, covariance, hashlib.sha256(path.read_bytes()).hexdigest())
 

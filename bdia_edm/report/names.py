@@ -6,6 +6,9 @@ __all__ = ["paper_name"]
 
 _NAMES = {
     "fid": "FID",
+    "fid_clean": "FID (clean)",
+    "fid_pytorch": "FID (pytorch-fid)",
+    "sfid": "sFID",
     "kid": "KID",
     "inception_score": "IS",
     "precision": "Precision",

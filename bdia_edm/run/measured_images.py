@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import shlex
 import sys
-from collections.abc import Generator, Iterator, Sequence, Set
+from collections.abc import Callable, Generator, Iterator, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -30,7 +30,9 @@ from bdia_edm.metrics.statistics import too_few_images
 from bdia_edm.run.loading import load_detector
 from bdia_edm.run.measuring import Measuring
 
-__all__ = ["KeptFeatures", "MeasuredImages", "drawn_indices", "prepared"]
+__all__ = ["KeptFeatures", "MeasuredImages", "drawn_indices", "prepared", "read_ahead", "seen_by", "shown_progress"]
+
+Pixels = TypeVar("Pixels")
 
 
 class KeptFeatures:
@@ -83,19 +85,11 @@ class MeasuredImages:
             options.say(warning)
         findings = Findings(detector.num_features, detector.num_logits, needs)
         digest = hashlib.sha256(repr(self.source.shape).encode())
-        # Without a terminal a bar would fill a log file with lines.
-        interval = 0.1 if sys.stderr.isatty() else 30
-        shown = tqdm(
-            total=len(self.indices),
-            unit="images",
-            desc=detector.name,
-            mininterval=interval,
-            disable=not options.progress,
-        )
-        with shown as bar, closing(self._batches()) as batches:
+        shown = shown_progress(len(self.indices), detector.name, options.progress)
+        with shown as bar, closing(read_ahead(self.source.read, self.indices, options.batch)) as batches:
             for pixels in batches:
                 digest.update(pixels.data)
-                seen = self._seen(pixels, "logits" in needs)
+                seen = seen_by(detector, pixels, self.device, options.batch, "logits" in needs)
                 findings.add(seen[0], seen[1] if len(seen) > 1 else None)
                 if kept is not None:
                     kept.add(seen[0])
@@ -131,36 +125,53 @@ class MeasuredImages:
         line = [without_secrets(word) for word in line]
         return shlex.join([*line, "--batch", str(options.batch), "--device", self.device.type])
 
-    def _batches(self) -> Generator[NDArray[np.uint8], None, None]:
-        """The pixels (n, H, W, C) batch by batch; the next is read while this one is in the detector."""
-        size = self.options.batch
-        parts = [self.indices[first : first + size] for first in range(0, len(self.indices), size)]
-        with ThreadPoolExecutor(1) as reader:
-            coming = reader.submit(self.source.read, parts[0])
-            for part in parts[1:]:
-                pixels = coming.result()
-                coming = reader.submit(self.source.read, part)
-                yield pixels
-            yield coming.result()
 
-    def _seen(self, pixels: NDArray[np.uint8], with_logits: bool) -> list[NDArray[np.float32]]:
-        """The features of images (n, H, W, C) and, where they are needed, logits."""
-        detector = self.detector
-        try:
-            images = torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous().to(self.device)
-            found = detector.with_logits(images) if with_logits else (detector(images),)
-            values = [each.cpu().numpy() for each in found]
-        except (RuntimeError, MemoryError) as error:
-            if not says_out_of_memory(error):
-                raise
-            raise UserError(
-                f"{named('batch')}={self.options.batch}: does not fit into the device's memory with {detector.name}; "
-                "take a smaller one"
-            ) from error
-        if not all(np.isfinite(each).all() for each in values):
-            given = f"{named('detector')}={detector.name}"
-            raise UserError(f"{given}: gives features that are not finite; its file is not fit")
-        return values
+def read_ahead(
+    read: Callable[[Sequence[int]], Pixels], indices: Sequence[int], size: int
+) -> Generator[Pixels, None, None]:
+    """What ``read`` gives for the indices, ``size`` of them at a time; the next is read while this one is worked on."""
+    parts = [indices[first : first + size] for first in range(0, len(indices), size)]
+    with ThreadPoolExecutor(1) as reader:
+        coming = reader.submit(read, parts[0])
+        for part in parts[1:]:
+            pixels = coming.result()
+            coming = reader.submit(read, part)
+            yield pixels
+        yield coming.result()
+
+
+def seen_by(
+    detector: Detector, pixels: NDArray[np.uint8], device: torch.device, batch: int, with_logits: bool = False
+) -> list[NDArray[np.float32]]:
+    """The features of images (n, H, W, C) and, where they are asked for, logits.
+
+    Args:
+        batch: how many images the user would have in such a call.
+
+    Raises:
+        UserError: they do not fit into the memory, or the detector gives no finite numbers.
+    """
+    try:
+        images = torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous().to(device)
+        found = detector.with_logits(images) if with_logits else (detector(images),)
+        values = [each.cpu().numpy() for each in found]
+    except (RuntimeError, MemoryError) as error:
+        if not says_out_of_memory(error):
+            raise
+        raise UserError(
+            f"{named('batch')}={batch}: does not fit into the device's memory with {detector.name}; take a smaller one"
+        ) from error
+    if not all(np.isfinite(each).all() for each in values):
+        given = f"{named('detector')}={detector.name}"
+        raise UserError(f"{given}: gives features that are not finite; its file is not fit")
+    return values
+
+
+def shown_progress(total: int, what: str, shown: bool, unit: str = "images") -> Any:
+    """A bar on stderr."""
+    # Without a terminal a bar would fill a log file with lines.
+    interval = 0.1 if sys.stderr.isatty() else 30
+    return tqdm(total=total, unit=unit, desc=what, mininterval=interval, disable=not shown)
 
 
 @contextmanager

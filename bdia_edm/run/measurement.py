@@ -24,13 +24,14 @@ from bdia_edm.metrics.reference import read_reference, reference_detector, with_
 from bdia_edm.run.measured_images import KeptFeatures, drawn_indices, prepared
 from bdia_edm.run.measuring import Measuring
 
-__all__ = ["FEATURES_KEPT", "Measuring", "make_reference", "measure"]
+__all__ = ["DECIDING", "FEATURES_KEPT", "Measuring", "make_reference", "measure"]
 
 FEATURES_KEPT = 10_000
 """How many images' features a reference keeps where the user does not say it: ADM's number for precision and recall."""
 
 # Pillow's decoders can change the pixels of JPEG and WebP.
-_DECIDING = ("torch", "numpy", "torch-fidelity", "pillow")
+DECIDING = ("torch", "numpy", "torch-fidelity", "pillow")
+"""Whose versions can change a figure."""
 
 
 def measure(
@@ -79,7 +80,7 @@ def measure(
         **task.described(),
         "metric": names,
         "checksums": checksums,
-        "versions": installed_versions(*_DECIDING),
+        "versions": installed_versions(*DECIDING),
         "code": code_version(),
         "command": task.command("calc", *given, *chosen),
     }
@@ -122,7 +123,7 @@ def make_reference(
         "num_features_kept": len(kept.indices),
         **task.described(),
         "checksums": checksums,
-        "versions": installed_versions(*_DECIDING),
+        "versions": installed_versions(*DECIDING),
         "code": code_version(),
         "command": task.command("ref", "--dest", str(dest), *(["--features", str(features)] if features else [])),
     }

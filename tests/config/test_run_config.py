@@ -59,7 +59,8 @@ def test_a_config_is_read() -> None:
         ({"model": {"kind": "network", "name": "m"}}, "model.path: missing"),
         (
             {"detector": {"name": "clip"}},
-            "detector=clip: must be one of digits, dinov2, inception, inception_nvidia, pixels, none",
+            "detector=clip: must be one of digits, dinov2, inception, inception_clean, inception_nvidia, "
+            "inception_pytorch_fid, inception_spatial, pixels, none",
         ),
         ({"detector": {"name": "pixels", "path": "x"}}, "detector.path=x: must be left out: pixels has no weights"),
         ({"detector": {"name": "dinov2"}}, "detector.path=null: must be a path or a URL"),

@@ -44,5 +44,7 @@ def test_networks_for_photographs_take_grey_and_rgb(name: str) -> None:
 
 
 def test_an_unknown_kind_is_told_the_known_ones() -> None:
-    with pytest.raises(UserError, match=r"^detector=none: must be one of digits, dinov2, inception, inception_nvidia,"):
+    with pytest.raises(
+        UserError, match=r"^detector=none: must be one of digits, dinov2, inception, inception_clean, inception_nvid"
+    ):
         DETECTORS["none"]

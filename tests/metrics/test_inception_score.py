@@ -7,7 +7,7 @@ import pytest
 
 from bdia_edm.base.errors import UserError
 from bdia_edm.metrics.findings import Findings
-from bdia_edm.metrics.inception_score import InceptionScore, inception_score
+from bdia_edm.metrics.inception_score import InceptionScore, adm_inception_score, inception_score
 from bdia_edm.metrics.metric import compute_all, needs_of
 from tests.metrics.metric_references import DIGITS, FEATURES, INCEPTION, VALUES, reference_of
 
@@ -28,6 +28,20 @@ def test_reference_values(name: str) -> None:
     ):
         for source in ("torch_fidelity", "recomputed"):
             assert found == pytest.approx((case[source]["mean"], case[source]["std"]), rel=0, abs=1e-10)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_adms_is_of_parts_of_a_size_in_order(name: str) -> None:
+    logits, values = FEATURES[name], CASES[name]
+    # All are one part: fewer than 5,000.
+    assert adm_inception_score(logits) == pytest.approx(values["splits1"]["torch_fidelity"]["mean"], rel=0, abs=1e-10)
+    if len(logits) == 600:
+        expected = values["splits10_in_order"]["torch_fidelity"]["mean"]
+        assert adm_inception_score(logits, 60) == pytest.approx(expected, rel=0, abs=1e-10)
+    # A short last part counts as much as any.
+    last = len(logits) - 10
+    parts = [adm_inception_score(part) for part in (logits[:last], logits[last:])]
+    assert adm_inception_score(logits, last) == pytest.approx(np.mean(parts), rel=0, abs=1e-10)
 
 
 def test_the_metric_shuffles_and_is_named_by_its_detector() -> None:
