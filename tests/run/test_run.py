@@ -134,7 +134,7 @@ def test_the_harmless_ones_are_few_and_say_why() -> None:
     assert harmless == {
         *("batch_size", "device", "workers", "results_dir", "save_images", "keep_features", "modules", "verbosity"),
         *("path", "sha256", "reference", "reference_sha256", "images", "most_bytes", "reference_most_bytes"),
-        "reference_features",
+        *("reference_features", "tracker"),
     }
 
 
