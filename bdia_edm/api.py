@@ -41,11 +41,13 @@ from bdia_edm.samplers.denoising import BatchDenoiser, gradient
 from bdia_edm.samplers.inversion import InvertibleSampler
 from bdia_edm.samplers.registry import SAMPLERS, make_sampler
 from bdia_edm.samplers.sampler import EDMStepsSampler, Sampler
+from bdia_edm.trackers.tracker import TRACKERS, Tracker
 
 __all__ = [
     "DETECTORS",
     "METRICS",
     "SAMPLERS",
+    "TRACKERS",
     "BatchDenoiser",
     "Denoiser",
     "Detector",
@@ -62,6 +64,7 @@ __all__ = [
     "RoundTrip",
     "Run",
     "Sampler",
+    "Tracker",
     "Trajectory",
     "UserError",
     "VEPrecond",

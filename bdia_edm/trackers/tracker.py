@@ -22,13 +22,15 @@ from bdia_edm.records.record import Record
 
 __all__ = ["TRACKERS", "Tracker", "check_tracker", "make_tracker", "track"]
 
+_PACKAGE = __name__.partition(".")[0]
+
 
 class Tracker(ABC):
     """A place where finished runs are shown. Made before the work without arguments, it imports its library then.
 
     Attributes:
         name: what the user types for it.
-        library: the package that it needs, which this program's extra of the tracker's name installs; '' for none.
+        library: the package that it needs, '' for none; what ours need is installed by the extra of their name.
 
     Raises:
         UserError: it is known beforehand that it will not work.
@@ -64,9 +66,11 @@ TRACKERS: Registry[type[Tracker]] = Registry(
 
 def check_tracker(name: str) -> None:
     """Raises UserError unless there is a tracker of that name whose library is installed; imports none."""
-    library = TRACKERS[name].library
-    if library and importlib.util.find_spec(library) is None:
-        raise UserError(f"{named('tracker')}={name}: needs {library}; install it with pip install '.[{name}]'")
+    kind = TRACKERS[name]
+    if kind.library and importlib.util.find_spec(kind.library) is None:
+        ours = kind.__module__.partition(".")[0] == _PACKAGE
+        how = f"install it with pip install '.[{name}]'" if ours else "install it"
+        raise UserError(f"{named('tracker')}={name}: needs {kind.library}; {how}")
 
 
 def make_tracker(name: str) -> Tracker:

@@ -139,7 +139,11 @@ def test_the_harmless_ones_are_few_and_say_why() -> None:
 
 
 @pytest.mark.parametrize(
-    "change", ["batch_size=1", "save_images=npz", "keep_features=true", "device=cpu", "workers=2", "results_dir=other"]
+    "change",
+    [
+        *("batch_size=1", "save_images=npz", "keep_features=true", "device=cpu", "workers=2", "results_dir=other"),
+        "tracker=tensorboard",
+    ],
 )
 def test_the_harmless_ones_change_nothing(change: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
