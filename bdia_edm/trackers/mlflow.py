@@ -45,6 +45,8 @@ class MLflow(Tracker):
         # Since 3.13 files are refused unless one asks for them, since 3.2 its use is reported unless one does not.
         os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+        # A server that does not answer costs every run of a sweep some seconds, not minutes.
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
         from mlflow import MlflowClient
 
         self._client = MlflowClient

@@ -20,6 +20,7 @@ def _of_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     # As the tracker sets them, which would outlive the test.
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
     monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
 
 
 def runs_in(folder: Path, experiment: str = "bdia_edm") -> tuple[Any, list[Any]]:
