@@ -43,11 +43,13 @@ from bdia_edm.samplers.denoising import BatchDenoiser, gradient
 from bdia_edm.samplers.inversion import InvertibleSampler
 from bdia_edm.samplers.registry import SAMPLERS, make_sampler
 from bdia_edm.samplers.sampler import EDMStepsSampler, Sampler
+from bdia_edm.trackers.tracker import TRACKERS, Tracker
 
 __all__ = [
     "DETECTORS",
     "METRICS",
     "SAMPLERS",
+    "TRACKERS",
     "BatchDenoiser",
     "Comparing",
     "Denoiser",
@@ -65,6 +67,7 @@ __all__ = [
     "RoundTrip",
     "Run",
     "Sampler",
+    "Tracker",
     "Trajectory",
     "UserError",
     "VEPrecond",

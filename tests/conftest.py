@@ -16,12 +16,13 @@ from bdia_edm.config.model_card import MODEL_KINDS
 from bdia_edm.detectors.registry import DETECTORS
 from bdia_edm.metrics.metric import METRICS
 from bdia_edm.samplers.registry import SAMPLERS
+from bdia_edm.trackers.tracker import TRACKERS
 
 
 @pytest.fixture
 def toys() -> Iterator[Path]:
     """The folder of cards for the parts in tests/toys, which are unknown again afterwards."""
-    registries = (SAMPLERS, DETECTORS, METRICS, MODEL_KINDS)
+    registries = (SAMPLERS, DETECTORS, METRICS, MODEL_KINDS, TRACKERS)
     before = [set(registry.names()) for registry in registries]
     yield Path(__file__).parent / "toys" / "conf"
     for registry, names in zip(registries, before, strict=True):

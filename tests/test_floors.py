@@ -26,12 +26,13 @@ FLOORS = {
     "samplers": 3,
     "engine": 4,
     "report": 4,
+    "trackers": 4,
     "workers": 5,
     "config": 6,
     "run": 7,
     "text_to_image": 8,
 }
-WITHOUT_TORCH = ("base", "records", "report")
+WITHOUT_TORCH = ("base", "records", "report", "trackers")
 
 Imports = dict[str, set[str]]
 

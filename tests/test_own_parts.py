@@ -41,6 +41,14 @@ def test_on_the_command_line(workers: int, toys: Path, tmp_path: Path) -> None:
     assert "| toy | 0.9 | 3 | 3 |" in table
 
 
+def test_a_tracker_logs_what_several_workers_made_once(toys: Path, tmp_path: Path) -> None:
+    options = ("modules=[tests.toys.toy_tracker]", "tracker=toy", *MIXTURE, "sampler.num_steps=3", "detector=none")
+    done = run_apart("sample", *options, "workers=2", f"results_dir={tmp_path}", cwd=ROOT)
+    assert done.status == 0, done.err
+    (folder,) = (path.parent for path in tmp_path.glob("*/record.json"))
+    assert (tmp_path / "toy.txt").read_text() == f"{folder.name} {json.loads(done.out)['nfe']}\n"
+
+
 def test_a_kind_of_model(toys: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     done = run_here(capsys, "sample", f"--config-dir={toys}", MODULES, "+model=grey", f"results_dir={tmp_path}")
     assert done.status == 0, done.err

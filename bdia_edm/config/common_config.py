@@ -19,6 +19,7 @@ from bdia_edm.checkpoints.locating import RemoteFile
 from bdia_edm.config.model_card import MODEL_KINDS, ModelCard
 from bdia_edm.samplers.registry import make_sampler
 from bdia_edm.samplers.sampler import Sampler
+from bdia_edm.trackers.tracker import check_tracker
 
 __all__ = ["MOST", "AnyConfig", "CommonOptions", "import_modules", "read_parts", "require_blocks", "section"]
 
@@ -63,9 +64,14 @@ class CommonOptions:
         one_of=("quiet", "normal", "verbose"),
         harmless="it is only said",
     )
+    tracker: str = option(
+        "none",
+        words="where a finished run is logged beside its record: none, tensorboard, wandb, mlflow, or one of your own",
+        harmless="it comes after the record",
+    )
     modules: tuple[str, ...] = option(
         (),
-        words="modules of your own with samplers, detectors, metrics or kinds of models, a list",
+        words="modules of your own with samplers, detectors, metrics, trackers or kinds of models, a list",
         harmless="the source of what a run uses of them is in the identity",
     )
 
@@ -74,6 +80,7 @@ class CommonOptions:
         counted = isinstance(self.workers, int) and 1 <= self.workers <= _MOST_WORKERS
         require(self.workers == "auto" or counted, "workers", self.workers, f"auto or from 1 to {_MOST_WORKERS}")
         require(bool(self.results_dir.strip()), "results_dir", self.results_dir, "a folder; '.' is this one")
+        check_tracker(self.tracker)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -30,6 +30,7 @@ from bdia_edm.records.run_folder import RunFolder
 from bdia_edm.run.deeds import Deeds
 from bdia_edm.run.kinds import deeds_of
 from bdia_edm.run.run import AnyRun
+from bdia_edm.trackers.tracker import make_tracker, track
 from bdia_edm.workers.board import Board
 from bdia_edm.workers.launch import launch
 from bdia_edm.workers.meeting import join
@@ -54,15 +55,17 @@ def finish(run: AnyRun, say: Say = to_stderr) -> Record:
     """The run's record; what is not done yet is done first, by all workers.
 
     While it works, PyTorch computes in full float32 with repeatable kernels: flags of the whole process, which are put
-    back. Under torchrun the number of threads is set, and stays so.
+    back. Under torchrun the number of threads is set, and stays so. Last the run's tracker has its record.
 
     Args:
         run: checked and loaded.
         say: takes lines for the user; those of workers in processes of their own go to stderr.
 
     Raises:
-        UserError: an image is not finite, the disk does not take the results, or a worker dies again and again.
+        UserError: an image is not finite, the disk does not take the results, a worker dies again and again, or the
+            tracker cannot be used.
     """
+    tracker = make_tracker(run.config.tracker)
     if launched_ranks() is not None:
         board = next_board()
         ending = take_part(run, board, say)
@@ -75,6 +78,7 @@ def finish(run: AnyRun, say: Say = to_stderr) -> Record:
     if ending.done_before and (warning := _made_by_other_code(ending.record)):
         say(warning)
     say(f"{'done before' if ending.done_before else 'written'}: {run.folder}")
+    track(tracker, ending.record, run.folder, say)
     return ending.record
 
 

@@ -34,6 +34,7 @@ CONFIG: dict[str, Any] = {
     "save_images": "none",
     "keep_features": False,
     "metric": ["frechet"],
+    "tracker": "none",
     "modules": [],
 }
 

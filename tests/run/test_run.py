@@ -134,12 +134,16 @@ def test_the_harmless_ones_are_few_and_say_why() -> None:
     assert harmless == {
         *("batch_size", "device", "workers", "results_dir", "save_images", "keep_features", "modules", "verbosity"),
         *("path", "sha256", "reference", "reference_sha256", "images", "most_bytes", "reference_most_bytes"),
-        "reference_features",
+        *("reference_features", "tracker"),
     }
 
 
 @pytest.mark.parametrize(
-    "change", ["batch_size=1", "save_images=npz", "keep_features=true", "device=cpu", "workers=2", "results_dir=other"]
+    "change",
+    [
+        *("batch_size=1", "save_images=npz", "keep_features=true", "device=cpu", "workers=2", "results_dir=other"),
+        "tracker=tensorboard",
+    ],
 )
 def test_the_harmless_ones_change_nothing(change: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)

@@ -1,0 +1,1 @@
+"""Trackers: where finished runs are shown beside others, by one module each."""
