@@ -32,16 +32,19 @@ from bdia_edm.config.run_config import RunConfig
 from bdia_edm.engine.plan import format_seeds, parse_seeds
 from bdia_edm.records.record import Record
 from bdia_edm.report.comparison import side_by_side, write_comparison
-from bdia_edm.report.rows import Published
+from bdia_edm.report.layout import read_layout
+from bdia_edm.report.published import Published
+from bdia_edm.report.selection import write_selection
 from bdia_edm.report.tradeoff import plot_tradeoff
 from bdia_edm.run.finish import finish
 from bdia_edm.run.kinds import KINDS
 from bdia_edm.run.run import AnyRun
+from bdia_edm.run.selecting import alike_but_for, best_of, check_selection, first_metric, selection_of
 from bdia_edm.workers.meeting import is_leader
 
 __all__ = ["grid_overrides", "main", "published_figures", "seed_blocks"]
 
-_OWN = ("grid", "experiment", "published", "task", "blocks")
+_OWN = ("grid", "experiment", "published", "task", "blocks", "select", "table")
 _TRADEOFF = ("edit_ssim", "edit_success", "edit step", ("unrelated_ssim", "an unrelated image of the new class"))
 _CARD = "card"
 _PUBLISHED = "published"
@@ -66,6 +69,10 @@ _MORE = (
     "       With task=invert or edit an entry may have iterations too, with task=edit edit.step and edit.partner.",
     "blocks=  a list of seeds such as [0-2999,10000-12999]: every point is run on each, and is one row of the table,",
     "         with minimum, mean and deviation over the blocks; null is one block, that of seeds.",
+    "select=  an option of a sampler such as gamma: of the points that differ in it alone, the one with the best first",
+    "         metric on the first of blocks is run on the others, which are reported; null reports every point",
+    "table.columns=, table.metrics=  the tables' columns and figures, in their order; by default those of table.yaml,",
+    "         conf's or that of --config-dir",
 )
 
 
@@ -149,38 +156,74 @@ def _compare(config: DictConfig) -> None:
         refuse_detector(HydraConfig.get().overrides.task)
     values, shared, settings = _shared(task)
     kind = KINDS[task]
-    # Every point is checked before the first is run.
-    runs: list[AnyRun] = []
+    layout = read_layout(values["table"], "table")
     points = grid_overrides(values.get("grid"), settings, KINDS[task].beside)
     blocks = seed_blocks(values.get("blocks"), task)
+    option = values.get("select")
+    if option is not None:
+        check_selection(option, task, len(blocks))
+
+    # Every point is checked before the first is run.
+    runs: list[list[AnyRun]] = []
     for seeds in blocks:
-        for point in points:
-            overrides = [*_without_seeds(shared, seeds), *point, *seeds]
-            command = shell_command(overrides, own_folder(), task)
-            runs.append(kind.prepare(kind.read(compose_run(overrides, task)), command))
-    figures = published_figures(values.get("grid"), runs[0].config.model.name) * len(blocks)
-    records = []
-    for number, run in enumerate(runs, 1):
-        say(f"[{number}/{len(runs)}] {run.command}")
-        records.append(finish(run, say))
+        of_block = [[*_without_seeds(shared, seeds), *point, *seeds] for point in points]
+        runs.append([kind.prepare(kind.read(compose_run(each, task)), _command(each, task)) for each in of_block])
+    figures = published_figures(values.get("grid"), runs[0][0].config.model.name)
+    alike = [] if option is None else alike_but_for(option, runs[0])
+    reporting = runs if option is None else runs[1:]
+    left_out = sum(map(len, alike)) - len(alike)
+    finished = _Finished(sum(map(len, alike)) + len(reporting) * (len(points) - left_out))
+    choices = [best_of([finished(runs[0][index]) for index in indices]) for indices in alike]
+    chosen = {indices[best] for indices, best in zip(alike, choices, strict=True)}
+    kept = [index for index in range(len(points)) if index in chosen or not any(index in each for each in alike)]
+    reported = [[of_block[index] for index in kept] for of_block in reporting]
+    records = [[finished(run) for run in of_block] for of_block in reported]
     if not is_leader():
         return
+
     folder = Path(str(values["results_dir"]))
     if HydraConfig.get().mode == RunMode.MULTIRUN:
         # The next point of the sweep may write to the same results_dir.
-        digest = hashlib.sha256("\n".join(run.folder.name for run in runs).encode()).hexdigest()[:12]
-        folder /= f"comparison-{runs[0].config.model.name}-{digest}"
-    published = _published(records, figures, values.get(_PUBLISHED))
-    text = write_comparison(records, folder, "comparison", published=published, folders=[run.folder for run in runs])
+        names = "\n".join(run.folder.name for of_block in reported for run in of_block)
+        digest = hashlib.sha256(names.encode()).hexdigest()[:12]
+        folder /= f"comparison-{runs[0][0].config.model.name}-{digest}"
+    selection = None if option is None else selection_of(str(option), runs, alike, choices, first_metric(records[0][0]))
+    write_selection(folder, selection)
+    every = [record for of_block in records for record in of_block]
+    text = write_comparison(
+        every,
+        folder,
+        "comparison",
+        published=_published(every, [figures[index] for index in kept] * len(reporting), values.get(_PUBLISHED)),
+        folders=[run.folder for of_block in reported for run in of_block],
+        layout=layout,
+        selections=[] if selection is None else [selection],
+    )
     pictures = ""
     if task != "invert":
-        made = [(run.folder, record) for run, record in zip(runs, records, strict=True)][: len(points)]
+        made = [(run.folder, record) for run, record in zip(reported[0], records[0], strict=True)]
         side_by_side(made, folder / "side_by_side.png")
         pictures = " and side_by_side.png"
-    if task == "edit" and plot_tradeoff(records, folder / "tradeoff.png", *_TRADEOFF):
+    if task == "edit" and plot_tradeoff(every, folder / "tradeoff.png", *_TRADEOFF):
         pictures = f", tradeoff.png{pictures}"
     say(f"written: {folder}/comparison.md, .csv, .tex, .png, .svg, .pdf{pictures}")
     to_stdout(text)
+
+
+class _Finished:
+    """The records of runs, one after the other: what is not done is done, and said with how many there are."""
+
+    def __init__(self, total: int) -> None:
+        self._total, self._number = total, 0
+
+    def __call__(self, run: AnyRun) -> Record:
+        self._number += 1
+        say(f"[{self._number}/{self._total}] {run.command}")
+        return finish(run, say)
+
+
+def _command(overrides: Sequence[str], task: str) -> str:
+    return shell_command(overrides, own_folder(), task)
 
 
 def seed_blocks(given: object, task: str = "sample") -> list[list[str]]:

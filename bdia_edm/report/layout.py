@@ -64,7 +64,9 @@ def read_layout(values: Mapping[str, object], where: str) -> Layout:
     for name in columns:
         if name not in COLUMNS:
             known = ", ".join(COLUMNS)
-            raise UserError(f"{where}: columns: {printable(name)}: unknown; there are {known}{did_you_mean(name, COLUMNS)}")
+            raise UserError(
+                f"{where}: columns: {printable(name)}: unknown; there are {known}{did_you_mean(name, COLUMNS)}"
+            )
     metrics = values.get("metrics", _ALL)
     return Layout(columns, None if metrics == _ALL else _names(metrics, f"{where}: metrics", f"{_ALL} or "), where)
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 from bdia_edm.records.record import Record
 from bdia_edm.report.group import Group, Row
@@ -109,10 +109,10 @@ def _of_card(record: Record, metrics: Sequence[str]) -> _OfCard | None:
     metric = next((name for name in metrics if _is_number(said.get(name))), None)
     if metric is None or not isinstance(options, dict) or not _is_number(nfe) or not isinstance(blocks, list):
         return None
-    return _OfCard(metric, float(said[metric]), options, float(nfe), tuple(map(str, blocks))) if blocks else None
+    return _OfCard(metric, said[metric], options, nfe, tuple(map(str, blocks))) if blocks else None
 
 
-def _is_number(value: object) -> bool:
+def _is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 

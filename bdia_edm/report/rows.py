@@ -63,7 +63,7 @@ def _grouped(runs: Sequence[Run]) -> list[Group]:
 def _completed(group: Group) -> Group:
     """With what is said of the rows as a whole."""
     if group.is_choice:
-        said = "These seeds chose an option's values and report nothing: the best of several is better here than elsewhere."
+        said = "These seeds chose an option's value and report nothing."
         return replace(group, notes=(*group.notes, said))
     group = replace(group, rows=tuple(with_best(group.rows)))
     return with_card(replace(group, notes=(*group.notes, *best_of_many(group))))
