@@ -6,6 +6,7 @@ records below tells those that chose from those that are reported, which are blo
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,9 +22,6 @@ from bdia_edm.report.group import Chosen, Group, Row, Value
 from bdia_edm.report.verdict import Run
 
 __all__ = ["Choice", "Selection", "has_chosen", "read_selections", "with_choices", "write_selection"]
-
-_FILE = "selection.json"
-_COMPARISON = "comparison-*"
 
 
 class Choice(TypedDict):
@@ -58,14 +56,11 @@ class Selection(TypedDict):
     choices: list[Choice]
 
 
-def write_selection(folder: Path, selection: Selection | None) -> None:
-    """Writes folder/selection.json; without a selection it takes out what another comparison left there."""
-    path = folder / _FILE
-    if selection is None:
-        path.unlink(missing_ok=True)
-    else:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_text_whole(path, to_json(selection) + "\n")
+def write_selection(folder: Path, selection: Selection) -> None:
+    """Writes it into the folder, under a name of its own; those of other comparisons stay."""
+    text = to_json(selection) + "\n"
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text_whole(folder / f"selection-{hashlib.sha256(text.encode()).hexdigest()[:12]}.json", text)
 
 
 def read_selections(folder: Path) -> list[Selection]:
@@ -74,8 +69,7 @@ def read_selections(folder: Path) -> list[Selection]:
     Raises:
         UserError: a file is damaged.
     """
-    paths = [folder / _FILE, *sorted(folder.glob(f"{_COMPARISON}/{_FILE}"))]
-    return [_read(path) for path in paths if path.is_file()]
+    return [_read(path) for where in ("", "comparison-*/") for path in sorted(folder.glob(f"{where}selection-*.json"))]
 
 
 def _read(path: Path) -> Selection:
