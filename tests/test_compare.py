@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from PIL import Image
 
+from bdia_edm.table import main as table_main
 from tests.commands import run_here
 
 GRID = "grid=[{sampler: edm, num_steps: [3,4]},{sampler: bdia, backward: [euler,heun], gamma: 0.1, num_steps: [3]}]"
@@ -238,3 +240,80 @@ def test_seed_blocks_are_one_row(tmp_path: Path, capsys: pytest.CaptureFixture) 
         of_row = [each["metrics"]["fd_pixels"] for each in records if each["sampler"]["name"] == row["sampler"]]
         assert float(row["fd_pixels"]) == pytest.approx(sum(of_row) / 2)
         assert float(row["fd_pixels_min"]) == min(of_row)
+
+
+CHOICE = "grid=[{sampler: edm, num_steps: 3},{sampler: bdia, gamma: [0.2,0.5,1.0], num_steps: [3,4]}]"
+
+
+def test_a_value_is_chosen_on_seeds_that_are_not_reported(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    options = ("+model=gaussian_mixture", CHOICE, "select=gamma", f"results_dir={tmp_path}")
+    done = run_here(capsys, "compare", *options, "blocks=[200-239,0-39,100-139]")
+    assert done.status == 0, done.err
+    records = records_of(tmp_path)
+    # Six chose; EDM and the two chosen ones report. What was not chosen is on no reporting seeds.
+    assert [line.partition("]")[0] for line in done.err.splitlines() if "] python" in line] == [
+        f"[{number}/12" for number in range(1, 13)
+    ]
+    of_seeds = {seeds: [each for each in records if each["seeds"] == seeds] for seeds in ("200-239", "0-39", "100-139")}
+    assert [len(each) for each in of_seeds.values()] == [6, 3, 3]
+    rows = list(csv.DictReader((tmp_path / "comparison.csv").open()))
+    assert [(row["sampler"], row["seeds"]) for row in rows] == [
+        ("edm", "0-39; 100-139"),
+        ("bdia", "0-39; 100-139"),
+        ("bdia", "0-39; 100-139"),
+    ]
+    for row in rows[1:]:
+        choosing = [each for each in of_seeds["200-239"] if str(each["sampler"]["num_steps"]) == row["steps"]]
+        best = min(choosing, key=lambda each: each["metrics"]["fd_pixels"])
+        assert (float(row["gamma"]), row["chosen_among"]) == (best["sampler"]["gamma"], "3")
+    assert "gamma was chosen among 3 values by fd_pixels on seeds 200-239" in done.out
+    assert done.out.count("(chosen of 3)") == 2
+    # The table of all records below tells the same, and those that chose apart.
+    table = CliRunner().invoke(table_main, [str(tmp_path), "--dest", str(tmp_path / "tables")])
+    assert table.exit_code == 0, table.output
+    assert table.stdout.startswith(done.out.rstrip("\n"))
+    assert table.stdout.count("### ") == 2
+    assert "(choosing seeds 200-239)" in table.stdout
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (("select=gamma",), "select=gamma: needs two blocks of seeds at least, as blocks="),
+        (("select=gamma", "blocks=[0-9]"), "select=gamma: needs two blocks of seeds at least"),
+        (
+            ("select=gama", "blocks=[0-9,10-19]"),
+            "select=gama: no sampler of the grid has several values of it, all",
+        ),
+        (
+            ("select=gamma", "blocks=[0-9,10-19]", "detector=none"),
+            "select=gamma: chooses by the first metric, and nothing",
+        ),
+        (("table.columns=[step]",), "table: columns: step: unknown; there are sampler,"),
+    ],
+)
+def test_what_cannot_be_chosen_is_refused_before_any_work(
+    given: tuple[str, ...], message: str, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    done = run_here(
+        capsys, "compare", "+model=gaussian_mixture", CHOICE, "seeds=0-9", f"results_dir={tmp_path}", *given
+    )
+    assert (done.status, done.out, done.err.count("\n")) == (2, "", 1), done.err
+    assert done.err.startswith(f"error: {message}")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_inversion_has_no_seeds_to_choose_on(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    done = run_here(capsys, "compare", "task=invert", "+model=digits", "select=gamma", f"results_dir={tmp_path}")
+    assert (done.status, done.err.count("\n")) == (2, 1), done.err
+    assert done.err.startswith(
+        "error: select=gamma: must be null with task=invert, whose images have no blocks of seeds"
+    )
+
+
+def test_a_comparisons_table_has_the_columns_that_are_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    grid = "grid=[{sampler: edm, num_steps: 3}]"
+    options = ("seeds=0-9", "detector=none", f"results_dir={tmp_path}", "table.columns=[nfe,sampler]")
+    done = run_here(capsys, "compare", "+model=gaussian_mixture", grid, *options)
+    assert done.status == 0, done.err
+    assert done.out.splitlines()[2:5] == ["| NFE | sampler |", "| ---: | --- |", "| 5 | edm |"]

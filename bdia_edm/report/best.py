@@ -71,7 +71,8 @@ def best_of_many(group: Group) -> list[str]:
         if most > 1:
             remedy = f"; compare select={name} chooses on others" if group.task == "sample" else ""
             what = "seeds" if group.task == "sample" else "images"
-            found.append(f"The best {name} is the best of {most} on the {what} that are reported: biased{remedy}.")
+            of_many = f"The best {name} is the best of {most} on the {what} that are reported"
+            found.append(f"{of_many}, and so looks better than it is{remedy}.")
     return found
 
 

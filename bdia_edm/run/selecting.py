@@ -50,9 +50,8 @@ def alike_but_for(option: object, runs: Sequence[AnyRun]) -> list[list[int]]:
         varied = {name for options in values for name in options}
         varying = sorted(name for name in varied if _alike(name, runs, values))
         there = f"{', '.join(varying)} can be chosen" if varying else "no option has several"
-        raise _refused(
-            option, f"no sampler of the grid has several values of it; {there}{did_you_mean(option, varying)}"
-        )
+        there += did_you_mean(option, varying)
+        raise _refused(option, f"no sampler of the grid has several values of it, all else equal; {there}")
     if any(not isinstance(run, Run) or not run.metrics for run in runs):
         raise _refused(option, "chooses by the first metric, and nothing is measured; choose a detector and a metric")
     return found
@@ -81,7 +80,7 @@ def best_of(records: Sequence[Record]) -> int:
     finite = [index for index, figure in enumerate(figures) if math.isfinite(figure)]
     if not finite:
         raise UserError(
-            f"select: {metric} is finite in none of the {len(records)} runs that differ in it; see their folders"
+            f"select: {metric or 'a metric'} is finite in none of {len(records)} runs among which it chooses"
         )
     return min(finite, key=figures.__getitem__)
 
