@@ -113,7 +113,8 @@ def _of_card(record: Record, metrics: Sequence[str]) -> _OfCard | None:
 
 
 def _is_number(value: object) -> TypeGuard[float]:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    # A file may hold whole numbers that no float is as large as.
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300
 
 
 def _fits(card: _OfCard, record: Record) -> bool:

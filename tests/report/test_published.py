@@ -90,6 +90,9 @@ def test_fewer_blocks_have_no_verdict() -> None:
         {"task": "invert"},
         {"config": {"model": {"published": {"fid": 1.79, "sampler": "edm", "source": "an earlier card"}}}},
         {"config": {"model": {"published": CARD | {"fid": "low"}}}},
+        {"config": {"model": {"published": CARD | {"fid": 10**400, "nfe": 10**400}}}},
+        {"config": {"model": {"published": CARD | {"blocks": []}}}},
+        {"config": {"model": {"published": CARD | {"options": []}}}},
         {"config": {}},
     ],
 )
