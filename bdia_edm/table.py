@@ -10,8 +10,12 @@ import click
 from bdia_edm.base.errors import UserError, one_line_errors
 from bdia_edm.base.lines import to_stderr, to_stdout
 from bdia_edm.base.usage import Command
+from bdia_edm.config.conf_folder import conf_folder
+from bdia_edm.config.yaml_files import load_yaml
 from bdia_edm.records.record import read_records
 from bdia_edm.report.comparison import write_comparison
+from bdia_edm.report.layout import Layout, read_layout
+from bdia_edm.report.selection import read_selections
 
 __all__ = ["main"]
 
@@ -21,12 +25,18 @@ __all__ = ["main"]
 @click.option(
     "--dest", type=click.Path(file_okay=False, path_type=Path), help="where to write; RESULTS_DIR if not given"
 )
-def main(results_dir: Path, dest: Path | None) -> None:
+@click.option(
+    "--config-dir",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="a folder with a table.yaml that says which columns and figures are shown; ours, in conf/, if not given",
+)
+def main(results_dir: Path, dest: Path | None, config_dir: Path | None) -> None:
     """Writes table.md, .csv, .tex, .png, .svg and .pdf from the records in RESULTS_DIR and below; prints the table.
 
     A damaged record is named, and the table is made of the others; the exit status is then 1.
     """
     with one_line_errors():
+        layout = _layout(config_dir)
         records, folders, damaged = read_records(results_dir)
         if not records and not damaged:
             raise UserError(f"{results_dir}: no record.json in it or below; bdia_edm.sample writes them")
@@ -36,9 +46,17 @@ def main(results_dir: Path, dest: Path | None) -> None:
             sys.exit(2)
         # The folder may be moved, and the table with it.
         left_out = [line.removeprefix(f"{results_dir}/") for line in damaged]
-        to_stdout(write_comparison(records, dest or results_dir, "table", left_out, folders=folders))
+        chosen = read_selections(results_dir)
+        place = dest or results_dir
+        to_stdout(write_comparison(records, place, "table", left_out, None, folders, layout, chosen))
     if damaged:
         sys.exit(1)
+
+
+def _layout(config_dir: Path | None) -> Layout:
+    """The columns that the user's table.yaml says, or ours."""
+    path = (config_dir or conf_folder()) / "table.yaml"
+    return read_layout(load_yaml(path), str(path))
 
 
 if __name__ == "__main__":

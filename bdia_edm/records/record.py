@@ -105,7 +105,8 @@ class Record(_Read, total=False):
         nfe_inverse: of these the evaluations on the way up alone; ``nfe`` is of both ways.
         detector: its card's name.
         metrics: every figure by its name; empty without a detector.
-        distances: the figure that is the Fréchet distance in a detector's features, by the detectors' names.
+        distances: the figure that is the Fréchet distance in a detector's features, by the detectors' names; without it
+            there is one such figure at most.
         higher_is_better: names of the figures of which more is better; of the others less is.
         num_reference_features: images of the data whose features were compared with the images' one by one.
         uncertainty: of the distances among the metrics, by their names; of two runs on the same seeds that of the

@@ -101,7 +101,7 @@ def look(
                 features, *logits = seen_by(view.detector, converted[view.convert], device, batch, view.with_logits)
                 for num in view.nums:
                     rows = chosen[num][start : start + len(pixels)]
-                    findings[name, num].add(features[rows], *(each[rows] for each in logits))
+                    findings[name, num].add(features[rows], logits[0][rows] if logits else None)
                 if name == first:
                     compared = features
                 elif features.shape == compared.shape:
