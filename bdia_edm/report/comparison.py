@@ -16,6 +16,8 @@ from bdia_edm.base.whole_files import write_text_whole
 from bdia_edm.records.record import Record
 from bdia_edm.records.run_folder import RunFolder
 from bdia_edm.records.wording import in_words
+from bdia_edm.report.column_plots import plot_columns
+from bdia_edm.report.heat_maps import plot_heat_maps
 from bdia_edm.report.names import paper_name
 from bdia_edm.report.pictures import write_side_by_side
 from bdia_edm.report.plots import plot_metrics
@@ -38,6 +40,8 @@ def write_comparison(
 ) -> str:
     """Writes folder/name.md, .csv, .tex, .png, .svg and .pdf from the records; returns the Markdown.
 
+    Where the rows are such, ``plot_columns`` and ``plot_heat_maps`` write name_COLUMN and name_heatmap beside it.
+
     Args:
         left_out: which records there are beside these, and why they are not shown.
         published: figures of others for some of them.
@@ -51,6 +55,8 @@ def write_comparison(
     for suffix, content in ((".md", text), (".csv", to_csv(groups)), (".tex", to_latex(groups))):
         write_text_whole(folder / f"{name}{suffix}", content)
     plot_metrics(groups, folder, name)
+    plot_columns(groups, folder, name)
+    plot_heat_maps(groups, folder, f"{name}_heatmap")
     return text
 
 

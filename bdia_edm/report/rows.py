@@ -19,6 +19,7 @@ from bdia_edm.records.record import Record
 from bdia_edm.records.wording import shortened
 from bdia_edm.report.notes import codes_of, notes_on
 from bdia_edm.report.series import family_of, series_of
+from bdia_edm.report.standard_errors import standard_errors_of
 from bdia_edm.report.verdict import Comparison, Run, comparisons_of, explained
 
 __all__ = ["Group", "Published", "Row", "Spread", "Value", "group_records", "union", "with_published"]
@@ -69,6 +70,7 @@ class Row:
         command: what made it; of several blocks the first's.
         code: the beginning of its code's checksum; '' where it is unknown, or not the same for all blocks.
         published: what others published for the same, of the group's ``published_metric``.
+        standard_errors: over seeds, of the figures whose records know it.
     """
 
     sampler: str
@@ -84,6 +86,7 @@ class Row:
     code: str = ""
     published: float | None = None
     comparisons: Mapping[str, Comparison] = field(default_factory=dict)
+    standard_errors: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -253,6 +256,7 @@ def _row(blocks: list[Record]) -> Row:
         images_per_second=_mean([block["images_per_second"] for block in blocks]),
         command=first["command"],
         code=codes.pop() if len(codes) == 1 else "",
+        standard_errors=standard_errors_of(blocks),
     )
 
 
