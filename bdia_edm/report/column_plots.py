@@ -62,9 +62,10 @@ class _Panel:
 def plot_columns(groups: Sequence[Group], folder: Path, name: str) -> list[str]:
     """Writes name_COLUMN.png, .svg and .pdf for each column of numbers that has three values or more.
 
-    A panel for each metric and each choice of the other options. A filled marker is a figure whose difference from the
-    baseline at the same NFE has a verdict, a hollow one is not distinguishable from it, or has no interval; bars and
-    bands are of standard errors. A line across, with the same dashes as the line that it belongs to, is the baseline.
+    A panel for each metric and each choice of the other options. Where there are verdicts, a filled marker is a figure
+    that is better or worse than the baseline's at the same NFE, and a hollow one is not distinguishable from it or has
+    nothing that it could be held against; bars and bands are of standard errors. A line across is the baseline, with
+    the dashes and, at the edge, the marker of the line that it belongs to.
 
     Returns:
         The names of the files.
@@ -84,7 +85,7 @@ def plot_columns(groups: Sequence[Group], folder: Path, name: str) -> list[str]:
 
 def family_title(group: Group, metric: str, family: Family) -> str:
     """What a panel shows: the metric, of whom, and of which images."""
-    options = in_words({name: value for name, value in family.others.items() if value is not None})  # type: ignore[misc]
+    options = in_words({name: value for name, value in family.others.items() if value is not None})
     whose = f"{family.sampler} {options}" if options else family.sampler
     return plot_text(shortened(f"{paper_name(metric)}, {whose}; {group.subject}", _TITLE))
 
@@ -136,6 +137,7 @@ def _plot(axes: Any, panel: _Panel) -> None:
     column, metric = panel.family.column, panel.metric
     every = [row for rows in panel.lines.values() for row in rows]
     of_errors, words = band_words([*every, *panel.held_against], metric)
+    is_judged = any(metric in row.comparisons for row in every)
     values, low = [row.metrics[metric] for row in every], []
     across = panel.family.values()
     is_wide = across[0] > 0 and across[-1] > _WIDE * across[0]
@@ -147,7 +149,7 @@ def _plot(axes: Any, panel: _Panel) -> None:
         low += [value - half for value, half in zip(y, halves, strict=True)]
         axes.plot(x, y, label=_line_name(steps, rows), zorder=3, **style)
         axes.errorbar(x, y, halves, fmt="none", ecolor=style["color"], elinewidth=0.9, capsize=3, zorder=3)
-        unclear = [place for place, row in enumerate(rows) if _is_unclear(row, metric)]
+        unclear = [place for place, row in enumerate(rows) if is_judged and not _is_clear(row, metric)]
         axes.plot(
             [x[place] for place in unclear],
             [y[place] for place in unclear],
@@ -164,7 +166,7 @@ def _plot(axes: Any, panel: _Panel) -> None:
                 values.append(baseline.metrics[metric])
                 low.append(_across(axes, panel, baseline, half_width(baseline, metric, of_errors), style))
     axes.set_title(family_title(panel.group, metric, panel.family), fontsize=10)
-    notes = ["hollow: not distinguishable from the baseline at this NFE, or no interval"] if panel.held_against else []
+    notes = ["filled: better or worse than the baseline at this NFE; hollow: no such verdict"] if is_judged else []
     notes += [f"bars and bands: {words}"] if words else []
     notes += (
         [f"{len(panel.lines) - _LINES} more numbers of steps are in the table"] if len(panel.lines) > _LINES else []
@@ -201,9 +203,7 @@ def _across(axes: Any, panel: _Panel, baseline: Row, half: float, style: dict[st
     return height - half
 
 
-def _is_unclear(row: Row, metric: str) -> bool:
-    """Whether the row was held against the baseline and nothing can be said."""
-    if metric not in row.differences:
-        return False
+def _is_clear(row: Row, metric: str) -> bool:
+    """Whether the verdict is that the row is better or worse than the baseline."""
     comparison = row.comparisons.get(metric)
-    return comparison is None or comparison.verdict == NOT_DISTINGUISHABLE
+    return comparison is not None and comparison.verdict != NOT_DISTINGUISHABLE

@@ -8,7 +8,7 @@ from typing import Any
 __all__ = ["figure_of", "legend_beside"]
 
 _WIDTH, _HEIGHT = 9.0, 5.5
-_LEFT, _RIGHT, _BOTTOM, _TOP, _BETWEEN = 0.8, 0.15, 0.85, 0.4, 1.25
+_LEFT, _RIGHT, _BOTTOM, _TOP, _BETWEEN = 0.95, 0.15, 0.85, 0.4, 1.25
 _CHARACTER, _HANDLE = 0.062, 0.75
 """Inches: of a panel with its margins, of these, of a character of a name and of what stands before it."""
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from bdia_edm.report.rows import Row, union
+from bdia_edm.report.rows import Row, Value, union
 
 __all__ = ["Family", "families", "number_of", "numeric_columns"]
 
@@ -23,7 +23,7 @@ class Family(NamedTuple):
 
     column: str
     sampler: str
-    others: dict[str, object]
+    others: dict[str, Value]
     rows: list[Row]
 
     def values(self, rows: Iterable[Row] | None = None) -> list[float]:
@@ -47,7 +47,7 @@ def families(rows: Sequence[Row]) -> list[Family]:
     for column in numeric_columns(members):
         for row in members:
             if _is_number(row, column):
-                others: dict[str, object] = {name: value for name, value in row.columns.items() if name != column}
+                others: dict[str, Value] = {name: value for name, value in row.columns.items() if name != column}
                 key = (column, row.sampler, *others.items())
                 found.setdefault(key, Family(column, row.sampler, others, [])).rows.append(row)
     return [family for family in found.values() if len(family.values()) > 1]

@@ -130,8 +130,7 @@ def _plot(axes: Any, panel: _Panel) -> None:
     scale_axis(axes, "y", [row.metrics[metric] for _, rows in lines for row in rows], lowest)
     if panel.told:
         _tell_points(axes, [rows for _, rows in lines[:_LINES]], panel)
-    ticks = sorted({along(row) for _, rows in lines for row in rows})
-    ticks = ticks[:: -(-len(ticks) // _TICKS) or 1]
+    ticks = _apart({along(row) for _, rows in lines for row in rows})
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks], minor=False)
     axes.set_xticks([], minor=True)
     if panel.names_beside:
@@ -161,6 +160,16 @@ def _plot_lines(
             axes.errorbar(across, up, halves, fmt="none", ecolor=style["color"], elinewidth=0.8, capsize=2, alpha=0.7)
         lowest += low if any(halves) else []
     return lowest, [f"bands and bars: {words}"] if any(lowest) else []
+
+
+def _apart(places: set[float]) -> list[float]:
+    """Those of the places on a logarithmic axis whose numbers do not run into each other, from the least."""
+    chosen: list[float] = []
+    for place in sorted(places):
+        least = (max(places) / min(places)) ** (1 / _TICKS)
+        if not chosen or place >= chosen[-1] * least:
+            chosen.append(place)
+    return chosen
 
 
 def _tell_points(axes: Any, lines: Sequence[list[Row]], panel: _Panel) -> None:
