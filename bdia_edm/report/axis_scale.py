@@ -9,6 +9,10 @@ from typing import Any
 __all__ = ["can_be_drawn", "scale_axis"]
 
 
+_NARROW = 3
+"""Figures of a narrower range stand on a linear axis: a logarithmic one would have a single number."""
+
+
 def can_be_drawn(value: float) -> bool:
     """Whether an axis can hold it beside others: no infinity, and nothing near the end of floating point."""
     return math.isfinite(value) and (value == 0 or 1e-100 < abs(value) < 1e100)
@@ -27,7 +31,7 @@ def scale_axis(axes: Any, which: str, values: Sequence[float], lowest: Sequence[
 
     above = [value for value in values if value > 0]
     wide = bool(above) and max(above) > 1e3 * min(above)
-    if not values or min(values) < 0 or not (len(above) == len(values) or wide):
+    if not values or min(values) < 0 or not (len(above) == len(values) or wide) or max(values) < _NARROW * min(values):
         return
     # An exact 0 has its place below all others.
     scale = {} if len(above) == len(values) else {"linthresh": min(above)}

@@ -28,6 +28,7 @@ __all__ = ["family_title", "plot_columns"]
 
 _LEAST_VALUES = 3
 _LINES = 12
+_COLUMNS = 4
 _TAKEN = "heatmap"
 _WIDE = 50
 _TITLE = 110
@@ -60,7 +61,7 @@ class _Panel:
 
 
 def plot_columns(groups: Sequence[Group], folder: Path, name: str) -> list[str]:
-    """Writes name_COLUMN.png, .svg and .pdf for each column of numbers that has three values or more.
+    """Writes name_COLUMN.png, .svg and .pdf for the first columns of numbers that have three values or more.
 
     A panel for each metric and each choice of the other options. Where there are verdicts, a filled marker is a figure
     that is better or worse than the baseline's at the same NFE, and a hollow one is not distinguishable from it or has
@@ -75,7 +76,7 @@ def plot_columns(groups: Sequence[Group], folder: Path, name: str) -> list[str]:
         for panel in _panels(group):
             by_column.setdefault(panel.family.column, []).append(panel)
     written: list[str] = []
-    for column, panels in by_column.items():
+    for column, panels in [*by_column.items()][:_COLUMNS]:
         # Two columns may be one file's name.
         file = f"{name}_{_file_name(column)}"
         file = file if f"{file}.pdf" not in written else f"{file}_{len(written)}"

@@ -25,7 +25,7 @@ from bdia_edm.report.verdict import NOT_DISTINGUISHABLE
 
 __all__ = ["plot_heat_maps"]
 
-_MOST = 24
+_MOST = 12
 _STRONGEST = 1.0
 """Relative differences beyond it have its colour: twice the baseline's figure, or nothing of it."""
 
@@ -124,7 +124,7 @@ def _plot(axes: Any, panel: _Panel) -> None:
 
     strongest = min(max(abs(cell.relative) for cell in panel.cells.values()), _STRONGEST) or _STRONGEST
     scale, colours = Normalize(-strongest, strongest, clip=True), colormaps["RdBu_r"]
-    size = 9 if len(panel.values) <= 12 else 6
+    size = 9 if len(panel.values) <= 8 else 7
     for (steps, value), cell in panel.cells.items():
         left, top = panel.values.index(value) - 0.5, panel.steps.index(steps) - 0.5
         colour = colours(scale(cell.relative))

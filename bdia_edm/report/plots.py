@@ -26,12 +26,13 @@ _LINES = 24
 _LEGEND_WITHIN = 6
 _BANDS = 4
 _TICKS = 24
+_COLUMNS = 8
 _POINTS_TOLD = 150
 _TITLE = 100
 _NAME = 90
 """Lines that have a name and a style, that a legend within the axes has room for, and whose bands can be told apart (of
-more lines the baseline's alone is a band, and the others' are bars); ticks of an axis; points that are told; characters
-of a title and of a name: what can still be read, and is drawn in seconds."""
+more lines the baseline's alone is a band, and the others' are bars); ticks of an axis; columns that are tried; points
+that are told; characters of a title and of a name: what can still be read, and is drawn in seconds."""
 
 Along = Callable[[Row], float]
 
@@ -91,7 +92,7 @@ def _prepare(group: Group, metric: str) -> _Panel:
     rows = [row for row in group.rows if along(row) > 0 and can_be_drawn(row.metrics.get(metric, math.nan))]
     lines, told = _by_name(rows), ""
     if sum(len(each) == 1 for each in lines.values()) > len(lines) / 2:
-        for column in numeric_columns(rows):
+        for column in numeric_columns(rows)[:_COLUMNS]:
             merged = _by_name(rows, column)
             passable = all(len({*map(along, each)}) == len(each) for each in merged.values())
             if passable and 2 * len(merged) <= len(lines):
