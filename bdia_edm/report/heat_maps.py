@@ -35,7 +35,7 @@ class _Cell:
     """Of one run.
 
     Attributes:
-        relative: its difference over the baseline's figure.
+        relative: its difference over the baseline's figure, as in the table: of a jackknife corrected for the bias.
         is_judged: whether there is an interval of it.
         is_unclear: whether the verdict is that they are not distinguishable.
     """
