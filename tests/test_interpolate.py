@@ -11,7 +11,8 @@ import torch
 from PIL import Image
 
 from bdia_edm.checkpoints.locating import ASSETS
-from bdia_edm.records.record import read_record
+from bdia_edm.records.json_types import parse
+from bdia_edm.records.record import as_record, read_record
 from bdia_edm.records.run_folder import RunFolder
 from bdia_edm.run import interpolating
 from tests.commands import Result, run_here
@@ -91,7 +92,7 @@ def test_latents_that_are_there_are_used(tmp_path: Path, capsys: pytest.CaptureF
         assert Path(told["strips"]).parent.name == f"{frames}frames"
         assert np.load(told["strips"])["arr_0"].shape == (frames, 8, 8, 1)
     (folder,) = tmp_path.iterdir()
-    assert json.loads(inverted.out) == read_record(folder)
+    assert as_record(parse(inverted.out)) == read_record(folder)
     again = run(capsys, tmp_path, "indices=0-1", "frames=5")
     assert json.loads(again.out) == told
 

@@ -60,6 +60,7 @@ class Row:
         images_per_second: of several blocks the mean.
         command: what made it; of several blocks the first's.
         code: the beginning of its code's checksum; '' where it is unknown, or not the same for all blocks.
+        standard_errors: over seeds, of the figures whose records know it.
         published: what others published for the same, of the group's ``published_metric``.
         beyond_published: our figure less that: the mean of our blocks, or their minimum where the published one is the
             least of several.
@@ -83,6 +84,7 @@ class Row:
     code: str = ""
     published: float | None = None
     comparisons: Mapping[str, Comparison] = field(default_factory=dict)
+    standard_errors: Mapping[str, float] = field(default_factory=dict)
     beyond_published: float | None = None
     reproduced: str = ""
     verdict: str = ""

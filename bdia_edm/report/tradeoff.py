@@ -10,6 +10,7 @@ from bdia_edm.base.whole_files import written_whole
 from bdia_edm.records.record import Record
 from bdia_edm.records.wording import in_words
 from bdia_edm.report.escaping import plot_text
+from bdia_edm.report.line_styles import style_of
 from bdia_edm.report.names import paper_name
 
 __all__ = ["Floor", "plot_tradeoff"]
@@ -45,8 +46,7 @@ def plot_tradeoff(
     for number, (name, members) in enumerate(lines.items()):
         members.sort(key=lambda record: float(record["labels"]["columns"].get(along) or 0))
         x, y = ([record["metrics"][figure_name] for record in members] for figure_name in (across, up))
-        marker, style = "osD^vP*Xph<>"[number % 12], ("-", "--", ":")[number // 10 % 3]
-        (line,) = axes.plot(x, y, marker=marker, linestyle=style, linewidth=1.2, label=plot_text(name))
+        (line,) = axes.plot(x, y, label=plot_text(name), **style_of(number))
         for record, place in zip(members, zip(x, y, strict=True), strict=True):
             told = f"{record['labels']['columns'].get(along, '')}"
             axes.annotate(told, place, (4, 4), textcoords="offset points", fontsize=7, color=line.get_color())
