@@ -12,6 +12,7 @@ from bdia_edm.base.lines import to_stderr, to_stdout
 from bdia_edm.base.usage import Command
 from bdia_edm.records.record import read_records
 from bdia_edm.report.comparison import write_comparison
+from bdia_edm.report.page.page import plots_beside, write_page
 
 __all__ = ["main"]
 
@@ -21,8 +22,14 @@ __all__ = ["main"]
 @click.option(
     "--dest", type=click.Path(file_okay=False, path_type=Path), help="where to write; RESULTS_DIR if not given"
 )
-def main(results_dir: Path, dest: Path | None) -> None:
+@click.option(
+    "--html", "page", type=click.Path(dir_okay=False, path_type=Path), help="a page to write too, in one file"
+)
+def main(results_dir: Path, dest: Path | None, page: Path | None) -> None:
     """Writes table.md, .csv, .tex, .png, .svg and .pdf from the records in RESULTS_DIR and below; prints the table.
+
+    With --html also a page of them: the verdict in words, the tables, plots, pictures and commands, in one file that
+    opens from disk.
 
     A damaged record is named, and the table is made of the others; the exit status is then 1.
     """
@@ -36,7 +43,11 @@ def main(results_dir: Path, dest: Path | None) -> None:
             sys.exit(2)
         # The folder may be moved, and the table with it.
         left_out = [line.removeprefix(f"{results_dir}/") for line in damaged]
-        to_stdout(write_comparison(records, dest or results_dir, "table", left_out, folders=folders))
+        folder = dest or results_dir
+        text = write_comparison(records, folder, "table", left_out, folders=folders)
+        if page is not None:
+            write_page(page, records, folders, left_out, plots_beside(folder, "table"))
+        to_stdout(text)
     if damaged:
         sys.exit(1)
 

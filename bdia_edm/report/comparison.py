@@ -22,7 +22,7 @@ from bdia_edm.report.plots import plot_metrics
 from bdia_edm.report.rows import Published, group_records, with_published
 from bdia_edm.report.tables import to_csv, to_latex, to_markdown
 
-__all__ = ["side_by_side", "write_comparison"]
+__all__ = ["preview_of", "side_by_side", "write_comparison"]
 
 _SHOWN = 24
 _FIGURES = 2
@@ -73,7 +73,7 @@ def side_by_side(runs: Sequence[tuple[Path, Record]], path: Path) -> None:
         if rivals:
             chosen += [baseline, min(as_costly or rivals, key=lambda run: _first_metric(run[1]))]
     chosen = chosen or list(runs)
-    previews = [(record, *_preview(folder)) for folder, record in chosen]
+    previews = [(record, *preview_of(folder)) for folder, record in chosen]
     first, _, originals = previews[0]
     # Of edits what they were made of comes first.
     rows = [("image", originals[:_SHOWN])] if len(originals) else []
@@ -94,8 +94,12 @@ def _first_metric(record: Record) -> float:
     return -first if name in record.get("higher_is_better", ()) else first
 
 
-def _preview(folder: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """The first images, and those that they were made of, where there are such."""
+def preview_of(folder: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """A run's first images (n, H, W, C), and those that they were made of, where there are such.
+
+    Raises:
+        UserError: they are not there, or not readable.
+    """
     path = RunFolder(folder).preview
     try:
         with np.load(path, allow_pickle=False) as file:

@@ -65,6 +65,7 @@ class Row:
         spreads: of every figure of several blocks; none of a single one.
         differences: of every figure from the baseline's at the same NFE; without those that have none.
         comparisons: of these the ones with an interval.
+        runs: the records that the row is of, block by block, and their folders.
         images_per_second: of several blocks the mean.
         command: what made it; of several blocks the first's.
         code: the beginning of its code's checksum; '' where it is unknown, or not the same for all blocks.
@@ -84,6 +85,7 @@ class Row:
     code: str = ""
     published: float | None = None
     comparisons: Mapping[str, Comparison] = field(default_factory=dict)
+    runs: tuple[Run, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -178,7 +180,7 @@ def _group(members: list[list[Run]]) -> Group:
     first = records[0]
     columns = union(record["labels"]["columns"] for record in records)
     metrics = union(record["metrics"] for record in records)
-    found = [(_row([run.record for run in blocks]), blocks) for blocks in members]
+    found = [(replace(_row([run.record for run in blocks]), runs=tuple(blocks)), blocks) for blocks in members]
     baselines = [record for record in records if record["labels"]["is_baseline"]]
     at_nfe = {row.nfe: (row, blocks) for row, blocks in found if row.is_baseline}
     rows: list[Row] = []
