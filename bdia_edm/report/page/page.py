@@ -130,7 +130,7 @@ def _hashed(text: str) -> str:
 
 def _verdict(answers: Sequence[Answer]) -> Html:
     if not answers:
-        return element("p", "No record, no verdict.")
+        return element("p", "Nothing was measured here, so nothing can be said.")
     numbered = list(enumerate(answers))
     top = glance(answers) if len(answers) > _GLANCED_AT else ""
     return joined(top, *(of_answer(answer, f"answer-{number}") for number, answer in numbered))

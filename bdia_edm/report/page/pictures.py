@@ -116,7 +116,7 @@ def pictures_of(groups: Sequence[Group]) -> list[Pictures]:
                 room -= len(originals.url)
         left_out = _in_lines(reasons)
         if crowded:
-            left_out.append(f"{crowded} more runs have pictures for which this page has no room.")
+            left_out.append(f"Of {crowded} more rows there are no pictures: the page has no room for them.")
         found.append(Pictures(pictures, originals, left_out))
     return found
 

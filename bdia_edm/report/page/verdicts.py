@@ -12,9 +12,9 @@ from bdia_edm.report.page.words import (
     Told,
     counts,
     figure,
-    gap,
     headline,
     how_sure,
+    interval,
     losses,
     mirrored,
     others,
@@ -69,7 +69,7 @@ def of_answer(answer: Answer, name: str) -> Html:
 def ranking(answer: Answer) -> Html:
     """Each family's best at each NFE, the best first."""
     metric = paper_name(answer.metric)
-    names = ["NFE", "rank", "sampler", "setting", metric, "less the best", "against the best"]
+    names = ["NFE", "rank", "sampler", "setting", metric, "less the best, 95 % interval", "against the best"]
     texts = (2, 3, 6)
     baseline = answer.group.baseline
     heads = [
@@ -110,7 +110,7 @@ def _ranked(price: Price, answer: Answer) -> Html:
                 comparison = mirrored(first[3].comparison)
             elif pick is not None and pick.rival is not None and pick.rival.pick.row is getattr(first[3], "row", None):
                 comparison = pick.rival.comparison
-            difference = gap(value - first[0] if math.isfinite(value - first[0]) else None, comparison)
+            difference = interval(value - first[0] if math.isfinite(value - first[0]) else None, comparison)
         if comparison is not None:
             word = comparison.verdict
             kind = {"better": "good", "worse": "bad"}.get(word, "even")
@@ -120,7 +120,7 @@ def _ranked(price: Price, answer: Answer) -> Html:
                 element("td", f"{price.nfe:g}", class_="n"),
                 element("td", str(rank), class_="n"),
                 element("th", family, scope="row"),
-                element("td", told),
+                element("td", told, class_="wide"),
                 element("td", figure(value), class_="n"),
                 element("td", difference, class_="n"),
                 element("td", element("span", word, class_=f"badge {kind or 'unknown'}") if word else ""),
@@ -131,32 +131,34 @@ def _ranked(price: Price, answer: Answer) -> Html:
 
 def _at_each_nfe(answer: Answer, family: str, picks: Sequence[Pick]) -> Html:
     baseline = answer.group.baseline or "baseline"
+    less = "more" if answer.more_is_better else "less"
     heads = [
         "NFE",
         f"Does {family} help?",
         "With which setting?",
-        f"{paper_name(answer.metric)}: {baseline} → {family}",
-        "By how much? (95 % interval)",
+        f"{paper_name(answer.metric)}, {less} is better: {baseline} → {family}",
+        "By how much, 95 % interval",
         "Relative",
         "Is a rival better?",
     ]
-    lines = [
-        element(
-            "tr",
-            element("th", f"{pick.row.nfe:g}", scope="row"),
-            element("td", _badge(verdict(pick, answer))),
-            element("td", setting(pick.row), " ", element("small", tried(pick), class_=pick.is_biased and "bad")),
-            element("td", f"{figure(pick.baseline) or '–'} → {figure(pick.figure)}"),
-            element("td", "" if pick.baseline is None else gap(pick.difference, pick.comparison)),
-            element("td", relative(pick)),
-            element("td", *_rival(rival(pick, answer))),
-        )
-        for pick in picks
-    ]
+    lines = []
+    for pick in picks:
+        cells: list[list[str]] = [
+            [_badge(verdict(pick, answer))],
+            [setting(pick.row), " ", element("small", tried(pick), class_=pick.is_biased and "bad")],
+            [f"{figure(pick.baseline) or '–'} → {figure(pick.figure)}"],
+            ["" if pick.baseline is None else interval(pick.difference, pick.comparison)],
+            [relative(pick)],
+            [*_rival(rival(pick, answer))],
+        ]
+        # Where there is no room for columns each cell says its head.
+        named = [element("td", *cell, data_head=head) for head, cell in zip(heads[1:], cells, strict=True)]
+        lines.append(element("tr", element("th", f"{pick.row.nfe:g}", scope="row", data_head="NFE"), *named))
     table = element(
         "table",
         element("thead", element("tr", *(element("th", name, scope="col") for name in heads))),
         element("tbody", *lines),
+        class_="at-nfe",
     )
     return element("div", table, class_="scroll", tabindex="0", role="region", aria_label=f"{family} at each NFE")
 
@@ -181,4 +183,4 @@ def _spaced(parts: Sequence[Html]) -> list[Html]:
 
 
 def _subject(answer: Answer) -> str:
-    return f"{answer.group.subject}{f', {paper_name(answer.metric)}' if answer.metric else ''}"
+    return f"{answer.group.subject}, {paper_name(answer.metric)}"

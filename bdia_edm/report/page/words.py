@@ -12,7 +12,7 @@ from bdia_edm.report.page.answer import EXPLODED, Answer, Pick, Standing
 from bdia_edm.report.rows import Row
 from bdia_edm.report.verdict import BETTER, NOT_DISTINGUISHABLE, WORSE, Comparison
 
-__all__ = ["Told", "counts", "figure", "gap", "headline", "how_sure", "losses", "mirrored", "name_of"]
+__all__ = ["Told", "counts", "figure", "gap", "headline", "how_sure", "interval", "losses", "mirrored", "name_of"]
 __all__ += ["others", "relative", "rival", "setting", "tried", "verdict"]
 
 Told = tuple[str, str]
@@ -28,9 +28,7 @@ _TOLD = 3
 
 def headline(answer: Answer) -> Told:
     """The leading family against the baseline and the rivals, in a sentence or two."""
-    group, metric = answer.group, paper_name(answer.metric) if answer.metric else ""
-    if not answer.metric:
-        return "Nothing was measured here, so nothing can be said.", "unknown"
+    group, metric = answer.group, paper_name(answer.metric)
     if not answer.standings:
         if not group.baseline:
             return f"No run here has {metric}, so nothing can be said.", "unknown"
@@ -48,8 +46,8 @@ def headline(answer: Answer) -> Told:
     for pick in held:
         found.setdefault(_standing_of(pick, answer), []).append(pick)
     words = {
-        BETTER: f"{lead.family} helps",
-        WORSE: f"{lead.family} hurts",
+        BETTER: f"{lead.family} helps against {group.baseline}",
+        WORSE: f"{lead.family} hurts against {group.baseline}",
         NOT_DISTINGUISHABLE: f"{lead.family} cannot be told from {group.baseline}",
         "closer": f"{lead.family} is ahead of {group.baseline}, by how sure a difference is not known,",
         "farther": f"{lead.family} is behind {group.baseline}, by how sure a difference is not known,",
@@ -61,12 +59,17 @@ def headline(answer: Answer) -> Told:
     at = f"at NFE {most.row.nfe:g} " if len(held) > 1 else ""
     figures = (
         f"{'Most ' if len(first) > 1 else ''}{at}with {setting(most.row)}: {metric} {figure(most.figure)} against "
-        f"{figure(most.baseline)}, {gap(most.difference, most.comparison)}{_after(relative(most))}"
+        f"{figure(most.baseline)}, {_difference(most)}{_after(relative(most))}"
     )
     kind = "good" if {*found} == {BETTER} else "bad" if {*found} == {WORSE} else "even"
     kind = "unknown" if not {*found} & {BETTER, WORSE, NOT_DISTINGUISHABLE} else kind
     sentence = f"{'; '.join(parts)}. {figures[0].upper()}{figures[1:]}."
     return f"{sentence} {_rivals(lead, answer)}".strip(), kind
+
+
+def _difference(pick: Pick) -> str:
+    words = gap(pick.difference, pick.comparison)
+    return words if pick.comparison is None and pick.difference is None else f"a difference of {words}"
 
 
 def _standing_of(pick: Pick, answer: Answer) -> str:
@@ -149,7 +152,7 @@ def rival(pick: Pick, answer: Answer) -> Told:
 
 def _mirrored(difference: float | None, comparison: Comparison | None) -> str:
     """Of the rival's less ours."""
-    return gap(None if difference is None else -difference, None if comparison is None else mirrored(comparison))
+    return interval(None if difference is None else -difference, None if comparison is None else mirrored(comparison))
 
 
 def mirrored(comparison: Comparison) -> Comparison:
@@ -302,10 +305,15 @@ def figure(value: float | None, sign: str = "") -> str:
 
 
 def gap(difference: float | None, comparison: Comparison | None) -> str:
-    """A difference with its interval: '−0.410 (95 % −0.520 to −0.300)'."""
+    """A difference with its interval in a sentence: '−0.410 (95 % interval −0.520 to −0.300)'."""
+    return interval(difference, comparison).replace("(", "(95 % interval ", 1 if comparison is not None else 0)
+
+
+def interval(difference: float | None, comparison: Comparison | None) -> str:
+    """A difference with its interval: '−0.410 (−0.520 to −0.300)'."""
     if comparison is not None:
         low, high = figure(comparison.low, "+"), figure(comparison.high, "+")
-        return f"{figure(comparison.difference, '+')} (95 % {low} to {high})"
+        return f"{figure(comparison.difference, '+')} ({low} to {high})"
     return "no finite difference" if difference is None else f"{figure(difference, '+')} (no interval)"
 
 
