@@ -135,8 +135,12 @@ class Answer:
 
 
 def answers_of(groups: Sequence[Group]) -> list[Answer]:
-    """An answer for each group and each figure that has verdicts; without verdicts by the group's first figure."""
+    """An answer for each group and each figure that has verdicts; without verdicts by the group's first figure.
+
+    Those that hold something against a baseline come first.
+    """
     answers = [_answer(group, metric) for group in groups for metric in _asked(group)]
+    answers.sort(key=lambda answer: not any(price.baseline is not None and price.picks for price in answer.prices))
     return [_with_earlier_choices(answer, answers) for answer in answers]
 
 

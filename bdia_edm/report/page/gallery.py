@@ -40,7 +40,11 @@ def _comparer(tracks: Sequence[Track], number: int) -> Html:
         for track in tracks
     ]
     options = [
-        element("option", f"{track.name}{': along ' + track.along if len(track.stops) > 1 else ''}", value=str(index))
+        element(
+            "option",
+            f"{shortened(track.name, 80)}{': along ' + track.along if len(track.stops) > 1 else ''}",
+            value=str(index),
+        )
         for index, track in enumerate(tracks)
     ]
     along, which, times = f"along-{number}", f"which-{number}", f"times-{number}"

@@ -99,7 +99,7 @@ def to_page(groups: Sequence[Group], left_out: Sequence[str] = (), plots: Sequen
     download = element(
         "a",
         "Download CSV",
-        href=f"data:text/csv;charset=utf-8,{quote(to_csv(groups).encode(errors='replace'))}",
+        href=f"data:text/csv;charset=utf-8,{quote(to_csv(groups))}",
         download="table.csv",
     )
     body = element(

@@ -51,7 +51,8 @@ def of_answer(answer: Answer, name: str) -> Html:
     parts = [element("h3", answer.group.subject), element("p", words, class_=f"headline {kind}")]
     if answer.standings:
         lead = answer.standings[0]
-        if lead.picks:
+        # Without a baseline the ranking says it all.
+        if answer.group.baseline:
             parts.append(_at_each_nfe(answer, lead.family, lead.picks))
         loss, loss_kind = losses(lead, answer)
         facts = [
@@ -130,7 +131,7 @@ def _ranked(price: Price, answer: Answer) -> Html:
 
 
 def _at_each_nfe(answer: Answer, family: str, picks: Sequence[Pick]) -> Html:
-    baseline = answer.group.baseline or "baseline"
+    baseline = answer.group.baseline
     less = "more" if answer.more_is_better else "less"
     heads = [
         "NFE",
@@ -152,8 +153,9 @@ def _at_each_nfe(answer: Answer, family: str, picks: Sequence[Pick]) -> Html:
             [*_rival(rival(pick, answer))],
         ]
         # Where there is no room for columns each cell says its head.
-        named = [element("td", *cell, data_head=head) for head, cell in zip(heads[1:], cells, strict=True)]
-        lines.append(element("tr", element("th", f"{pick.row.nfe:g}", scope="row", data_head="NFE"), *named))
+        said = [head if head.endswith("?") else f"{head}:" for head in heads]
+        named = [element("td", *cell, data_head=head) for head, cell in zip(said[1:], cells, strict=True)]
+        lines.append(element("tr", element("th", f"{pick.row.nfe:g}", scope="row", data_head=said[0]), *named))
     table = element(
         "table",
         element("thead", element("tr", *(element("th", name, scope="col") for name in heads))),

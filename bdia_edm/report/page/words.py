@@ -100,8 +100,12 @@ def _rivals(lead: Standing, answer: Answer) -> str:
     ahead = [pick for pick in facing if rival(pick, answer)[1] == "bad"]
     unsure = [pick for pick in facing if rival(pick, answer)[1] == "unknown"]
     if ahead:
-        names = ", ".join(f"{pick.rival.pick.family} at NFE {pick.row.nfe:g}" for pick in ahead if pick.rival)
-        return f"A rival is better: {names}."
+        named = [
+            f"{pick.rival.pick.family} at NFE {pick.row.nfe:g}, {_mirrored(pick.rival.difference, pick.rival.comparison)}"
+            for pick in ahead
+            if pick.rival is not None
+        ]
+        return f"A rival is better: {'; '.join(named)}."
     if unsure:
         return f"Whether a rival is better is not sure: no interval at NFE {_nfes(unsure)}."
     return f"No rival is distinguishably better at NFE {_nfes(facing)}."
@@ -127,7 +131,7 @@ def verdict(pick: Pick, answer: Answer) -> Told:
         "farther": ("behind, but no interval", "unknown"),
     }
     if pick.baseline is None:
-        return f"no {answer.group.baseline or 'baseline'} at this NFE", "unknown"
+        return f"no {answer.group.baseline} at this NFE", "unknown"
     return words.get(_standing_of(pick, answer), ("no difference", "unknown"))
 
 
@@ -208,8 +212,8 @@ def _settings(number: int) -> str:
 def losses(standing: Standing, answer: Answer) -> Told:
     """Where a family loses most, and where it explodes."""
     metric, parts, kind = answer.metric, [], "even"
-    if standing.worse:
-        worst = max(standing.worse, key=lambda row: row.comparisons[metric].difference)
+    if lost := [row for row in standing.worse if all(row is not other for other in standing.exploded)]:
+        worst = max(lost, key=lambda row: row.comparisons[metric].difference)
         parts.append(
             f"worst with {setting(worst)} (NFE {worst.nfe:g}): {figure(worst.metrics[metric])}, "
             f"{gap(None, worst.comparisons[metric])}{_after(_percent(worst.comparisons[metric].relative))}"

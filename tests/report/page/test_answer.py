@@ -134,3 +134,10 @@ def test_a_baseline_with_other_options_is_a_family(tmp_path: Path) -> None:
     study(tmp_path / "a", edm(11, 1.0))
     study(tmp_path / "b", edm(11, 0.9), labels=labels)
     assert [each.family for each in answer_of(tmp_path).standings] == ["EDM with other options"]
+
+
+def test_what_has_a_baseline_comes_first(tmp_path: Path) -> None:
+    study(tmp_path / "a", gamma(0.1, 11, 0.5), model="alone")
+    study(tmp_path / "b", edm(11, 1.0), model="baseline")
+    study(tmp_path / "c", edm(11, 1.0), gamma(0.1, 11, 0.5), model="both")
+    assert [answer.group.model for answer in answers_of(groups_of(tmp_path))] == ["both", "alone", "baseline"]

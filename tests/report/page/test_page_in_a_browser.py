@@ -249,7 +249,12 @@ def test_a_telephone_scrolls_no_page_sideways(opened: Any) -> None:
     assert box.evaluate("each => each.scrollWidth > each.clientWidth")
     box.focus()
     page.keyboard.press("ArrowRight")
-    page.wait_for_function("document.querySelector('[aria-label^=\"Table: digits\"]').scrollLeft > 0")
+    # It scrolls smoothly; the page's policy lets nobody wait for it within the page.
+    for _ in range(40):
+        if box.evaluate("each => each.scrollLeft"):
+            break
+        page.wait_for_timeout(50)
+    assert box.evaluate("each => each.scrollLeft") > 0
 
 
 def test_without_a_script_there_is_nothing_to_press(browser: Any, report: Path) -> None:

@@ -45,7 +45,7 @@ RIVAL = Point("ipndm", 11, [0.4], steps=11)
             [edm(11, 1.0), gamma(0.1, 11, 1.5), RIVAL],
             "BDIA hurts against EDM at NFE 11. With gamma 0.1, 6 steps: fd_digits 1.500 against 1.000, a difference of "
             "+0.500 (95 % interval ",
-            "A rival is better: IPNDM at NFE 11.",
+            "A rival is better: IPNDM at NFE 11, −1.100 (−1.105 to −1.095).",
             "bad",
         ),
         (
@@ -57,7 +57,7 @@ RIVAL = Point("ipndm", 11, [0.4], steps=11)
         (
             [edm(11, 1.0), edm(17, 0.5), gamma(0.1, 11, 0.2), gamma(0.1, 17, 0.8), RIVAL, RIVAL._replace(nfe=17)],
             "BDIA helps against EDM at NFE 11; BDIA hurts against EDM at NFE 17. At NFE 11 with gamma 0.1, 6 steps: ",
-            "A rival is better: IPNDM at NFE 17.",
+            "A rival is better: IPNDM at NFE 17, −0.400 (−0.405 to −0.395).",
             "even",
         ),
         (
@@ -129,7 +129,7 @@ def test_losses_and_explosions(tmp_path: Path) -> None:
     points += [gamma(1.1, 11, math.inf)]
     answer = answer_of(study(tmp_path, *points))
     words, kind = losses(answer.standings[0], answer)
-    assert words.startswith("Worst with gamma 1, 6 steps (NFE 11): 40.000, +39.000 (95 % interval ")
+    assert words.startswith("Worst with gamma 0.4, 6 steps (NFE 11): 3.000, +2.000 (95 % interval ")
     assert words.endswith(
         "; BDIA explodes (over 10 times the baseline, or not finite) with gamma 1, 6 steps (NFE 11): 40.000; "
         "gamma 1.1, 6 steps (NFE 11): inf."
