@@ -13,6 +13,7 @@ from bdia_edm.base.usage import Command
 from bdia_edm.records.record import read_records
 from bdia_edm.report.comparison import write_comparison
 from bdia_edm.report.page.page import plots_beside, write_page
+from bdia_edm.report.rows import group_records
 
 __all__ = ["main"]
 
@@ -46,7 +47,7 @@ def main(results_dir: Path, dest: Path | None, page: Path | None) -> None:
         folder = dest or results_dir
         text = write_comparison(records, folder, "table", left_out, folders=folders)
         if page is not None:
-            write_page(page, records, folders, left_out, plots_beside(folder, "table"))
+            write_page(page, group_records(records, folders), left_out, plots_beside(folder, "table"))
         to_stdout(text)
     if damaged:
         sys.exit(1)

@@ -12,7 +12,7 @@ from bdia_edm.report.names import paper_name
 from bdia_edm.report.rows import Group, Row, Value, union
 from bdia_edm.report.verdict import Comparison
 
-__all__ = ["to_cells", "to_csv", "to_latex", "to_markdown"]
+__all__ = ["to_csv", "to_latex", "to_markdown"]
 
 _JUDGED = ("_low", "_high", "_relative_difference", "_method", "_verdict")
 """How the columns end that a comparison fills; the middle of its interval is the jackknife's corrected difference."""
@@ -57,11 +57,6 @@ def to_latex(groups: Sequence[Group]) -> str:
         lines += [r"    \bottomrule", r"  \end{tabular}", *notes, r"\end{table}"]
         parts.append("\n".join(lines))
     return "\n\n".join(parts) + "\n"
-
-
-def to_cells(group: Group) -> tuple[list[tuple[str, bool]], list[list[str]]]:
-    """Markdown's head, with whether a column is one of texts, and its rows, all unescaped: for other formats."""
-    return _cells(group, str)
 
 
 def _cells(group: Group, metric_name: Callable[[str], str]) -> tuple[list[tuple[str, bool]], list[list[str]]]:

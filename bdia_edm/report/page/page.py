@@ -16,15 +16,15 @@ from urllib.parse import quote
 from bdia_edm.base.errors import UserError
 from bdia_edm.base.lines import one_line
 from bdia_edm.base.whole_files import write_text_whole
-from bdia_edm.records.record import Record
 from bdia_edm.records.wording import shortened
 from bdia_edm.report.page.answer import Answer, answers_of
+from bdia_edm.report.page.cells import cells_of
 from bdia_edm.report.page.elements import Html, element, joined, listed
 from bdia_edm.report.page.gallery import gallery
 from bdia_edm.report.page.repeating import repeating
 from bdia_edm.report.page.verdicts import glance, of_answer, ranking
-from bdia_edm.report.rows import Group, group_records
-from bdia_edm.report.tables import to_cells, to_csv
+from bdia_edm.report.rows import Group
+from bdia_edm.report.tables import to_csv
 from bdia_edm.report.verdict import BETTER, NOT_DISTINGUISHABLE, WORSE
 
 __all__ = ["plots_beside", "to_page", "write_page"]
@@ -36,22 +36,21 @@ _LARGEST_PLOT = 4_000_000
 
 def write_page(
     path: Path,
-    records: Sequence[Record],
-    folders: Sequence[Path] = (),
+    groups: Sequence[Group],
     left_out: Sequence[str] = (),
     plots: Sequence[Path] = (),
 ) -> None:
-    """Writes the page of the records.
+    """Writes the page.
 
     Args:
-        folders: of each record its run's, where its intervals' numbers and its first images are.
+        groups: whose rows know their runs' folders, where the first images are.
         left_out: which records there are beside these, and why they are not shown.
         plots: SVG files, such as ``plots_beside``.
 
     Raises:
         UserError: the page cannot be written.
     """
-    text = to_page(group_records(records, folders), left_out, plots)
+    text = to_page(groups, left_out, plots)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_text_whole(path, text)
@@ -142,18 +141,19 @@ def _tables(groups: Sequence[Group], left_out: Sequence[str]) -> Html:
 
 
 def _table(group: Group) -> Html:
-    head, rows = to_cells(group)
+    head, rows = cells_of(group)
     kinds = {BETTER: "good", WORSE: "bad", NOT_DISTINGUISHABLE: "even"}
     heads = [element("th", name, scope="col", class_=False if is_text else "n") for name, is_text in head]
     lines = [
         element(
             "tr",
-            element("th", row[0], scope="row"),
             *(
-                element("td", element("span", cell, class_=f"badge {kinds[cell]}"))
+                element("th", cell, scope="row")
+                if name == "sampler"
+                else element("td", element("span", cell, class_=f"badge {kinds[cell]}"))
                 if is_text and cell in kinds
                 else element("td", cell, class_=False if is_text else "n")
-                for cell, (_, is_text) in zip(row[1:], head[1:], strict=True)
+                for cell, (name, is_text) in zip(row, head, strict=True)
             ),
         )
         for row in rows

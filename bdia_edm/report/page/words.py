@@ -100,10 +100,10 @@ def _rivals(lead: Standing, answer: Answer) -> str:
     ahead = [pick for pick in facing if rival(pick, answer)[1] == "bad"]
     unsure = [pick for pick in facing if rival(pick, answer)[1] == "unknown"]
     if ahead:
+        better = [(pick.row.nfe, pick.rival) for pick in ahead if pick.rival is not None]
         named = [
-            f"{pick.rival.pick.family} at NFE {pick.row.nfe:g}, {_mirrored(pick.rival.difference, pick.rival.comparison)}"
-            for pick in ahead
-            if pick.rival is not None
+            f"{other.pick.family} at NFE {nfe:g}, {_mirrored(other.difference, other.comparison)}"
+            for nfe, other in better
         ]
         return f"A rival is better: {'; '.join(named)}."
     if unsure:

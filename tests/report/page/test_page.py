@@ -17,6 +17,7 @@ from bdia_edm.base.errors import UserError
 from bdia_edm.records.record import read_records
 from bdia_edm.report.page import page
 from bdia_edm.report.page.page import plots_beside, to_page, write_page
+from bdia_edm.report.rows import group_records
 from bdia_edm.report.tables import to_csv
 from tests.report.page.studies import Point, edm, gamma, groups_of, study
 
@@ -54,7 +55,7 @@ class Reader(HTMLParser):
 
 def written(folder: Path, **options: object) -> str:
     records, folders, left_out = read_records(folder)
-    write_page(folder / "report.html", records, folders, left_out, **options)  # type: ignore[arg-type]
+    write_page(folder / "report.html", group_records(records, folders), left_out, **options)  # type: ignore[arg-type]
     return (folder / "report.html").read_text()
 
 
