@@ -26,7 +26,7 @@ from bdia_edm.report.rows import Group, Row
 
 __all__ = ["Picture", "Pictures", "Stop", "Track", "pictures_of", "tracks_of"]
 
-_COLUMNS = 8
+_COLUMNS = 4
 _MOST_IMAGES = 16
 _FEWEST_IMAGES = 4
 _PIXELS = 1 << 15

@@ -154,7 +154,10 @@ def _at_each_nfe(answer: Answer, family: str, picks: Sequence[Pick]) -> Html:
         ]
         # Where there is no room for columns each cell says its head.
         said = [head if head.endswith("?") else f"{head}:" for head in heads]
-        named = [element("td", *cell, data_head=head) for head, cell in zip(said[1:], cells, strict=True)]
+        named = [
+            element("td", *cell, class_=head.startswith("By how much") and "whole", data_head=head)
+            for head, cell in zip(said[1:], cells, strict=True)
+        ]
         lines.append(element("tr", element("th", f"{pick.row.nfe:g}", scope="row", data_head=said[0]), *named))
     table = element(
         "table",

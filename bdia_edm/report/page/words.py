@@ -24,6 +24,7 @@ _METHODS = {
 }
 _CORRECTED = ", which corrects a difference for its bias in their number: it is not quite that of the figures"
 _TOLD = 3
+"""Of what there may be many, so many are told in full."""
 
 
 def headline(answer: Answer) -> Told:
@@ -100,11 +101,15 @@ def _rivals(lead: Standing, answer: Answer) -> str:
     ahead = [pick for pick in facing if rival(pick, answer)[1] == "bad"]
     unsure = [pick for pick in facing if rival(pick, answer)[1] == "unknown"]
     if ahead:
-        better = [(pick.row.nfe, pick.rival) for pick in ahead if pick.rival is not None]
+        better = [(pick, pick.rival) for pick in ahead if pick.rival is not None]
         named = [
-            f"{other.pick.family} at NFE {nfe:g}, {_mirrored(other.difference, other.comparison)}"
-            for nfe, other in better
+            f"{other.pick.family} at NFE {pick.row.nfe:g}, {_mirrored(other.difference, other.comparison)}"
+            for pick, other in better
         ]
+        if len(better) > _TOLD:
+            families = dict.fromkeys(other.pick.family for _, other in better)
+            where = {family: [pick for pick, other in better if other.pick.family == family] for family in families}
+            named = [f"{family} at NFE {_nfes(picks)}" for family, picks in where.items()]
         return f"A rival is better: {'; '.join(named)}."
     if unsure:
         return f"Whether a rival is better is not sure: no interval at NFE {_nfes(unsure)}."
@@ -182,8 +187,9 @@ def tried(pick: Pick) -> str:
     if pick.tried == 1:
         return "the only setting at this NFE"
     named = ", ".join(f"{number} of {name}" for name, number in pick.choices.items())
+    among = f"{pick.tried} ({named})" if len(pick.choices) > 1 else named or f"{pick.tried}"
     where = f"on seeds {shortened(pick.chosen_on, 30)}" if pick.chosen_on else "on these seeds: biased"
-    return f"best of {pick.tried}{f' ({named})' if named else ''} {where}"
+    return f"best of {among} {where}"
 
 
 def counts(standing: Standing, answer: Answer) -> str:

@@ -168,9 +168,9 @@ def test_the_difference_is_one(opened: Any) -> None:
 
     def shade(where: str) -> float:
         picture = Image.open(BytesIO(comparer.locator(where).screenshot()))
-        # Within the upper left image, which covers an eighth by a half.
+        # Within the upper left image, which covers a quarter by a quarter.
         shown = np.asarray(picture.convert("L"), float)
-        return float(shown[4 : shown.shape[0] // 2 - 8, 4 : shown.shape[1] // 8 - 8].mean())
+        return float(shown[4 : shown.shape[0] // 4 - 20, 4 : shown.shape[1] // 4 - 20].mean())
 
     differ = shade(".right img") - shade(".left img")
     assert differ > 5

@@ -35,10 +35,10 @@ def test_a_grid_of_the_first_images(tmp_path: Path) -> None:
     images = np.random.default_rng(1).integers(0, 255, (20, 32, 32, 3)).astype(np.uint8)
     found = one_run(tmp_path, images, originals=images[::-1])
     picture = found.of_rows[0]
-    assert (picture.num_images, picture.width, picture.height) == (16, 8 * 34 - 2, 2 * 34 - 2)
+    assert (picture.num_images, picture.width, picture.height) == (16, 4 * 34 - 2, 4 * 34 - 2)
     shown = pixels(picture)
     assert (shown[:32, :32] == images[0]).all()
-    assert (shown[34:, -32:] == images[15]).all()
+    assert (shown[-32:, -32:] == images[15]).all()
     assert found.originals is not None
     assert (pixels(found.originals)[:32, :32] == images[-1]).all()
     assert found.left_out == []

@@ -119,9 +119,9 @@ def test_what_speaks_for_an_answer_and_against_it(tmp_path: Path) -> None:
         "influence function."
     )
     assert second.startswith("Where several settings were tried, seeds 0-2999 chose the best")
-    assert tried(answer.standings[0].picks[0]) == "best of 2 (2 of gamma) on seeds 0-2999"
+    assert tried(answer.standings[0].picks[0]) == "best of 2 of gamma on seeds 0-2999"
     biased = answer_of(study(tmp_path / "b", *(point._replace(distances=point.distances[:1]) for point in points)))
-    assert tried(biased.standings[0].picks[0]) == "best of 2 (2 of gamma) on these seeds: biased"
+    assert tried(biased.standings[0].picks[0]) == "best of 2 of gamma on these seeds: biased"
 
 
 def test_losses_and_explosions(tmp_path: Path) -> None:
@@ -197,3 +197,17 @@ def test_figures() -> None:
 def test_a_row_in_a_line(tmp_path: Path) -> None:
     (group,) = groups_of(study(tmp_path, gamma(0.1, 11, 0.5), edm(11, 1.0)))
     assert [name_of(row) for row in group.rows] == ["edm, 6 steps, NFE 11", "bdia, gamma 0.1, 6 steps, NFE 11"]
+
+
+def test_many_rivals_are_told_in_short(tmp_path: Path) -> None:
+    nfes = (7, 9, 11, 13)
+    points = [edm(nfe, 1.0) for nfe in nfes] + [gamma(0.1, nfe, 0.9) for nfe in nfes]
+    points += [RIVAL._replace(nfe=nfe) for nfe in nfes] + [Point("deis", 9, [0.3])]
+    words, _ = headline(answer_of(study(tmp_path, *points)))
+    assert words.endswith("A rival is better: IPNDM at NFE 7, 11 and 13; DEIS at NFE 9.")
+
+
+def test_how_a_setting_was_chosen(tmp_path: Path) -> None:
+    points = [edm(11, 1.0), *(gamma(value, 11, 0.5, steps=steps) for value in (0.1, 0.2) for steps in (6, 7))]
+    (pick,) = answer_of(study(tmp_path, *points)).standings[0].picks
+    assert tried(pick) == "best of 4 (2 of gamma, 2 of steps) on these seeds: biased"
