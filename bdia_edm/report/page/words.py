@@ -22,7 +22,10 @@ _METHODS = {
     "influence": "the influence function",
     "jackknife": f"the jackknife over {NUM_GROUPS} groups of seeds",
 }
-_CORRECTED = ", which corrects a difference for its bias in their number: it is not quite that of the figures"
+_CORRECTED = (
+    ", which corrects a difference, and the baseline that it is relative to, for their bias in the number of images: "
+    "they are not quite those of the figures"
+)
 _TOLD = 3
 """Of what there may be many, so many are told in full."""
 
