@@ -7,8 +7,6 @@ combination is one run of ``sample``, whose record is reused where it exists.
 from __future__ import annotations
 
 import hashlib
-import itertools
-import math
 import re
 import sys
 from collections.abc import Collection, Mapping, Sequence
@@ -21,29 +19,31 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from bdia_edm.base.errors import UserError
-from bdia_edm.base.lines import printable, to_stdout
+from bdia_edm.base.lines import to_stdout
 from bdia_edm.base.options import require
 from bdia_edm.config.common_config import AnyConfig
 from bdia_edm.config.composing import compose_run, own_folder, plain_values, shell_command
+from bdia_edm.config.grid_points import grid_overrides, published_figures, seed_blocks
 from bdia_edm.config.hydra_command import run_command, say
 from bdia_edm.config.inversion_config import refuse_detector
 from bdia_edm.config.overrides import differences, override
 from bdia_edm.config.run_config import RunConfig
-from bdia_edm.engine.plan import format_seeds, parse_seeds
 from bdia_edm.records.record import Record
 from bdia_edm.report.comparison import side_by_side, write_comparison
-from bdia_edm.report.rows import Published
+from bdia_edm.report.layout import read_layout
+from bdia_edm.report.published import Published
+from bdia_edm.report.selection import Selection, write_selection
 from bdia_edm.report.tradeoff import plot_tradeoff
 from bdia_edm.run.finish import finish
 from bdia_edm.run.kinds import KINDS
 from bdia_edm.run.run import AnyRun
+from bdia_edm.run.selecting import alike_but_for, best_of, check_selection, first_metric, selection_of
 from bdia_edm.workers.meeting import is_leader
 
-__all__ = ["grid_overrides", "main", "published_figures", "seed_blocks"]
+__all__ = ["main"]
 
-_OWN = ("grid", "experiment", "published", "task", "blocks")
+_OWN = ("grid", "experiment", "published", "task", "blocks", "select", "table")
 _TRADEOFF = ("edit_ssim", "edit_success", "edit step", ("unrelated_ssim", "an unrelated image of the new class"))
-_CARD = "card"
 _PUBLISHED = "published"
 _PUT_IT_THERE = "in a comparison the grid says the samplers and their options; put it there"
 _WHAT = """\
@@ -66,81 +66,11 @@ _MORE = (
     "       With task=invert or edit an entry may have iterations too, with task=edit edit.step and edit.partner.",
     "blocks=  a list of seeds such as [0-2999,10000-12999]: every point is run on each, and is one row of the table,",
     "         with minimum, mean and deviation over the blocks; null is one block, that of seeds.",
+    "select=  an option of a sampler such as gamma: of the points that differ in it alone, the one with the best first",
+    "         metric on the first of blocks is run on the others, which are reported; null reports every point",
+    "table.columns=, table.metrics=  the tables' columns and figures, in their order; by default those of table.yaml,",
+    "         conf's or that of --config-dir",
 )
-
-
-def grid_overrides(grid: object, settings: Collection[str] = (), beside: Collection[str] = ()) -> list[list[str]]:
-    """The options of every point of the grid, in its order.
-
-    An entry's ``settings`` is no option: ``card`` takes the settings that the model's card has for this sampler alone,
-    as ``sample`` does. Without it they are left out, so that the same entry is the same sampler for every model. Nor is
-    ``published`` (see ``published_figures``).
-
-    Args:
-        settings: what the model's card has settings for; a sampler's are under its name.
-        beside: names in an entry that are options of the run, not of the sampler.
-
-    Raises:
-        UserError: it is no list of entries that name a sampler.
-    """
-    if not isinstance(grid, list) or not grid:
-        raise UserError(f"grid={_shown(grid)}: must be a list of entries such as {{sampler: bdia, gamma: [0.1, 0.3]}}")
-    points: list[list[str]] = []
-    for entry in grid:
-        if not isinstance(entry, Mapping) or "sampler" not in entry:
-            raise UserError(
-                f"grid: the entry {_shown(entry)} must name its sampler, as in {{sampler: bdia, gamma: 0.1}}"
-            )
-        entry = {name: value for name, value in entry.items() if name != _PUBLISHED}
-        values = _choices(entry)
-        if any(isinstance(value, Mapping) for choice in values for value in choice) or not all(values):
-            raise UserError(f"grid: the entry {_shown(entry)} must hold values or lists of values")
-        for choice in itertools.product(*values):
-            points.append(_point(dict(zip(entry, choice, strict=True)), settings, beside))
-    return points
-
-
-def published_figures(grid: object, model: str) -> list[float | None]:
-    """What was published for each point of a grid that ``grid_overrides`` takes; None where nothing was for this model.
-
-    An entry's ``published`` has a list of figures for some models, as many as the entry has points, in their order.
-
-    Raises:
-        UserError: it is of another form.
-    """
-    assert isinstance(grid, list)
-    found: list[float | None] = []
-    for entry in grid:
-        options = {name: value for name, value in entry.items() if name != _PUBLISHED}
-        number = math.prod(map(len, _choices(options)))
-        of_models = entry.get(_PUBLISHED) or {}
-        figures = of_models.get(model, [None] * number) if isinstance(of_models, Mapping) else []
-        fit = isinstance(figures, list) and all(each is None or type(each) in (int, float) for each in figures)
-        if not fit or len(figures) != number:
-            raise UserError(
-                f"grid: the entry {_shown(options)}: published must hold, for a model, {number} figures in a list"
-            )
-        found += figures
-    return found
-
-
-def _shown(value: object) -> str:
-    return "null" if value is None else printable(str(value))
-
-
-def _choices(entry: Mapping[str, Any]) -> list[list[Any]]:
-    return [value if isinstance(value, list) else [value] for value in entry.values()]
-
-
-def _point(options: dict[str, Any], settings: Collection[str], beside: Collection[str]) -> list[str]:
-    sampler, wanted = str(options.pop("sampler")), options.pop("settings", None)
-    if wanted not in (None, _CARD):
-        raise UserError(f"grid: settings={_shown(wanted)}: must be {_CARD} or null")
-    if wanted == _CARD and sampler not in settings:
-        raise UserError(f"grid: settings={_CARD}: the model's card has no settings for {sampler} alone; leave it out")
-    left_out = [f"~model.settings.{sampler}"] if sampler in settings and wanted is None else []
-    chosen = [override(name if name in beside else f"sampler.{name}", value) for name, value in options.items()]
-    return [*left_out, override("sampler", sampler), *chosen]
 
 
 def _compare(config: DictConfig) -> None:
@@ -149,55 +79,76 @@ def _compare(config: DictConfig) -> None:
         refuse_detector(HydraConfig.get().overrides.task)
     values, shared, settings = _shared(task)
     kind = KINDS[task]
-    # Every point is checked before the first is run.
-    runs: list[AnyRun] = []
+    layout = read_layout(values["table"], "table")
     points = grid_overrides(values.get("grid"), settings, KINDS[task].beside)
     blocks = seed_blocks(values.get("blocks"), task)
+    option = values.get("select")
+    if option is not None:
+        check_selection(option, task, len(blocks))
+
+    # Every point is checked before the first is run.
+    runs: list[list[AnyRun]] = []
     for seeds in blocks:
-        for point in points:
-            overrides = [*_without_seeds(shared, seeds), *point, *seeds]
-            command = shell_command(overrides, own_folder(), task)
-            runs.append(kind.prepare(kind.read(compose_run(overrides, task)), command))
-    figures = published_figures(values.get("grid"), runs[0].config.model.name) * len(blocks)
-    records = []
-    for number, run in enumerate(runs, 1):
-        say(f"[{number}/{len(runs)}] {run.command}")
-        records.append(finish(run, say))
+        of_block = [[*_without_seeds(shared, seeds), *point, *seeds] for point in points]
+        runs.append([kind.prepare(kind.read(compose_run(each, task)), _command(each, task)) for each in of_block])
+    figures = published_figures(values.get("grid"), runs[0][0].config.model.name)
+    alike = [] if option is None else alike_but_for(option, runs[0])
+    reporting = runs if option is None else runs[1:]
+    left_out = sum(map(len, alike)) - len(alike)
+    finished = _Finished(sum(map(len, alike)) + len(reporting) * (len(points) - left_out))
+    choices = [best_of([finished(runs[0][index]) for index in indices]) for indices in alike]
+    chosen = {indices[best] for indices, best in zip(alike, choices, strict=True)}
+    kept = [index for index in range(len(points)) if index in chosen or not any(index in each for each in alike)]
+    reported = [[of_block[index] for index in kept] for of_block in reporting]
+    records = [[finished(run) for run in of_block] for of_block in reported]
     if not is_leader():
         return
+
     folder = Path(str(values["results_dir"]))
     if HydraConfig.get().mode == RunMode.MULTIRUN:
         # The next point of the sweep may write to the same results_dir.
-        digest = hashlib.sha256("\n".join(run.folder.name for run in runs).encode()).hexdigest()[:12]
-        folder /= f"comparison-{runs[0].config.model.name}-{digest}"
-    published = _published(records, figures, values.get(_PUBLISHED))
-    text = write_comparison(records, folder, "comparison", published=published, folders=[run.folder for run in runs])
+        names = "\n".join(run.folder.name for of_block in reported for run in of_block)
+        digest = hashlib.sha256(names.encode()).hexdigest()[:12]
+        folder /= f"comparison-{runs[0][0].config.model.name}-{digest}"
+    selections: list[Selection] = []
+    if option is not None:
+        selections.append(selection_of(str(option), runs, alike, choices, first_metric(records[0][0])))
+        write_selection(folder, selections[0])
+    every = [record for of_block in records for record in of_block]
+    text = write_comparison(
+        every,
+        folder,
+        "comparison",
+        published=_published(every, [figures[index] for index in kept] * len(reporting), values.get(_PUBLISHED)),
+        folders=[run.folder for of_block in reported for run in of_block],
+        layout=layout,
+        selections=selections,
+    )
     pictures = ""
     if task != "invert":
-        made = [(run.folder, record) for run, record in zip(runs, records, strict=True)][: len(points)]
+        made = [(run.folder, record) for run, record in zip(reported[0], records[0], strict=True)]
         side_by_side(made, folder / "side_by_side.png")
         pictures = " and side_by_side.png"
-    if task == "edit" and plot_tradeoff(records, folder / "tradeoff.png", *_TRADEOFF):
+    if task == "edit" and plot_tradeoff(every, folder / "tradeoff.png", *_TRADEOFF):
         pictures = f", tradeoff.png{pictures}"
     say(f"written: {folder}/comparison.md, .csv, .tex, .png, .svg, .pdf{pictures}")
     to_stdout(text)
 
 
-def seed_blocks(given: object, task: str = "sample") -> list[list[str]]:
-    """The overrides of each block of seeds that a comparison's ``blocks`` lists; of none those of one block.
+class _Finished:
+    """The records of runs, one after the other: what is not done is done, and said with how many there are."""
 
-    Raises:
-        UserError: they are no list of seeds, overlap or are not of one size, or the task has none.
-    """
-    if given is None:
-        return [[]]
-    require(task == "sample", "blocks", given, f"null with task={task}, whose images have no seeds")
-    if not isinstance(given, list) or not given:
-        raise UserError(f"blocks={_shown(given)}: must be a list of seeds such as [0-2999,10000-12999]")
-    blocks = [parse_seeds(seeds) for seeds in given]
-    parse_seeds([format_seeds(seeds) for seeds in blocks])  # refuses those that overlap
-    require(len({len(seeds) for seeds in blocks}) == 1, "blocks", _shown(given), "blocks of as many seeds each")
-    return [[override("seeds", format_seeds(seeds))] for seeds in blocks]
+    def __init__(self, total: int) -> None:
+        self._total, self._number = total, 0
+
+    def __call__(self, run: AnyRun) -> Record:
+        self._number += 1
+        say(f"[{self._number}/{self._total}] {run.command}")
+        return finish(run, say)
+
+
+def _command(overrides: Sequence[str], task: str) -> str:
+    return shell_command(overrides, own_folder(), task)
 
 
 def _without_seeds(shared: Sequence[str], seeds: Sequence[str]) -> list[str]:

@@ -9,91 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
-from omegaconf import OmegaConf
+from click.testing import CliRunner
 from PIL import Image
 
-from bdia_edm.base.errors import UserError
-from bdia_edm.compare import grid_overrides, published_figures, seed_blocks
-from bdia_edm.config.composing import compose_values
-from bdia_edm.config.conf_folder import conf_folder
-from bdia_edm.models.gaussian_mixture import GaussianMixture
-from bdia_edm.samplers.denoising import BatchDenoiser
-from bdia_edm.samplers.registry import make_sampler
+from bdia_edm.table import main as table_main
 from tests.commands import run_here
 
 GRID = "grid=[{sampler: edm, num_steps: [3,4]},{sampler: bdia, backward: [euler,heun], gamma: 0.1, num_steps: [3]}]"
-
-
-def test_grid_is_every_combination() -> None:
-    grid = [{"sampler": "edm"}, {"sampler": "bdia", "gamma": [0.1, 0.2], "num_steps": [3, 4]}]
-    assert grid_overrides(grid) == [
-        ["sampler=edm"],
-        ["sampler=bdia", "sampler.gamma=0.1", "sampler.num_steps=3"],
-        ["sampler=bdia", "sampler.gamma=0.1", "sampler.num_steps=4"],
-        ["sampler=bdia", "sampler.gamma=0.2", "sampler.num_steps=3"],
-        ["sampler=bdia", "sampler.gamma=0.2", "sampler.num_steps=4"],
-    ]
-
-
-@pytest.mark.parametrize("path", sorted((conf_folder() / "experiment").glob("*.yaml")), ids=lambda path: path.stem)
-def test_shipped_grids_are_well_formed(path: Path) -> None:
-    assert len(grid_overrides(OmegaConf.to_container(OmegaConf.load(path))["grid"])) > 1
-
-
-def test_published_figures_are_those_of_the_points() -> None:
-    grid = [
-        {"sampler": "edm", "num_steps": [3, 5]},
-        {"sampler": ["euler", "heun"], "num_steps": [6, 7], "published": {"cifar10": [1, 2.5, None, 4]}},
-    ]
-    assert len(grid_overrides(grid)) == 6
-    assert published_figures(grid, "cifar10") == [None, None, 1, 2.5, None, 4]
-    assert published_figures(grid, "digits") == [None] * 6
-    for wrong in ({"cifar10": [1, 2, 3]}, {"cifar10": [1, 2, 3, "4"]}, {"cifar10": 1}, [1, 2, 3, 4]):
-        with pytest.raises(UserError, match="published must hold, for a model, 4 figures in a list"):
-            published_figures([grid[1] | {"published": wrong}], "cifar10")
-
-
-@pytest.mark.parametrize("model", ["cifar10_uncond_vp", "ffhq", "imagenet64"])
-def test_the_published_solvers_are_at_the_published_evaluations(model: str) -> None:
-    """The grid's steps, counted at the denoiser, are the 5, 6, 8 and 10 evaluations of the published tables."""
-    path = conf_folder() / "experiment" / "published_solvers.yaml"
-    grid = OmegaConf.to_container(OmegaConf.load(path))["grid"]
-    points, figures = grid_overrides(grid), published_figures(grid, model)
-    evaluations: dict[str, list[int]] = {}
-    for point, figure in zip(points, figures, strict=True):
-        if figure is not None:
-            chosen = compose_values(["+model=gaussian_mixture", *point])["sampler"]
-            denoiser = BatchDenoiser(GaussianMixture())
-            make_sampler(chosen.pop("name"), chosen).sample(denoiser, torch.zeros(1, 1, 4, 4), lambda: torch.zeros(1))
-            evaluations.setdefault(point[0], []).append(denoiser.nfe)
-    assert len(evaluations) == 8
-    two_a_step = ("sampler=heun", "sampler=dpm")
-    assert all(counts == ([6, 8, 10] if name in two_a_step else [5, 6, 8, 10]) for name, counts in evaluations.items())
-
-
-def test_grid_takes_null_lists_and_texts() -> None:
-    """Each is the same value for the run that it is in the grid."""
-    grid = [{"sampler": "edm", "sigma_max": [None, 40]}, {"sampler": "toy", "levels": [[1, 2], ["a,b"]], "tag": "1_0"}]
-    points = grid_overrides(grid)
-    assert points[:2] == [["sampler=edm", "sampler.sigma_max=null"], ["sampler=edm", "sampler.sigma_max=40"]]
-    assert points[2:] == [
-        ["sampler=toy", f"sampler.levels={levels}", "sampler.tag='1_0'"] for levels in ("[1,2]", "['a,b']")
-    ]
-
-
-def test_a_cards_settings_for_one_sampler_are_asked_for() -> None:
-    grid = [{"sampler": ["edm", "euler"]}, {"sampler": "edm", "settings": [None, "card"], "num_steps": 8}]
-    assert grid_overrides(grid, {"edm"}) == [
-        ["~model.settings.edm", "sampler=edm"],
-        ["sampler=euler"],
-        ["~model.settings.edm", "sampler=edm", "sampler.num_steps=8"],
-        ["sampler=edm", "sampler.num_steps=8"],
-    ]
-    with pytest.raises(UserError, match=r"^grid: settings=card: the model's card has no settings for euler alone"):
-        grid_overrides([{"sampler": "euler", "settings": "card"}], {"edm"})
-    with pytest.raises(UserError, match=r"^grid: settings=mine: must be card or null"):
-        grid_overrides([{"sampler": "edm", "settings": "mine"}])
 
 
 def test_a_comparison(tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -320,17 +242,78 @@ def test_seed_blocks_are_one_row(tmp_path: Path, capsys: pytest.CaptureFixture) 
         assert float(row["fd_pixels_min"]) == min(of_row)
 
 
-def test_what_are_no_seed_blocks() -> None:
-    assert seed_blocks(None) == [[]]
-    assert seed_blocks(["0-9", "20-29"]) == [["seeds=0-9"], ["seeds=20-29"]]
-    for given, words in (
-        ([], "must be a list of seeds"),
-        ("0-9", "must be a list of seeds"),
-        (["9-0"], "is reversed"),
-        (["0-9", "9-18"], "overlap"),
-        (["0-9", 20], "of as many seeds each"),
-    ):
-        with pytest.raises(UserError, match=words):
-            seed_blocks(given)
-    with pytest.raises(UserError, match="null with task=invert"):
-        seed_blocks(["0-9"], "invert")
+CHOICE = "grid=[{sampler: edm, num_steps: 3},{sampler: bdia, gamma: [0.2,0.5,1.0], num_steps: [3,4]}]"
+
+
+def test_a_value_is_chosen_on_seeds_that_are_not_reported(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    options = ("+model=gaussian_mixture", CHOICE, "select=gamma", f"results_dir={tmp_path}")
+    done = run_here(capsys, "compare", *options, "blocks=[200-239,0-39,100-139]")
+    assert done.status == 0, done.err
+    records = records_of(tmp_path)
+    # Six chose; EDM and the two chosen ones report. What was not chosen is on no reporting seeds.
+    assert [line.partition("]")[0] for line in done.err.splitlines() if "] python" in line] == [
+        f"[{number}/12" for number in range(1, 13)
+    ]
+    of_seeds = {seeds: [each for each in records if each["seeds"] == seeds] for seeds in ("200-239", "0-39", "100-139")}
+    assert [len(each) for each in of_seeds.values()] == [6, 3, 3]
+    rows = list(csv.DictReader((tmp_path / "comparison.csv").open()))
+    assert [(row["sampler"], row["seeds"]) for row in rows] == [
+        ("edm", "0-39; 100-139"),
+        ("bdia", "0-39; 100-139"),
+        ("bdia", "0-39; 100-139"),
+    ]
+    for row in rows[1:]:
+        choosing = [each for each in of_seeds["200-239"] if str(each["sampler"]["num_steps"]) == row["steps"]]
+        best = min(choosing, key=lambda each: each["metrics"]["fd_pixels"])
+        assert (float(row["gamma"]), row["chosen_among"]) == (best["sampler"]["gamma"], "3")
+    assert "gamma was chosen among 3 values by fd_pixels on seeds 200-239" in done.out
+    assert done.out.count("(chosen of 3)") == 2
+    # The table of all records below tells the same, and those that chose apart.
+    table = CliRunner().invoke(table_main, [str(tmp_path), "--dest", str(tmp_path / "tables")])
+    assert table.exit_code == 0, table.output
+    assert table.stdout.startswith(done.out.rstrip("\n"))
+    assert table.stdout.count("### ") == 2
+    assert "(choosing seeds 200-239)" in table.stdout
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (("select=gamma",), "select=gamma: needs two blocks of seeds at least, as blocks="),
+        (("select=gamma", "blocks=[0-9]"), "select=gamma: needs two blocks of seeds at least"),
+        (
+            ("select=gama", "blocks=[0-9,10-19]"),
+            "select=gama: no sampler of the grid has several values of it, all",
+        ),
+        (
+            ("select=gamma", "blocks=[0-9,10-19]", "detector=none"),
+            "select=gamma: chooses by the first metric, and nothing",
+        ),
+        (("table.columns=[step]",), "table: columns: step: unknown; there are sampler,"),
+    ],
+)
+def test_what_cannot_be_chosen_is_refused_before_any_work(
+    given: tuple[str, ...], message: str, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    done = run_here(
+        capsys, "compare", "+model=gaussian_mixture", CHOICE, "seeds=0-9", f"results_dir={tmp_path}", *given
+    )
+    assert (done.status, done.out, done.err.count("\n")) == (2, "", 1), done.err
+    assert done.err.startswith(f"error: {message}")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_inversion_has_no_seeds_to_choose_on(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    done = run_here(capsys, "compare", "task=invert", "+model=digits", "select=gamma", f"results_dir={tmp_path}")
+    assert (done.status, done.err.count("\n")) == (2, 1), done.err
+    assert done.err.startswith(
+        "error: select=gamma: must be null with task=invert, whose images have no blocks of seeds"
+    )
+
+
+def test_a_comparisons_table_has_the_columns_that_are_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    grid = "grid=[{sampler: edm, num_steps: 3}]"
+    options = ("seeds=0-9", "detector=none", f"results_dir={tmp_path}", "table.columns=[nfe,sampler]")
+    done = run_here(capsys, "compare", "+model=gaussian_mixture", grid, *options)
+    assert done.status == 0, done.err
+    assert done.out.splitlines()[2:5] == ["| NFE | sampler |", "| ---: | --- |", "| 5 | edm |"]

@@ -16,7 +16,7 @@ from scripts.fuzzing.child import Case, Observation, Reader
 from scripts.fuzzing.readers import READERS
 
 # Commands take longer than a function that reads.
-SLOWER = {"record": 8, "notes": 20, "card": 8, "experiment": 6, "options": 8}
+SLOWER = {"record": 8, "selection": 8, "notes": 20, "card": 8, "experiment": 6, "options": 8}
 
 
 @pytest.mark.parametrize("name", READERS)

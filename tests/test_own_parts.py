@@ -11,7 +11,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from bdia_edm.api import Metric, Sampler, UserError, finish, make_sampler, prepare
-from bdia_edm.compare import grid_overrides
+from bdia_edm.config.grid_points import grid_overrides
 from bdia_edm.metrics.findings import Findings
 from bdia_edm.metrics.metric import FeatureSpace
 from bdia_edm.metrics.reference import Reference

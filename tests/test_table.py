@@ -85,3 +85,20 @@ def test_a_page_beside_the_table(tmp_path: Path) -> None:
     refused = CliRunner().invoke(main, [str(tmp_path), "--html", "/proc/nothere/report.html"])
     assert refused.exit_code == 2
     assert refused.stderr.startswith("error: /proc/nothere/report.html: cannot be written (")
+
+
+def test_columns_and_figures_are_those_of_the_folders_table_yaml(tmp_path: Path) -> None:
+    run(tmp_path, "+model=digits", "sampler=edm")
+    own = tmp_path / "conf"
+    own.mkdir()
+    command = [str(tmp_path), f"--config-dir={own}"]
+    missing = CliRunner().invoke(main, command)
+    assert (missing.exit_code, missing.stderr.count("\n")) == (2, 1)
+    (own / "table.yaml").write_text("columns: [figures, sampler]\nmetrics: [fd_digits]\n")
+    done = CliRunner().invoke(main, command)
+    assert done.exit_code == 0, done.output
+    assert done.stdout.splitlines()[2] == "| fd_digits | sampler |"
+    (own / "table.yaml").write_text("metrics: [fid]\n")
+    unknown = CliRunner().invoke(main, command)
+    assert unknown.exit_code == 2
+    assert unknown.stderr == f"error: {own}/table.yaml: metrics: fid: unknown; there are fd_digits\n"

@@ -105,6 +105,8 @@ class Record(_Read, total=False):
         nfe_inverse: of these the evaluations on the way up alone; ``nfe`` is of both ways.
         detector: its card's name.
         metrics: every figure by its name; empty without a detector.
+        distances: of every detector in use the Fréchet distance in its features, by its name: the figure's name among
+            the metrics. Of records that do not say it there is one at most.
         higher_is_better: names of the figures of which more is better; of the others less is.
         num_reference_features: images of the data whose features were compared with the images' one by one.
         uncertainty: of the distances among the metrics, by their names; of two runs on the same seeds that of the
@@ -137,6 +139,7 @@ class Record(_Read, total=False):
     iterations: int
     nfe_inverse: Annotated[float, AtLeast(0)]
     detector: str
+    distances: dict[str, str]
     higher_is_better: list[str]
     num_reference_features: int
     uncertainty: dict[str, FigureUncertainty]

@@ -16,10 +16,14 @@ from bdia_edm.base.whole_files import write_text_whole
 from bdia_edm.records.record import Record
 from bdia_edm.records.run_folder import RunFolder
 from bdia_edm.records.wording import in_words
+from bdia_edm.report.columns import of_layout
+from bdia_edm.report.group import union
+from bdia_edm.report.layout import Layout
 from bdia_edm.report.names import paper_name
 from bdia_edm.report.pictures import write_side_by_side
 from bdia_edm.report.plots import plot_metrics
 from bdia_edm.report.rows import Published, group_records, with_published
+from bdia_edm.report.selection import Selection
 from bdia_edm.report.tables import to_csv, to_latex, to_markdown
 
 __all__ = ["preview_of", "side_by_side", "write_comparison"]
@@ -35,6 +39,8 @@ def write_comparison(
     left_out: Sequence[str] = (),
     published: Published | None = None,
     folders: Sequence[Path] = (),
+    layout: Layout | None = None,
+    selections: Sequence[Selection] = (),
 ) -> str:
     """Writes folder/name.md, .csv, .tex, .png, .svg and .pdf from the records; returns the Markdown.
 
@@ -42,15 +48,23 @@ def write_comparison(
         left_out: which records there are beside these, and why they are not shown.
         published: figures of others for some of them.
         folders: of each record its run's, where what intervals are computed from is kept; without them there are none.
+        layout: the columns and figures of tables for people, and the figures of plots; all where there is none. The CSV
+            has all.
+        selections: how options of some of them were chosen.
+
+    Raises:
+        UserError: the layout names a figure that no record has.
     """
+    layout = layout or Layout()
+    layout.check_metrics(union(record["metrics"] for record in records))
     folder.mkdir(parents=True, exist_ok=True)
-    groups = group_records(records, folders)
+    groups = group_records(records, folders, selections)
     if published is not None:
         groups = with_published(groups, published)
-    text = to_markdown(groups, left_out)
-    for suffix, content in ((".md", text), (".csv", to_csv(groups)), (".tex", to_latex(groups))):
+    text = to_markdown(groups, left_out, layout)
+    for suffix, content in ((".md", text), (".csv", to_csv(groups)), (".tex", to_latex(groups, layout))):
         write_text_whole(folder / f"{name}{suffix}", content)
-    plot_metrics(groups, folder, name)
+    plot_metrics(of_layout(groups, layout), folder, name)
     return text
 
 
@@ -58,7 +72,8 @@ def side_by_side(runs: Sequence[tuple[Path, Record]], path: Path) -> None:
     """The first seeds under the baseline and under the best other, for every number of steps that both have.
 
     The best is that of the least first metric (the most, where the record says that more is better), among those of the
-    baseline's NFE where there are such. Without a baseline, or without others, all runs are shown.
+    baseline's NFE where there are such; of several it is said that it is the best of so many on these seeds. Without a
+    baseline, or without others, all runs are shown.
 
     Args:
         runs: folders of runs of the same model and seeds, and their records.
@@ -67,17 +82,20 @@ def side_by_side(runs: Sequence[tuple[Path, Record]], path: Path) -> None:
     others = [run for run in runs if not run[1]["labels"]["is_baseline"]]
     baselines = {_steps(run[1]): run for run in runs if run[1]["labels"]["is_baseline"]}
     chosen: list[tuple[Path, Record]] = []
+    among: dict[Path, int] = {}
     for steps, baseline in sorted(baselines.items()):
         rivals = [run for run in others if _steps(run[1]) == steps]
         as_costly = [run for run in rivals if run[1]["nfe"] == baseline[1]["nfe"]]
         if rivals:
-            chosen += [baseline, min(as_costly or rivals, key=lambda run: _first_metric(run[1]))]
+            best = min(as_costly or rivals, key=lambda run: _first_metric(run[1]))
+            chosen += [baseline, best]
+            among[best[0]] = len(as_costly or rivals)
     chosen = chosen or list(runs)
-    previews = [(record, *preview_of(folder)) for folder, record in chosen]
-    first, _, originals = previews[0]
+    previews = [(record, *preview_of(folder), among.get(folder, 1)) for folder, record in chosen]
+    first, _, originals, _ = previews[0]
     # Of edits what they were made of comes first.
     rows = [("image", originals[:_SHOWN])] if len(originals) else []
-    rows += [(_label(record), images[:_SHOWN]) for record, images, _ in previews]
+    rows += [(_label(record, count), images[:_SHOWN]) for record, images, _, count in previews]
     one = "image" if len(originals) else "seed"
     write_side_by_side(path, rows, f"{first['model']}: a column is one {one} (of {first['seeds']}, from the first)")
 
@@ -95,11 +113,7 @@ def _first_metric(record: Record) -> float:
 
 
 def preview_of(folder: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """A run's first images (n, H, W, C), and those that they were made of, where there are such.
-
-    Raises:
-        UserError: they are not there, or not readable.
-    """
+    """The first images, and those that they were made of, where there are such."""
     path = RunFolder(folder).preview
     try:
         with np.load(path, allow_pickle=False) as file:
@@ -110,11 +124,14 @@ def preview_of(folder: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         raise UserError(f"{path}: not readable ({reason}); remove {folder} to have it made again") from error
 
 
-def _label(record: Record) -> str:
+def _label(record: Record, among: int) -> str:
+    """What it is, in lines; ``among`` is how many there were that it is the best of."""
     labels = record["labels"]
     # What is not its default tells one EDM from another.
     name = " ".join([labels["title"], *labels["sampler"].split(" ")[1:]])
     lines = [f"{name}, {_steps(record)} steps, NFE {record['nfe']:g}", in_words(labels["columns"])]
     # What there is no room for is in the table.
     lines += [f"{paper_name(metric)} {value:.3g}" for metric, value in [*record["metrics"].items()][:_FIGURES]]
+    if among > 1:
+        lines.append(f"best of {among} on these {'seeds' if record.get('task', 'sample') == 'sample' else 'images'}")
     return "\n".join(line for line in lines if line)

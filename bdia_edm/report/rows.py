@@ -8,149 +8,46 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import repeat
 from pathlib import Path
-from typing import NamedTuple
 
 from bdia_edm.base.errors import UserError
 from bdia_edm.records.record import Record
-from bdia_edm.records.wording import shortened
+from bdia_edm.report.best import best_of_many, with_best
+from bdia_edm.report.group import Chosen, Group, Row, Spread, Value, union
 from bdia_edm.report.notes import codes_of, notes_on
+from bdia_edm.report.published import Published, with_card, with_published
+from bdia_edm.report.selection import Selection, has_chosen, with_choices
 from bdia_edm.report.series import family_of, series_of
-from bdia_edm.report.verdict import Comparison, Run, comparisons_of, explained
+from bdia_edm.report.verdict import Comparison, Run, comparisons_of, explained, joint_verdict
 
-__all__ = ["Group", "Published", "Row", "Spread", "Value", "group_records", "union", "with_published"]
-
-Value = str | float | bool | None
-_HOW_SURE = ("_se", "_deviation")
-"""What a figure's name ends in that is the standard error of another, or the deviation of its parts."""
+__all__ = ["Chosen", "Group", "Published", "Row", "Spread", "Value", "group_records", "union", "with_published"]
 
 
-class Spread(NamedTuple):
-    """Of a figure over several blocks of seeds.
-
-    Attributes:
-        minimum: the least.
-        deviation: their standard deviation, of n - 1.
-    """
-
-    minimum: float
-    deviation: float
-
-
-class Published(NamedTuple):
-    """Figures of others that rows can be held against.
-
-    Attributes:
-        metric: the figure's name in records.
-        source: where they were published.
-        figures: by a record's command.
-    """
-
-    metric: str
-    source: str
-    figures: Mapping[str, float]
-
-
-@dataclass(frozen=True)
-class Row:
-    """One record in a table, or several of the same run on other seeds.
-
-    Attributes:
-        sampler: its name, with what distinguishes it beside the columns.
-        columns: its options that have columns of their own.
-        metrics: every figure that was measured; of several blocks of seeds the mean.
-        spreads: of every figure of several blocks; none of a single one.
-        differences: of every figure from the baseline's at the same NFE; without those that have none.
-        comparisons: of these the ones with an interval.
-        runs: the records that the row is of, block by block, and their folders.
-        images_per_second: of several blocks the mean.
-        command: what made it; of several blocks the first's.
-        code: the beginning of its code's checksum; '' where it is unknown, or not the same for all blocks.
-        published: what others published for the same, of the group's ``published_metric``.
-    """
-
-    sampler: str
-    columns: Mapping[str, Value]
-    is_baseline: bool
-    steps: int
-    nfe: float
-    metrics: Mapping[str, float]
-    spreads: Mapping[str, Spread]
-    differences: Mapping[str, float]
-    images_per_second: float
-    command: str
-    code: str = ""
-    published: float | None = None
-    comparisons: Mapping[str, Comparison] = field(default_factory=dict)
-    runs: tuple[Run, ...] = ()
-
-
-@dataclass(frozen=True)
-class Group:
-    """Rows that may be compared: the same task, model, seeds or images, class, device, detector and reference.
-
-    Attributes:
-        seeds: of each block.
-        num_images: of each block.
-        columns: names of the samplers' own columns.
-        metrics: names of the figures.
-        baseline: title of the sampler that the others are compared with; '' where there is none.
-        notes: lines for below the table: published figures that one of these can be held against, with their sources,
-            how many images of the data some were compared with, what the intervals are, and that the rows come from
-            different code.
-        published_metric: the figure that rows have published values of; '' where none has.
-        task: the command that made them, 'sample', 'invert' or 'edit'; of the latter two the seeds are
-            their images' numbers.
-    """
-
-    model: str
-    seeds: tuple[str, ...]
-    num_images: int
-    class_idx: int | None
-    columns: tuple[str, ...]
-    metrics: tuple[str, ...]
-    baseline: str
-    rows: tuple[Row, ...]
-    notes: tuple[str, ...] = ()
-    published_metric: str = ""
-    task: str = "sample"
-
-    @property
-    def subject(self) -> str:
-        """What the rows share, in words."""
-        one_class = "" if self.class_idx is None else f", class {self.class_idx}"
-        blocks = "" if len(self.seeds) == 1 else f"{len(self.seeds)} times "
-        what = "seeds" if self.task == "sample" else "numbers"
-        return (
-            f"{self.model}: {blocks}{self.num_images:,} images ({what} {shortened('; '.join(self.seeds))}{one_class})"
-        )
-
-    @property
-    def compared(self) -> tuple[str, ...]:
-        """The metrics of which one is better than another: without those that say how sure another one is."""
-        sure = {f"{name}{each}" for name in self.metrics for each in _HOW_SURE}
-        return tuple(name for name in self.metrics if name not in sure)
-
-    @property
-    def title(self) -> str:
-        """The subject and what was measured."""
-        return f"{self.subject}, {', '.join(self.compared) or 'nothing measured'}"
-
-
-def group_records(records: Sequence[Record], folders: Sequence[Path] = ()) -> list[Group]:
+def group_records(
+    records: Sequence[Record], folders: Sequence[Path] = (), selections: Sequence[Selection] = ()
+) -> list[Group]:
     """Records grouped; in each group the baseline first, then by the sampler's name, its columns and the steps.
 
     Records of one series, of as many images each on seeds that do not overlap, are one row. Where another run is there
-    for one of its blocks alone, that block is a row beside it too.
+    for one of its blocks alone, that block is a row beside it too. Runs that chose an option for others are in groups
+    of their own, after all others: no block of what was chosen.
 
     Args:
         folders: of each record its run's, where what intervals are computed from is kept; without them there are none.
+        selections: how options were chosen for some of them.
     """
-    families: dict[tuple[object, ...], list[list[Run]]] = {}
     runs = [Run(*each) for each in zip(records, folders or repeat(None, len(records)), strict=True)]
+    choosing = [run for run in runs if has_chosen(run, selections)] if selections else []
+    reporting = [run for run in runs if not has_chosen(run, selections)] if choosing else runs
+    groups = [_completed(with_choices(group, selections)) for group in _grouped(reporting)]
+    return groups + [_completed(replace(group, is_choice=True)) for group in _grouped(choosing)]
+
+
+def _grouped(runs: Sequence[Run]) -> list[Group]:
+    families: dict[tuple[object, ...], list[list[Run]]] = {}
     for blocks in series_of(runs):
         families.setdefault(family_of(blocks[0].record), []).append(blocks)
     groups: dict[tuple[object, ...], list[list[Run]]] = {}
@@ -163,16 +60,13 @@ def group_records(records: Sequence[Record], folders: Sequence[Path] = ()) -> li
     return [_group(rows) for rows in groups.values()]
 
 
-def with_published(groups: Sequence[Group], published: Published) -> list[Group]:
-    """The groups with the figures of others beside the rows that they were published for."""
-    found = []
-    for group in groups:
-        rows = tuple(replace(row, published=published.figures.get(row.command)) for row in group.rows)
-        if any(row.published is not None for row in rows):
-            note = f"Published {published.metric}: {published.source}."
-            group = replace(group, rows=rows, notes=(*group.notes, note), published_metric=published.metric)
-        found.append(group)
-    return found
+def _completed(group: Group) -> Group:
+    """With what is said of the rows as a whole."""
+    if group.is_choice:
+        said = "These seeds chose an option's value and report nothing."
+        return replace(group, notes=(*group.notes, said))
+    group = replace(group, rows=tuple(with_best(group.rows)))
+    return with_card(replace(group, notes=(*group.notes, *best_of_many(group))))
 
 
 def _group(members: list[list[Run]]) -> Group:
@@ -180,23 +74,34 @@ def _group(members: list[list[Run]]) -> Group:
     first = records[0]
     columns = union(record["labels"]["columns"] for record in records)
     metrics = union(record["metrics"] for record in records)
-    found = [(replace(_row([run.record for run in blocks]), runs=tuple(blocks)), blocks) for blocks in members]
-    baselines = [record for record in records if record["labels"]["is_baseline"]]
-    at_nfe = {row.nfe: (row, blocks) for row, blocks in found if row.is_baseline}
+    encoders = _encoders(records, metrics)
+    found = sorted(map(_row, members), key=lambda row: _place(row, columns))
+    baselines = [row for row in found if row.is_baseline]
+    title = baselines[0].runs[0].record["labels"]["title"] if baselines else ""
+    at_nfe: dict[float, Row] = {}
+    for row in baselines:
+        # The first of those by the name that the table's head says: of another kind no difference is the head's.
+        if row.runs[0].record["labels"]["title"] == title:
+            at_nfe.setdefault(row.nfe, row)
     rows: list[Row] = []
     damages: dict[str, None] = {}
-    for row, blocks in found:
-        if row.is_baseline or row.nfe not in at_nfe:
-            rows.append(row)
-            continue
-        baseline, its_blocks = at_nfe[row.nfe]
-        try:
-            comparisons = comparisons_of(blocks, its_blocks)
-        except UserError as damage:
-            comparisons = {}
-            damages[str(damage)] = None
-        rows.append(replace(row, differences=_differences(row.metrics, baseline.metrics), comparisons=comparisons))
-    rows.sort(key=lambda row: _place(row, columns))
+    for row in found:
+        if not row.is_baseline and row.nfe in at_nfe:
+            baseline = at_nfe[row.nfe]
+            comparisons: dict[str, Comparison] = {}
+            try:
+                comparisons = comparisons_of(row.runs, baseline.runs)
+            except UserError as damage:
+                damages[str(damage)] = None
+            row = replace(
+                row,
+                differences=_differences(row.metrics, baseline.metrics),
+                comparisons=comparisons,
+                verdict=joint_verdict(
+                    {name: comparisons[each].verdict for name, each in encoders.items() if each in comparisons}
+                ),
+            )
+        rows.append(row)
     return Group(
         model=first["model"],
         seeds=tuple(run.record["seeds"] for run in members[0]),
@@ -204,22 +109,34 @@ def _group(members: list[list[Run]]) -> Group:
         class_idx=first["class_idx"],
         columns=columns,
         metrics=metrics,
-        baseline=baselines[0]["labels"]["title"] if baselines else "",
+        baseline=title,
         rows=tuple(rows),
         notes=(
             *notes_on(first, metrics),
             *explained(row.comparisons for row in rows),
             *_without_interval(rows),
+            *_several_baselines(baselines, at_nfe, title),
             *dict.fromkeys(damages),
             *codes_of(records),
         ),
         task=first.get("task", "sample"),
+        encoders=encoders,
     )
 
 
-def union(names: Iterable[Iterable[str]]) -> tuple[str, ...]:
-    """All names, in the order in which they come first."""
-    return tuple(dict.fromkeys(name for some in names for name in some))
+def _encoders(records: Sequence[Record], metrics: Sequence[str]) -> dict[str, str]:
+    """Of every detector its distance, under its name; distances of records that do not say it under their own."""
+    said = {name: figure for record in records for name, figure in record.get("distances", {}).items()}
+    return said | {figure: figure for figure in metrics if figure not in said.values()}
+
+
+def _several_baselines(baselines: Sequence[Row], at_nfe: Mapping[float, Row], title: str) -> list[str]:
+    """A line where differences are of one of several baselines of the same cost."""
+    beside = [row for row in baselines if at_nfe.get(row.nfe) is not row]
+    if not beside:
+        return []
+    costs = ", ".join(f"{nfe:g}" for nfe in sorted({row.nfe for row in beside}))
+    return [f"Of several baselines (NFE {costs}) differences are from the first {title} of the NFE in the table."]
 
 
 def _without_interval(rows: Sequence[Row]) -> list[str]:
@@ -234,7 +151,8 @@ def _without_interval(rows: Sequence[Row]) -> list[str]:
     ]
 
 
-def _row(blocks: list[Record]) -> Row:
+def _row(runs: Sequence[Run]) -> Row:
+    blocks = [run.record for run in runs]
     first, labels = blocks[0], blocks[0]["labels"]
     # A figure that not every block has is none of the row's.
     figures = {
@@ -255,6 +173,7 @@ def _row(blocks: list[Record]) -> Row:
         images_per_second=_mean([block["images_per_second"] for block in blocks]),
         command=first["command"],
         code=codes.pop() if len(codes) == 1 else "",
+        runs=tuple(runs),
     )
 
 

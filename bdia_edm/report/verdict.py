@@ -21,9 +21,11 @@ from bdia_edm.metrics.jackknife import NUM_GROUPS, jackknife, too_few_for_interv
 from bdia_edm.records.record import Record
 from bdia_edm.records.uncertainty import KeptDistance, read_uncertainty
 
-__all__ = ["BETTER", "NOT_DISTINGUISHABLE", "WORSE", "Comparison", "Run", "compared", "comparisons_of", "explained"]
+__all__ = ["BETTER", "DISAGREE", "NOT_DISTINGUISHABLE", "WORSE", "Comparison", "Run", "compared", "comparisons_of"]
+__all__ += ["explained", "joint_verdict"]
 
 BETTER, WORSE, NOT_DISTINGUISHABLE = "better", "worse", "not distinguishable"
+DISAGREE = "encoders disagree"
 _UPPER = 0.975
 _MANY = 10
 
@@ -108,6 +110,21 @@ def comparisons_of(blocks: Sequence[Run], baseline: Sequence[Run]) -> dict[str, 
     names = [name for name in pairs[0][0] if all(name in one and name in other for one, other in pairs)]
     found = {name: compared([(one[name], other[name]) for one, other in pairs]) for name in names}
     return {name: comparison for name, comparison in found.items() if comparison is not None}
+
+
+def joint_verdict(verdicts: Mapping[str, str]) -> str:
+    """One verdict of several encoders': theirs where it is the same, or what some say alone, with their names.
+
+    Args:
+        verdicts: by the encoders' names; of none it is ''.
+    """
+    said = set(verdicts.values())
+    if len(said) < 2:
+        return "".join(said)
+    if {BETTER, WORSE} <= said:
+        return DISAGREE
+    (verdict,) = said - {NOT_DISTINGUISHABLE}
+    return f"{verdict} ({', '.join(name for name, each in verdicts.items() if each == verdict)})"
 
 
 def _kept(run: Run) -> Mapping[str, KeptDistance]:

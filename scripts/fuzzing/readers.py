@@ -202,10 +202,28 @@ def _records() -> list[Case]:
 
 def _read_record(path: Path) -> None:
     _moved(path, "runs", "damaged", path.name)
-    good = path.parent / "runs" / "good" / path.name
+    _add_good(path.parent / "runs")
+    run_click(status.main, str(path.parent / "runs"))
+    run_click(table.main, str(path.parent / "runs"))
+
+
+def _add_good(runs: Path) -> None:
+    good = runs / "good" / "record.json"
     good.parent.mkdir()
     good.write_bytes(_RECORDS[0].read_bytes())
-    run_click(status.main, str(path.parent / "runs"))
+
+
+def _selections() -> list[Case]:
+    choices = [
+        {"value": 0.3, "among": [0.1, 0.3], "choosing": [name], "reporting": [other]}
+        for name, other in (("good", "other"), ("other", "good"))
+    ]
+    selection = {"option": "gamma", "metric": "fd_digits", "seeds": "0-2999", "choices": choices}
+    return [Case("selection-0.json", json.dumps(selection).encode())]
+
+
+def _read_selection(path: Path) -> None:
+    _add_good(_moved(path, "runs", path.name).parent)
     run_click(table.main, str(path.parent / "runs"))
 
 
@@ -323,6 +341,7 @@ READERS: dict[str, Reader] = {
         Reader("image_zip", _image_zips, partial(_zip, damage_png), _read_images),
         Reader("image_folder", _image_files, _damage_image, _read_image_folder),
         Reader("record", _records, _json, _read_record),
+        Reader("selection", _selections, _json, _read_selection),
         Reader("notes", _notes, _json, _read_notes),
         Reader("shard", _shards, partial(_zip, damage_npy), _read_shard),
         Reader("card", _cards, _damage_card, _read_card),

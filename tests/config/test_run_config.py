@@ -131,7 +131,15 @@ def test_the_card_of_a_released_network(name: str) -> None:
     assert config.detector == detector_card("inception_nvidia")
     assert len(config.seeds) == 50_000
     assert 2 * config.sampler.num_steps - 1 == nfe
-    assert values["model"].get("published", {}).get("fid") == fid
+    published = values["model"].get("published", {})
+    assert published.get("fid") == fid
+    if published:
+        # What tables hold a record against: the sampler that the card's settings make, and all that is not its default.
+        options = {"name": "edm", **config.sampler.options()}
+        assert {key: options[key] for key in published["options"]} == published["options"]
+        told = {part.partition("=")[0] for part in config.sampler.label.split(" ")[1:]}
+        assert told | {"name", "num_steps"} == set(published["options"])
+        assert (published["nfe"], published["blocks"]) == (nfe, ["0-49999", "50000-99999", "100000-149999"])
     stochastic = {"S_churn": 40, "S_min": 0.05, "S_max": 50, "S_noise": 1.003}
     deterministic = {"S_churn": 0, "S_min": 0, "S_max": math.inf, "S_noise": 1}
     expected = stochastic if name == "imagenet64" else deterministic

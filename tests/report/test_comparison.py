@@ -37,7 +37,7 @@ def test_side_by_side_takes_the_best_of_the_same_cost(tmp_path: Path, monkeypatc
     side_by_side(runs, tmp_path / "x.png")
     assert [int(images[0, 0, 0, 0]) for _, images in shown] == [1, 3]
     assert [name.splitlines()[0] for name, _ in shown] == ["EDM, 6 steps, NFE 11", "BDIA, 6 steps, NFE 11"]
-    assert shown[1][0].splitlines()[1:] == ["euler, gamma 0.2", "fd_digits 0.4"]
+    assert shown[1][0].splitlines()[1:] == ["euler, gamma 0.2", "fd_digits 0.4", "best of 2 on these seeds"]
     # Without a baseline all are shown.
     shown.clear()
     side_by_side(runs[1:3], tmp_path / "x.png")

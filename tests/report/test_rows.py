@@ -7,6 +7,7 @@ import io
 import math
 import random
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -145,3 +146,31 @@ def test_how_sure_a_figure_is_is_compared_with_nothing() -> None:
     assert "| kid | kid vs EDM at this NFE | kid_se | inception_score | inception" in head
     assert head.count("vs EDM") == 3
     assert group.title.endswith(", kid, inception_score, lone_se")
+
+
+def test_of_several_baselines_of_one_cost_the_first_in_the_table_counts() -> None:
+    """Whatever the records' order; those of another name are none of the baseline that the head says."""
+
+    def baseline(name: str, nfe: int, distance: float) -> dict[str, Any]:
+        given = record(name, 6, nfe, distance)
+        given["labels"] |= {"is_baseline": True}
+        return given
+
+    records = [baseline("edm", 11, 0.5), baseline("edm x=1", 11, 0.25), baseline("other", 17, 0.75)]
+    records += [record("bdia", 6, 11, 0.375, BDIA), record("bdia", 9, 17, 0.5, BDIA)]
+    for seed in range(4):
+        (group,) = group_records(random.Random(seed).sample(records, len(records)))
+        assert group.baseline == "EDM"
+        assert [row.differences.get("fd_digits") for row in group.rows] == [None, None, None, -0.125, None]
+        (note,) = group.notes
+        assert note == "Of several baselines (NFE 11, 17) differences are from the first EDM of the NFE in the table."
+    assert group_records(records[:1] + records[3:])[0].notes == ()
+
+
+def test_rows_know_their_runs(tmp_path: Path) -> None:
+    records = blocks(1.0, 2.0)
+    (group,) = group_records(records, [tmp_path / "a", tmp_path / "b"])
+    assert [(run.record, run.folder) for run in group.rows[0].runs] == [
+        (records[0], tmp_path / "a"),
+        (records[1], tmp_path / "b"),
+    ]

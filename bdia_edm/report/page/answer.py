@@ -137,9 +137,10 @@ class Answer:
 def answers_of(groups: Sequence[Group]) -> list[Answer]:
     """An answer for each group and each figure that has verdicts; without verdicts by the group's first figure.
 
-    Those that hold something against a baseline come first.
+    Seeds that only chose say nothing. Those that hold something against a baseline come first.
     """
-    answers = [_answer(group, metric) for group in groups for metric in _asked(group)]
+    reporting = [group for group in groups if not group.is_choice]
+    answers = [_answer(group, metric) for group in reporting for metric in _asked(group)]
     answers.sort(key=lambda answer: not any(price.baseline is not None and price.picks for price in answer.prices))
     return [_with_earlier_choices(answer, answers) for answer in answers]
 
@@ -215,7 +216,8 @@ def _price(
     picks = []
     for family, rows in families.items():
         best = min(rows, key=report.choosing)
-        pick = Pick(family, best, report.figure(best), len(rows), _choices(rows), chose if len(rows) > 1 else "")
+        tried = sum(1 if row.chosen is None else row.chosen.among for row in rows)
+        pick = Pick(family, best, report.figure(best), tried, _choices(rows), _chosen_on(rows, chose))
         if baseline is not None and at_baseline is not None:
             difference = _finite(pick.figure - at_baseline)
             comparison = report.comparison(best, baseline)
@@ -297,7 +299,17 @@ def _choices(rows: Sequence[Row]) -> dict[str, int]:
     for row in rows:
         for name, value in [*row.columns.items(), ("steps", row.steps), ("options", row.sampler)]:
             found.setdefault(name, set()).add(value)
-    return {name: len(values) for name, values in found.items() if len(values) > 1}
+    counts = {name: len(values) for name, values in found.items() if len(values) > 1}
+    # Of an option that other seeds chose, the values that they had.
+    return counts | {row.chosen.option: row.chosen.among for row in rows if row.chosen is not None}
+
+
+def _chosen_on(rows: Sequence[Row], chose: str) -> str:
+    """The seeds that chose one of the rows, where none of them reports; those that chose each row's option before."""
+    if len(rows) > 1 and not chose:
+        return ""
+    before = [row.chosen.seeds for row in rows if row.chosen is not None]
+    return "; ".join(dict.fromkeys([*before, *([chose] if len(rows) > 1 else [])]))
 
 
 def _rank(figure: float, more_is_better: bool) -> float:

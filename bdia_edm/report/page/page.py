@@ -17,6 +17,8 @@ from bdia_edm.base.errors import UserError
 from bdia_edm.base.lines import one_line
 from bdia_edm.base.whole_files import write_text_whole
 from bdia_edm.records.wording import shortened
+from bdia_edm.report.columns import Cell, of_layout
+from bdia_edm.report.layout import Layout
 from bdia_edm.report.page.answer import Answer, answers_of
 from bdia_edm.report.page.cells import cells_of
 from bdia_edm.report.page.elements import Html, element, joined, listed
@@ -29,6 +31,7 @@ from bdia_edm.report.verdict import BETTER, NOT_DISTINGUISHABLE, WORSE
 
 __all__ = ["plots_beside", "to_page", "write_page"]
 
+_KINDS = {BETTER: "good", WORSE: "bad", NOT_DISTINGUISHABLE: "even"}
 _GLANCED_AT = 2
 _LARGEST_PLOT = 4_000_000
 """Answers that need no list above them; bytes of a plot that finds room."""
@@ -39,6 +42,7 @@ def write_page(
     groups: Sequence[Group],
     left_out: Sequence[str] = (),
     plots: Sequence[Path] = (),
+    layout: Layout | None = None,
 ) -> None:
     """Writes the page.
 
@@ -46,11 +50,12 @@ def write_page(
         groups: whose rows know their runs' folders, where the first images are.
         left_out: which records there are beside these, and why they are not shown.
         plots: SVG files, such as ``plots_beside``.
+        layout: the columns and figures of the tables, and the figures that answer; all where there is none.
 
     Raises:
         UserError: the page cannot be written.
     """
-    text = to_page(groups, left_out, plots)
+    text = to_page(groups, left_out, plots, layout)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_text_whole(path, text)
@@ -64,13 +69,17 @@ def plots_beside(folder: Path, name: str) -> list[Path]:
     return sorted((path for path in found if path.is_file()), key=lambda path: path.stem)
 
 
-def to_page(groups: Sequence[Group], left_out: Sequence[str] = (), plots: Sequence[Path] = ()) -> str:
+def to_page(
+    groups: Sequence[Group], left_out: Sequence[str] = (), plots: Sequence[Path] = (), layout: Layout | None = None
+) -> str:
     """The page's HTML."""
+    layout = layout or Layout()
+    groups = of_layout(groups, layout)
     answers = answers_of(groups)
     sections = [
         ("verdict", "Verdict", _verdict(answers)),
         ("ranking", "Ranking at each NFE", joined(*(ranking(answer) for answer in answers if answer.prices))),
-        ("tables", "Tables", _tables(groups, left_out)),
+        ("tables", "Tables", _tables(groups, left_out, layout)),
         ("plots", "Plots", joined(*map(_plot, plots))),
         ("pictures", "Same seeds, side by side", gallery(groups)),
         ("runs", "Runs, and how to repeat them", repeating(groups)),
@@ -135,26 +144,18 @@ def _verdict(answers: Sequence[Answer]) -> Html:
     return joined(top, *(of_answer(answer, f"answer-{number}") for number, answer in numbered))
 
 
-def _tables(groups: Sequence[Group], left_out: Sequence[str]) -> Html:
-    parts = [joined(_table(group), listed(group.notes)) for group in groups]
+def _tables(groups: Sequence[Group], left_out: Sequence[str], layout: Layout) -> Html:
+    parts = [joined(_table(group, layout), listed(group.notes)) for group in groups]
     return joined(*parts, listed([f"Left out: {line}" for line in left_out]))
 
 
-def _table(group: Group) -> Html:
-    head, rows = cells_of(group)
-    kinds = {BETTER: "good", WORSE: "bad", NOT_DISTINGUISHABLE: "even"}
+def _table(group: Group, layout: Layout) -> Html:
+    head, rows = cells_of(group, layout)
     heads = [element("th", name, scope="col", class_=False if is_text else "n") for name, is_text in head]
     lines = [
         element(
             "tr",
-            *(
-                element("th", cell, scope="row")
-                if name == "sampler"
-                else element("td", element("span", cell, class_=f"badge {kinds[cell]}"))
-                if is_text and cell in kinds
-                else element("td", cell, class_=False if is_text else "n")
-                for cell, (name, is_text) in zip(row, head, strict=True)
-            ),
+            *(_cell(cell, name, is_text) for cell, (name, is_text) in zip(row, head, strict=True)),
         )
         for row in rows
     ]
@@ -172,6 +173,16 @@ def _table(group: Group) -> Html:
         role="region",
         aria_label=f"Table: {group.subject}",
     )
+
+
+def _cell(cell: Cell, name: str, is_text: bool) -> Html:
+    """A verdict in its colour; the best, where it is one, stands out."""
+    if name == "sampler":
+        return element("th", cell.text, scope="row")
+    if is_text and cell.text in _KINDS:
+        return element("td", element("span", cell.text, class_=f"badge {_KINDS[cell.text]}"))
+    text = element("strong", cell.text) if cell.is_best else cell.text
+    return element("td", text, class_=not is_text and "n")
 
 
 def _plot(path: Path) -> Html:

@@ -1,0 +1,148 @@
+"""Figures of others beside ours, and whether ours is the same: those of a model's card, and of an experiment.
+
+A card's `published` says what its figure is of, beside the words for people:
+
+    options: {name: edm, num_steps: 18}                  the sampler, and every option that is not its default
+    nfe: 35
+    blocks: [0-49999, 50000-99999, 100000-149999]        of seeds; the figure is the least of theirs
+
+Ours is the least of the same blocks. The network is the same, so that there is nothing of a retraining's spread: what
+was published is rounded to 0.01, and our block's figure has its own 95 % interval over seeds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple, TypeGuard
+
+from bdia_edm.records.record import Record
+from bdia_edm.report.group import Group, Row
+
+__all__ = ["REPRODUCED", "Published", "with_card", "with_published"]
+
+REPRODUCED = "reproduced"
+_ROUNDING = 0.01
+_QUANTILE = 1.96
+
+
+class Published(NamedTuple):
+    """Figures of others that rows can be held against.
+
+    Attributes:
+        metric: the figure's name in records.
+        source: where they were published.
+        figures: by a record's command.
+    """
+
+    metric: str
+    source: str
+    figures: Mapping[str, float]
+
+
+class _OfCard(NamedTuple):
+    """What a card's published figure is of."""
+
+    metric: str
+    figure: float
+    options: Mapping[str, Any]
+    nfe: float
+    blocks: tuple[str, ...]
+
+
+def with_published(groups: Sequence[Group], published: Published) -> list[Group]:
+    """The groups with the figures of others beside the rows that they were published for, before those of cards."""
+    found = []
+    for group in groups:
+        known = {row.command: published.figures[row.command] for row in group.rows if row.command in published.figures}
+        if known:
+            # Of another figure no two have one column.
+            kept = group.published_metric == published.metric
+            plain = tuple(row if kept else _without(row) for row in group.rows)
+            rows = tuple(_beside(row, known.get(row.command), published.metric) for row in plain)
+            note = f"Published {published.metric}: {published.source}."
+            group = replace(group, rows=rows, notes=(*group.notes, note), published_metric=published.metric)
+        found.append(group)
+    return found
+
+
+def _without(row: Row) -> Row:
+    return replace(row, published=None, beyond_published=None, reproduced="")
+
+
+def _beside(row: Row, figure: float | None, metric: str) -> Row:
+    if figure is None:
+        return row
+    ours = row.metrics.get(metric)
+    return replace(_without(row), published=figure, beyond_published=None if ours is None else ours - figure)
+
+
+def with_card(group: Group) -> Group:
+    """The group with its model's published figure beside the rows that it was published for."""
+    if not group.rows or group.task != "sample" or group.class_idx is not None or group.is_choice:
+        return group
+    rows, told = [], None
+    for row in group.rows:
+        records = [run.record for run in row.runs]
+        card = _of_card(records[0], group.metrics) if records else None
+        if card is not None and all(_fits(card, record) for record in records):
+            row, told = _held_against(row, records, card), card
+        rows.append(row)
+    if told is None:
+        return group
+    note = (
+        f"The published {told.metric} is of seeds {'; '.join(told.blocks)}"
+        f"{', the least of these' if len(told.blocks) > 1 else ''}. {REPRODUCED.capitalize()}: ours of the same is as "
+        f"near as {_ROUNDING:g} for rounding and half of our 95 % interval."
+    )
+    return replace(group, rows=tuple(rows), notes=(*group.notes, note), published_metric=told.metric)
+
+
+def _of_card(record: Record, metrics: Sequence[str]) -> _OfCard | None:
+    """What the record's card says of the first of the metrics that it has a figure of; None where that is not all."""
+    model = record.get("config", {}).get("model")
+    said = model.get("published") if isinstance(model, dict) else None
+    if not isinstance(said, dict):
+        return None
+    options, nfe, blocks = said.get("options"), said.get("nfe"), said.get("blocks")
+    metric = next((name for name in metrics if _is_number(said.get(name))), None)
+    if metric is None or not isinstance(options, dict) or not _is_number(nfe) or not isinstance(blocks, list):
+        return None
+    return _OfCard(metric, said[metric], options, nfe, tuple(map(str, blocks))) if blocks else None
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    # A file may hold whole numbers that no float is as large as.
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300
+
+
+def _fits(card: _OfCard, record: Record) -> bool:
+    """Whether the record is of the published sampler: every option that is said is equal, all others the default."""
+    sampler, labels = record["sampler"], record["labels"]
+    if record["nfe"] != card.nfe or any(name not in sampler for name in card.options):
+        return False
+    # A label tells what is not its default.
+    told = {part.partition("=")[0] for part in labels["sampler"].split(" ")[1:]} | set(labels["columns"])
+    return told <= set(card.options) and all(sampler[name] == value for name, value in card.options.items())  # type: ignore[literal-required]
+
+
+def _held_against(row: Row, records: Sequence[Record], card: _OfCard) -> Row:
+    same = {record["seeds"]: record for record in records if record["seeds"] in card.blocks}
+    of_figure = [record for record in same.values() if card.metric in record["metrics"]]
+    if len(of_figure) < len(card.blocks):
+        count = f"{len(of_figure)} of {len(card.blocks)} blocks"
+        return replace(row, published=card.figure, reproduced=count if card.metric in row.metrics else "")
+    least = min(of_figure, key=lambda record: record["metrics"][card.metric])
+    beyond = least["metrics"][card.metric] - card.figure
+    return replace(row, published=card.figure, beyond_published=beyond, reproduced=_verdict(beyond, least, card.metric))
+
+
+def _verdict(beyond: float, least: Record, metric: str) -> str:
+    """Whether the difference is one of rounding and of our seeds."""
+    uncertainty = least.get("uncertainty", {}).get(metric)
+    half = None if uncertainty is None else _QUANTILE * uncertainty["standard_error"]
+    # What was published has two digits, and so has no binary form: 1.80 - 1.79 is a little more than 0.01.
+    if abs(beyond) <= _ROUNDING + (half or 0) + 1e-9:
+        return REPRODUCED
+    return "no interval" if half is None and math.isfinite(beyond) else f"not {REPRODUCED} ({beyond:+.3f})"
