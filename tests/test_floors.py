@@ -13,6 +13,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "bdia_edm"
 COMMANDS = {"sample", "compare", "invert", "interpolate", "edit", "generate", "fid", "checkpoint", "table", "status"}
+COMMANDS |= {"trajectory"}
 TOP = 9
 FLOORS = {
     "base": 0,

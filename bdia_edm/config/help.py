@@ -13,8 +13,10 @@ from bdia_edm.config.common_config import AnyConfig
 from bdia_edm.config.conf_folder import conf_folder, model_list
 from bdia_edm.config.detector_card import DetectorCard, detector_names
 from bdia_edm.config.editing_config import Edit, EditingConfig
+from bdia_edm.config.inversion_config import InversionOptions
 from bdia_edm.config.model_card import MODEL_KINDS
 from bdia_edm.config.run_config import RunConfig
+from bdia_edm.config.trajectory_config import TrajectoryOptions
 from bdia_edm.metrics.metric import METRICS
 from bdia_edm.samplers.inversion import InvertibleSampler
 from bdia_edm.samplers.registry import SAMPLERS
@@ -34,7 +36,7 @@ def help_text(
     examples: Sequence[str],
     folders: Sequence[Path] = (),
     more: Sequence[str] = (),
-    config: type[AnyConfig] = RunConfig,
+    config: type[AnyConfig | TrajectoryOptions] = RunConfig,
 ) -> str:
     """The help of one command.
 
@@ -49,7 +51,8 @@ def help_text(
         path.stem for folder in (conf_folder(), *folders) for path in (folder / "experiment").glob("*.yaml")
     )
     samples = issubclass(config, RunConfig)
-    chosen = [name for name in SAMPLERS.names() if samples or issubclass(SAMPLERS[name], InvertibleSampler)]
+    every = not issubclass(config, InversionOptions)
+    chosen = [name for name in SAMPLERS.names() if every or issubclass(SAMPLERS[name], InvertibleSampler)]
     parts = [what, "", *(f"  {line}" for line in examples), "", *describe_options(config, ""), ""]
     parts += ["+model=NAME, one of", *listed(model_list(*folders)), ""]
     for name in MODEL_KINDS.names():

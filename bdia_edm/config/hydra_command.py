@@ -31,6 +31,7 @@ from bdia_edm.config.conf_folder import conf_folder, model_list
 from bdia_edm.config.help import help_text, listed
 from bdia_edm.config.overrides import check_sweep, check_words, names_as_typed, swept_together
 from bdia_edm.config.run_config import RunConfig
+from bdia_edm.config.trajectory_config import TrajectoryOptions
 from bdia_edm.config.yaml_files import checked_files
 from bdia_edm.engine.device import says_out_of_memory
 from bdia_edm.workers.board import ToldError
@@ -59,7 +60,7 @@ def run_command(
     what: str,
     examples: Sequence[str],
     more: Sequence[str] = (),
-    config: type[AnyConfig] = RunConfig,
+    config: type[AnyConfig | TrajectoryOptions] = RunConfig,
 ) -> None:
     """Runs ``task`` with the config that Hydra makes of conf/ and the command line, or prints the help.
 

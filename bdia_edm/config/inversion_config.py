@@ -80,11 +80,11 @@ class InversionConfig(InversionOptions, AnyConfig):
         return [file for file in self.model.remote_files if file.url != self.model.reference]
 
 
-def refuse_detector(overrides: Sequence[str]) -> None:
+def refuse_detector(overrides: Sequence[str], why: str = "an inversion is measured without a detector") -> None:
     """Raises UserError where the user chose a detector, which would do nothing."""
     for word in overrides:
         if re.match(r"[+~]*detector\b", word):
-            raise UserError(f"{word}: an inversion is measured without a detector; leave it out")
+            raise UserError(f"{word}: {why}; leave it out")
 
 
 def read_inversion_config(values: Mapping[str, Any]) -> InversionConfig:

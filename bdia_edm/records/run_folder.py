@@ -87,6 +87,16 @@ class RunFolder:
         """Of an edit the first images and what they became, as a picture."""
         return self.path / "edits.png"
 
+    @property
+    def way(self) -> Path:
+        """The first images' ways through the noise levels, as a picture."""
+        return self.path / "trajectory.png"
+
+    @property
+    def way_arrays(self) -> Path:
+        """The states of these ways."""
+        return self.path / "trajectory.npz"
+
     def strips(self, frames: int) -> Path:
         """Of an inversion the folder of the strips of so many images between two of its own."""
         return self.path / f"{frames}frames"

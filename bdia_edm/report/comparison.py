@@ -16,8 +16,10 @@ from bdia_edm.base.whole_files import write_text_whole
 from bdia_edm.records.record import Record
 from bdia_edm.records.run_folder import RunFolder
 from bdia_edm.records.wording import in_words
+from bdia_edm.report.column_plots import plot_columns
 from bdia_edm.report.columns import of_layout
 from bdia_edm.report.group import union
+from bdia_edm.report.heat_maps import plot_heat_maps
 from bdia_edm.report.layout import Layout
 from bdia_edm.report.names import paper_name
 from bdia_edm.report.pictures import write_side_by_side
@@ -44,6 +46,8 @@ def write_comparison(
 ) -> str:
     """Writes folder/name.md, .csv, .tex, .png, .svg and .pdf from the records; returns the Markdown.
 
+    Where the rows are such, ``plot_columns`` and ``plot_heat_maps`` write name_COLUMN and name_heatmap beside it.
+
     Args:
         left_out: which records there are beside these, and why they are not shown.
         published: figures of others for some of them.
@@ -64,7 +68,10 @@ def write_comparison(
     text = to_markdown(groups, left_out, layout)
     for suffix, content in ((".md", text), (".csv", to_csv(groups)), (".tex", to_latex(groups, layout))):
         write_text_whole(folder / f"{name}{suffix}", content)
-    plot_metrics(of_layout(groups, layout), folder, name)
+    drawn = of_layout(groups, layout)
+    plot_metrics(drawn, folder, name)
+    plot_columns(drawn, folder, name)
+    plot_heat_maps(drawn, folder, f"{name}_heatmap")
     return text
 
 

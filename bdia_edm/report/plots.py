@@ -2,135 +2,188 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bdia_edm.base.whole_files import written_whole
 from bdia_edm.records.wording import in_words, shortened
+from bdia_edm.report.axis_scale import can_be_drawn, scale_axis
+from bdia_edm.report.bands import band_words, half_width
+from bdia_edm.report.dots import draw_dots
 from bdia_edm.report.escaping import plot_text
+from bdia_edm.report.figure_size import figure_of, legend_beside
+from bdia_edm.report.line_styles import style_of
 from bdia_edm.report.names import paper_name
+from bdia_edm.report.numeric_columns import numeric_columns
+from bdia_edm.report.plot_files import write_pages
 from bdia_edm.report.rows import Group, Row
 
 __all__ = ["plot_metrics"]
 
-_PANELS = 4
-_PAGES = 2
 _LINES = 24
+_LEGEND_WITHIN = 6
+_BANDS = 4
 _TICKS = 24
+_COLUMNS = 8
+_POINTS_TOLD = 150
 _TITLE = 100
-"""Panels of a page, pages of a plot, lines that have a name and colour, ticks of an axis, characters of a title: what
-can still be read, and is drawn in seconds."""
+_NAME = 90
+"""Lines that have a name and a style, that a legend within the axes has room for, and whose bands can be told apart (of
+more lines the baseline's alone is a band, and the others' are bars); ticks of an axis; columns that are tried; points
+that are told; characters of a title and of a name: what can still be read, and is drawn in seconds."""
+
+Along = Callable[[Row], float]
+
+
+@dataclass(frozen=True)
+class _Panel:
+    """What is drawn of one metric of a group.
+
+    Attributes:
+        lines: by name.
+        told: the column whose value is told at the points; '' where none is.
+    """
+
+    group: Group
+    metric: str
+    lines: dict[str, list[Row]]
+    told: str
+
+    @property
+    def has_dots(self) -> bool:
+        """Whether no line has a second point: then each has a line of its own, and NFE no axis."""
+        return len(self.lines) > 1 and all(len(rows) == 1 for rows in self.lines.values())
+
+    @property
+    def names_beside(self) -> list[str]:
+        """What stands at the right of the axes."""
+        return list(self.lines)[:_LINES] if self.has_dots or len(self.lines) > _LEGEND_WITHIN else []
 
 
 def plot_metrics(groups: Sequence[Group], folder: Path, name: str) -> list[str]:
     """A panel for each group and metric that can be better or worse, in it a line for each sampler.
 
     Both axes are logarithmic where that is possible. A sampler with other options, in its name or in columns of their
-    own, has another line. A page is name.png and name.svg, the next name-2.png; name.pdf holds all pages. Beyond some
-    pages the tables alone tell the rest.
+    own, has another line; but where that leaves most lines a single point, a column of numbers that changes the NFE is
+    told at the points instead, and where there is no such column each run is a labelled dot. A band says how sure a
+    figure is (``bands``). The files are ``write_pages``'s.
 
     Returns:
         The names of the files.
     """
-    from matplotlib import rc_context
-    from matplotlib.backends.backend_pdf import PdfPages
-
     panels = [(group, metric) for group in groups for metric in group.compared or ("nothing measured",)]
     # One point is no plot, where there are others.
     panels = [panel for panel in panels if len(panel[0].rows) > 1] or panels
-    pages = [panels[start : start + _PANELS] for start in range(0, len(panels), _PANELS)]
-    written: list[str] = []
-    # The same records give the same bytes; fonts that a journal takes.
-    with (
-        rc_context({"svg.hashsalt": "bdia_edm", "pdf.fonttype": 42}),
-        written_whole(folder / f"{name}.pdf") as partial,
-        PdfPages(partial, metadata={"CreationDate": None}) as pdf,
-    ):
-        for number, page in enumerate(pages[:_PAGES], 1):
-            left = len(panels) - _PANELS * _PAGES if number == _PAGES else 0
-            figure = _draw(page, f"{left} more panels are not drawn" if left > 0 else "")
-            for suffix, options in ((".png", {"dpi": 110}), (".svg", {"metadata": {"Date": None}})):
-                written.append(f"{name}{'' if number == 1 else f'-{number}'}{suffix}")
-                with written_whole(folder / written[-1]) as picture:
-                    figure.savefig(picture, format=suffix[1:], **options)
-            pdf.savefig(figure)
-    _remove_pages(folder, name, len(pages[:_PAGES]) + 1)
-    return [*written, f"{name}.pdf"]
-
-
-def _remove_pages(folder: Path, name: str, first: int) -> None:
-    """Removes the pages that an earlier plot of more records left."""
-    for number in itertools.count(first):
-        pages = [folder / f"{name}-{number}{suffix}" for suffix in (".png", ".svg")]
-        if not any(page.exists() for page in pages):
-            return
-        for page in pages:
-            page.unlink(missing_ok=True)
+    return write_pages(panels, folder, name, _draw)
 
 
 def _draw(panels: Sequence[tuple[Group, str]], note: str) -> Any:
-    # Figure by itself, without pyplot, needs no display and leaves no global state.
-    from matplotlib.figure import Figure
-
-    height = 5.5 * len(panels)
-    figure = Figure(figsize=(9, height))
-    # Margins in inches: to look for the least would take as long as to draw.
-    margins = {"left": 0.8 / 9, "right": 1 - 0.15 / 9, "bottom": 0.6 / height, "top": 1 - 0.4 / height}
-    figure.subplots_adjust(**margins, hspace=1 / 4.5)
-    for axes, (group, metric) in zip(figure.subplots(len(panels), 1, squeeze=False)[:, 0], panels, strict=True):
-        _plot(axes, group, metric)
-    if note:
-        figure.text(0.98, 0.1 / height, note, ha="right", fontsize=8)
+    prepared = [_prepare(*panel) for panel in panels]
+    figure, every = figure_of(len(panels), [name for panel in prepared for name in panel.names_beside], note)
+    for axes, panel in zip(every, prepared, strict=True):
+        _plot(axes, panel)
     return figure
 
 
-def _plot(axes: Any, group: Group, metric: str) -> None:
-    from matplotlib.ticker import LogLocator, NullLocator
+def _prepare(group: Group, metric: str) -> _Panel:
+    along = _along(group)
+    rows = [row for row in group.rows if along(row) > 0 and can_be_drawn(row.metrics.get(metric, math.nan))]
+    lines, told = _by_name(rows), ""
+    if sum(len(each) == 1 for each in lines.values()) > len(lines) / 2:
+        for column in numeric_columns(rows)[:_COLUMNS]:
+            merged = _by_name(rows, column)
+            passable = all(len({*map(along, each)}) == len(each) for each in merged.values())
+            if passable and 2 * len(merged) <= len(lines):
+                lines, told = merged, column
+    return _Panel(group, metric, lines, told)
 
-    of_steps = group.task == "invert"
-    along: Callable[[Row], float] = (lambda row: row.steps) if of_steps else (lambda row: row.nfe)
+
+def _by_name(rows: Sequence[Row], without: str = "") -> dict[str, list[Row]]:
     lines: dict[str, list[Row]] = {}
-    for row in group.rows:
-        if along(row) > 0 and _can_be_drawn(row.metrics.get(metric, math.nan)):
-            lines.setdefault(_name(row), []).append(row)
-    drawn = list(lines.items())[:_LINES]
-    _plot_unnamed(axes, list(lines.values())[_LINES:], metric, along)
-    for number, (name, rows) in enumerate(drawn):
-        rows.sort(key=along)
-        style = {"color": "black", "linewidth": 2.2} if rows[0].is_baseline else {"linewidth": 1.2}
-        marker = "osD^vP*Xph<>"[number % 12]
-        heights = [row.metrics[metric] for row in rows]
-        axes.plot([along(row) for row in rows], heights, marker=marker, label=plot_text(name), **style)
-    shown = plot_text(paper_name(metric))
-    named = "steps (noise levels above 0)" if of_steps else "NFE (denoiser evaluations per image)"
-    axes.set(xscale="log", xlabel=named, ylabel=shown)
+    for row in rows:
+        lines.setdefault(_name(row, without), []).append(row)
+    return lines
+
+
+def _along(group: Group) -> Along:
+    return (lambda row: row.steps) if group.task == "invert" else (lambda row: row.nfe)
+
+
+def _plot(axes: Any, panel: _Panel) -> None:
+    group, metric, shown = panel.group, panel.metric, plot_text(paper_name(panel.metric))
     axes.set_title(plot_text(shortened(f"{group.subject}, {paper_name(metric)}", _TITLE)), fontsize=11)
-    values = [row.metrics[metric] for rows in lines.values() for row in rows]
-    above = [value for value in values if value > 0]
-    wide = bool(above) and max(above) > 1e3 * min(above)
-    if values and min(values) >= 0 and (len(above) == len(values) or wide):
-        # An exact 0 has its place below all others.
-        scale = {} if len(above) == len(values) else {"linthresh": min(above)}
-        axes.set_yscale("symlog" if scale else "log", **scale)
-        if not scale:
-            axes.yaxis.set_major_locator(LogLocator(subs=(1,) if wide else (1, 2, 3, 5)))
-        axes.yaxis.set_major_formatter(lambda value, position: f"{value:g}")
-        axes.yaxis.set_minor_locator(NullLocator())
-    ticks = sorted({along(row) for rows in lines.values() for row in rows})
-    ticks = ticks[:: -(-len(ticks) // _TICKS) or 1]
+    axes.grid(alpha=0.3)
+    if panel.has_dots:
+        dots = {f"{name}, NFE {rows[0].nfe:g}": rows[0] for name, rows in panel.lines.items()}
+        draw_dots(axes, dict([*dots.items()][:_LINES]), metric, shown, max(len(dots) - _LINES, 0))
+        return
+    along, lines = _along(group), list(panel.lines.items())
+    _plot_unnamed(axes, [rows for _, rows in lines[_LINES:]], metric, along)
+    lowest, words = _plot_lines(axes, lines[:_LINES], metric, along)
+    named = "steps (noise levels above 0)" if group.task == "invert" else "NFE (denoiser evaluations per image)"
+    told = [f"at the points: {plot_text(panel.told)}"] if panel.told else []
+    # Below the axis, where no line lies.
+    axes.set_xlabel("\n".join([named, "; ".join([*words, *told])]).rstrip())
+    axes.set_ylabel(shown)
+    axes.set_xscale("log")
+    scale_axis(axes, "y", [row.metrics[metric] for _, rows in lines for row in rows], lowest)
+    if panel.told:
+        _tell_points(axes, [rows for _, rows in lines[:_LINES]], panel)
+    ticks = _apart({along(row) for _, rows in lines for row in rows})
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks], minor=False)
     axes.set_xticks([], minor=True)
-    axes.grid(alpha=0.3)
-    if lines:
-        more = f"and {len(lines) - _LINES} more, grey" if len(lines) > _LINES else None
-        # To look for the best place among thousands of points would take as long as to draw.
-        axes.legend(fontsize=8, title=more, loc="upper right" if more else "best")
+    if panel.names_beside:
+        legend_beside(axes, f"and {len(lines) - _LINES} more, grey" if len(lines) > _LINES else None)
+    elif lines:
+        axes.legend(fontsize=8, handlelength=3.5)
 
 
-def _plot_unnamed(axes: Any, lines: Sequence[list[Row]], metric: str, along: Callable[[Row], float]) -> None:
+def _plot_lines(
+    axes: Any, lines: Sequence[tuple[str, list[Row]]], metric: str, along: Along
+) -> tuple[list[float], list[str]]:
+    """Draws the lines with their bands; returns where these begin, and what they are."""
+    of_errors, words = band_words([row for _, rows in lines for row in rows], metric)
+    lowest: list[float] = []
+    for number, (name, rows) in enumerate(lines):
+        rows.sort(key=along)
+        style = style_of(number, rows[0].is_baseline)
+        across, up = [along(row) for row in rows], [row.metrics[metric] for row in rows]
+        # The baseline lies below, as the others are often close to it.
+        axes.plot(across, up, label=plot_text(shortened(name, _NAME)), zorder=2 + (not rows[0].is_baseline), **style)
+        halves = [half_width(row, metric, of_errors) for row in rows] if words else []
+        low = [value - half for value, half in zip(up, halves, strict=False)]
+        high = [value + half for value, half in zip(up, halves, strict=False)]
+        if any(halves) and len(rows) > 1 and (len(lines) <= _BANDS or rows[0].is_baseline):
+            axes.fill_between(across, low, high, color=style["color"], alpha=0.13, linewidth=0)
+        elif any(halves):
+            axes.errorbar(across, up, halves, fmt="none", ecolor=style["color"], elinewidth=0.8, capsize=2, alpha=0.7)
+        lowest += low if any(halves) else []
+    return lowest, [f"bands and bars: {words}"] if any(lowest) else []
+
+
+def _apart(places: set[float]) -> list[float]:
+    """Those of the places on a logarithmic axis whose numbers do not run into each other, from the least."""
+    chosen: list[float] = []
+    for place in sorted(places):
+        least = (max(places) / min(places)) ** (1 / _TICKS)
+        if not chosen or place >= chosen[-1] * least:
+            chosen.append(place)
+    return chosen
+
+
+def _tell_points(axes: Any, lines: Sequence[list[Row]], panel: _Panel) -> None:
+    """Writes the column's value at every point, where they are few enough."""
+    if sum(map(len, lines)) > _POINTS_TOLD:
+        return
+    along = _along(panel.group)
+    for row in (row for rows in lines for row in rows if panel.told in row.columns):
+        told, place = in_words({"": row.columns[panel.told]}).strip(), (along(row), row.metrics[panel.metric])
+        axes.annotate(plot_text(told), place, (3, 3), textcoords="offset points", fontsize=6)
+
+
+def _plot_unnamed(axes: Any, lines: Sequence[list[Row]], metric: str, along: Along) -> None:
     """Lines that the legend has no room for, below the others: one line with gaps, as thousands take many seconds."""
     points: list[tuple[float, float]] = []
     for rows in lines:
@@ -140,11 +193,6 @@ def _plot_unnamed(axes: Any, lines: Sequence[list[Row]], metric: str, along: Cal
         axes.plot(*zip(*points, strict=True), color="0.8", linewidth=0.8, marker=".", zorder=1)
 
 
-def _can_be_drawn(value: float) -> bool:
-    """Whether an axis can hold it beside others: no infinity, and nothing near the end of floating point."""
-    return math.isfinite(value) and (value == 0 or 1e-100 < abs(value) < 1e100)
-
-
-def _name(row: Row) -> str:
-    columns = in_words(row.columns)
+def _name(row: Row, without: str = "") -> str:
+    columns = in_words({name: value for name, value in row.columns.items() if name != without})
     return f"{row.sampler} {columns}" if columns else row.sampler

@@ -21,6 +21,7 @@ from bdia_edm.report.notes import codes_of, notes_on
 from bdia_edm.report.published import Published, with_card, with_published
 from bdia_edm.report.selection import Selection, has_chosen, with_choices
 from bdia_edm.report.series import family_of, series_of
+from bdia_edm.report.standard_errors import standard_errors_of
 from bdia_edm.report.verdict import Comparison, Run, comparisons_of, explained, joint_verdict
 
 __all__ = ["Chosen", "Group", "Published", "Row", "Spread", "Value", "group_records", "union", "with_published"]
@@ -174,6 +175,7 @@ def _row(runs: Sequence[Run]) -> Row:
         command=first["command"],
         code=codes.pop() if len(codes) == 1 else "",
         runs=tuple(runs),
+        standard_errors=standard_errors_of(blocks),
     )
 
 

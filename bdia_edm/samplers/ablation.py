@@ -167,6 +167,9 @@ class AblationSampler(ChurnSampler):
     schedule: str = option("linear", words="noise schedule sigma(t)", one_of=SCHEDULES)
     scaling: str = option("none", words="scale s(t) of the state", one_of=SCALINGS)
 
+    def state_scale(self, level: float) -> float:
+        return float(self._scale(torch.tensor(level, dtype=torch.float64, device="cpu")))
+
     def check_range(self, denoiser: BatchDenoiser) -> None:
         self._time_steps(denoiser)
 

@@ -98,6 +98,10 @@ class Sampler(ABC):
         """All options, as plain values."""
         return asdict(self)
 
+    def state_scale(self, level: float) -> float:
+        """s of the states at a noise level: a state is s times an image with noise of that level."""
+        return 1.0
+
     @abstractmethod
     def check_range(self, denoiser: BatchDenoiser) -> None:
         """Raises UserError where the sampler is undefined on the network's noise levels."""

@@ -94,7 +94,7 @@ def test_conf_holds_the_options_and_their_defaults(command: str, kind: type, oth
         assert not set(shown) & (set(values) - {"defaults"})
         shown |= values
     options = {each.name: (each.default, facts.default_words) for each, facts in options_of(kind)}
-    assert set(shown) == {*options, "defaults", "hydra", *others}
+    assert set(shown) == {*options, "defaults", *others}
     for name, (default, words) in options.items():
         if words:
             assert str(shown[name]).startswith("${model."), name

@@ -18,7 +18,7 @@ from PIL import Image
 from bdia_edm.report import plots
 from bdia_edm.report.plots import plot_metrics
 from bdia_edm.report.rows import group_records
-from tests.report.test_tables import BDIA, record
+from tests.report.test_tables import BDIA, blocks, record
 
 
 def colours(path: Path) -> int:
@@ -160,3 +160,103 @@ def test_every_format_is_whole_and_the_same_each_time(tmp_path: Path) -> None:
     assert b"/Type3" not in files["x.pdf"]
     assert ElementTree.fromstring(files["x-2.svg"]).tag.endswith("svg")
     assert Image.open(tmp_path / "a" / "x-2.png").height < Image.open(tmp_path / "a" / "x.png").height
+
+
+def sure(error: float) -> dict[str, Any]:
+    return {"uncertainty": {"fd_digits": {"standard_error": error, "method": "influence"}}}
+
+
+def named_lines(page: Figure) -> list[Any]:
+    return [line for line in page.axes[0].lines if not str(line.get_label()).startswith("_")]
+
+
+@pytest.mark.parametrize("number", [2, 7, 24])
+def test_lines_are_told_apart_without_colours(number: int, drawn: list[Figure], tmp_path: Path) -> None:
+    records = [record("edm", 6, nfe, 1.0) for nfe in (9, 11)]
+    records += [record(f"rival {k:02}", 6, nfe, 1.0 + k) for k in range(number - 1) for nfe in (9, 11)]
+    plot_metrics(group_records(records), tmp_path, "x")
+    (page,) = drawn
+    lines = named_lines(page)
+    assert len({(line.get_marker(), line.get_linestyle(), str(line._dash_pattern)) for line in lines}) == number
+    assert [line.get_color() for line in lines].count("#000000") == 1
+    page.draw_without_rendering()
+    axes, legend = page.axes[0], page.axes[0].get_legend()
+    assert legend is not None
+    # Many names stand beside the axes, and within the figure.
+    within, place = axes.get_window_extent(), legend.get_window_extent()
+    assert (place.x0 >= within.x1) == (number > 6)
+    assert page.bbox.x0 <= place.x0 < place.x1 <= page.bbox.x1
+    assert page.bbox.y0 <= place.y0
+
+
+def test_a_band_is_of_standard_errors(drawn: list[Figure], tmp_path: Path) -> None:
+    records = [record("edm", 6, nfe, 3.0, **sure(0.5)) for nfe in (9, 11)]
+    plot_metrics(group_records(records), tmp_path, "x")
+    (axes,) = drawn[0].axes
+    (band,) = axes.collections
+    heights = band.get_paths()[0].vertices[:, 1]
+    assert (heights.min(), heights.max()) == pytest.approx((3 - 0.98, 3 + 0.98))
+    assert "bands and bars: ±1.96 standard errors over seeds" in axes.get_xlabel()
+
+
+def test_without_standard_errors_it_is_the_blocks_deviation(drawn: list[Figure], tmp_path: Path) -> None:
+    records = [each | {"nfe": nfe, "series": f"{nfe}"} for nfe in (9, 11) for each in blocks(1.0, 2.0, 3.0)]
+    plot_metrics(group_records(records), tmp_path, "x")
+    (axes,) = drawn[0].axes
+    (band,) = axes.collections
+    heights = band.get_paths()[0].vertices[:, 1]
+    assert (heights.min(), heights.max()) == pytest.approx((1.0, 3.0))
+    assert "± the deviation over the blocks" in axes.get_xlabel()
+
+
+def test_of_many_lines_the_baseline_alone_has_a_band(drawn: list[Figure], tmp_path: Path) -> None:
+    records = [
+        record(name, 6, nfe, 3.0, **sure(0.5)) for name in ("edm", *(f"rival {k}" for k in range(5))) for nfe in (9, 11)
+    ]
+    plot_metrics(group_records(records), tmp_path, "x")
+    filled = [each for each in drawn[0].axes[0].collections if "Line" not in type(each).__name__]
+    assert len(filled) == 1
+
+
+def test_a_band_that_reaches_zero_does_not_stretch_the_axis(drawn: list[Figure], tmp_path: Path) -> None:
+    records = [record("edm", 6, nfe, figure, **sure(1.0)) for nfe, figure in ((9, 10.0), (11, 1.0))]
+    plot_metrics(group_records(records), tmp_path, "x")
+    assert drawn[0].axes[0].get_ylim()[0] == pytest.approx(0.3)
+
+
+def test_a_column_that_makes_the_nfe_is_told_at_the_points(drawn: list[Figure], tmp_path: Path) -> None:
+    """As edits have it, whose first step decides what they cost."""
+    records = [
+        record("mine", 18, 34 - 2 * step, 1.0 + step, {"partner": partner, "edit step": step})
+        for step in (0, 4, 8)
+        for partner in ("keep", "drop")
+    ]
+    plot_metrics(group_records(records), tmp_path, "x")
+    (axes,) = drawn[0].axes
+    assert [str(line.get_label()) for line in axes.lines] == ["mine drop", "mine keep"]
+    assert all(list(line.get_xdata()) == [18, 26, 34] for line in axes.lines)
+    assert sorted(text.get_text() for text in axes.texts) == ["0", "0", "4", "4", "8", "8"]
+    assert "at the points: edit step" in axes.get_xlabel()
+
+
+def test_runs_that_are_alone_are_labelled_dots(drawn: list[Figure], tmp_path: Path) -> None:
+    records = [record("edm", 9, 17, 2.0, **sure(0.1))]
+    records += [record("bdia", 9, 17, 1.0 + gamma, {"gamma": gamma}, **sure(0.1)) for gamma in (0.1, 0.3)]
+    plot_metrics(group_records(records), tmp_path, "x")
+    (axes,) = drawn[0].axes
+    names = [label.get_text() for label in axes.get_yticklabels()]
+    assert names == ["edm, NFE 17", "bdia gamma 0.1, NFE 17", "bdia gamma 0.3, NFE 17"]
+    dots = [line for line in axes.lines if line.get_marker() in ("o", "s")]
+    assert [(*line.get_xdata(), *line.get_ydata()) for line in dots] == [(2.0, 0), (1.1, 1), (1.3, 2)]
+    # The baseline's is of another form and colour.
+    assert len({(line.get_marker(), line.get_color()) for line in dots}) == 2
+    assert axes.get_xlabel().startswith("fd_digits\nbars: ±1.96 standard errors")
+    drawn[0].draw_without_rendering()
+    assert all(label.get_window_extent().x1 <= drawn[0].bbox.x1 for label in axes.get_yticklabels())
+
+
+def test_of_hundreds_of_dots_the_first_are_drawn(drawn: list[Figure], tmp_path: Path) -> None:
+    plot_metrics(group_records([record(f"x {k:03}", 9, 17, 1.0) for k in range(300)]), tmp_path, "x")
+    (axes,) = drawn[0].axes
+    assert len(axes.get_yticklabels()) == 24
+    assert "276 more are in the table" in axes.get_xlabel()
