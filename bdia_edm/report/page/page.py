@@ -65,7 +65,7 @@ def write_page(
 
 def plots_beside(folder: Path, name: str) -> list[Path]:
     """The SVG files that a comparison of this name wrote into the folder."""
-    found = [folder / f"{name}.svg", *folder.glob(f"{name}-*.svg")]
+    found = [folder / f"{name}.svg", *folder.glob(f"{name}[-_]*.svg")]
     return sorted((path for path in found if path.is_file()), key=lambda path: path.stem)
 
 
