@@ -216,8 +216,7 @@ def _price(
     picks = []
     for family, rows in families.items():
         best = min(rows, key=report.choosing)
-        tried = sum(1 if row.chosen is None else row.chosen.among for row in rows)
-        pick = Pick(family, best, report.figure(best), tried, _choices(rows), _chosen_on(rows, chose))
+        pick = Pick(family, best, report.figure(best), len(rows), _choices(rows), chose if len(rows) > 1 else "")
         if baseline is not None and at_baseline is not None:
             difference = _finite(pick.figure - at_baseline)
             comparison = report.comparison(best, baseline)
@@ -299,17 +298,9 @@ def _choices(rows: Sequence[Row]) -> dict[str, int]:
     for row in rows:
         for name, value in [*row.columns.items(), ("steps", row.steps), ("options", row.sampler)]:
             found.setdefault(name, set()).add(value)
-    counts = {name: len(values) for name, values in found.items() if len(values) > 1}
-    # Of an option that other seeds chose, the values that they had.
-    return counts | {row.chosen.option: row.chosen.among for row in rows if row.chosen is not None}
-
-
-def _chosen_on(rows: Sequence[Row], chose: str) -> str:
-    """The seeds that chose one of the rows, where none of them reports; those that chose each row's option before."""
-    if len(rows) > 1 and not chose:
-        return ""
-    before = [row.chosen.seeds for row in rows if row.chosen is not None]
-    return "; ".join(dict.fromkeys([*before, *([chose] if len(rows) > 1 else [])]))
+    # What other seeds chose for each of them is no choice among them.
+    chosen = {row.chosen.option for row in rows if row.chosen is not None}
+    return {name: len(values) for name, values in found.items() if len(values) > 1 and name not in chosen}
 
 
 def _rank(figure: float, more_is_better: bool) -> float:

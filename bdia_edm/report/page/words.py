@@ -187,12 +187,14 @@ def setting(row: Row) -> str:
 
 def tried(pick: Pick) -> str:
     """From how many settings a pick was chosen, and on which seeds."""
+    chosen = pick.row.chosen
+    before = "" if chosen is None else f"{chosen.option} best of {chosen.among} on seeds {shortened(chosen.seeds, 30)}"
     if pick.tried == 1:
-        return "the only setting at this NFE"
+        return before or "the only setting at this NFE"
     named = ", ".join(f"{number} of {name}" for name, number in pick.choices.items())
     among = f"{pick.tried} ({named})" if len(pick.choices) > 1 else named or f"{pick.tried}"
     where = f"on seeds {shortened(pick.chosen_on, 30)}" if pick.chosen_on else "on these seeds: biased"
-    return f"best of {among} {where}"
+    return f"{f'{before}; ' if before else ''}best of {among} {where}"
 
 
 def counts(standing: Standing, answer: Answer) -> str:

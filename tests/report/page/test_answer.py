@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bdia_edm.report.page.answer import Answer, answers_of
+from bdia_edm.report.page.words import tried
+from bdia_edm.report.rows import Chosen
 from tests.report.page.studies import BLOCKS, Point, edm, gamma, groups_of, study
 
 
@@ -141,3 +144,23 @@ def test_what_has_a_baseline_comes_first(tmp_path: Path) -> None:
     study(tmp_path / "b", edm(11, 1.0), model="baseline")
     study(tmp_path / "c", edm(11, 1.0), gamma(0.1, 11, 0.5), model="both")
     assert [answer.group.model for answer in answers_of(groups_of(tmp_path))] == ["both", "alone", "baseline"]
+
+
+def test_what_other_seeds_chose_is_no_choice_here(tmp_path: Path) -> None:
+    points = [edm(11, 1.0), gamma(0.1, 11, 0.5), Point("bdia order=2", 11, [0.6], {"gamma": 0.3})]
+    (group,) = groups_of(study(tmp_path, *points))
+    chosen = [
+        None if row.is_baseline else Chosen("gamma", row.columns["gamma"], 3, "9000-9999", "fd_digits")
+        for row in group.rows
+    ]
+    rows = tuple(replace(row, chosen=each) for row, each in zip(group.rows, chosen, strict=True))
+    (answer,) = answers_of([replace(group, rows=rows)])
+    (pick,) = answer.standings[0].picks
+    assert (pick.choices, pick.is_biased) == ({"options": 2}, True)
+    assert tried(pick) == "gamma best of 3 on seeds 9000-9999; best of 2 of options on these seeds: biased"
+    alone = replace(group, rows=rows[:2])
+    (pick,) = answers_of([alone])[0].standings[0].picks
+    assert not pick.is_biased
+    assert tried(pick) == "gamma best of 3 on seeds 9000-9999"
+    # The seeds that chose report nothing.
+    assert answers_of([replace(group, is_choice=True)]) == []
