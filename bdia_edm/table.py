@@ -15,6 +15,8 @@ from bdia_edm.config.yaml_files import load_yaml
 from bdia_edm.records.record import read_records
 from bdia_edm.report.comparison import write_comparison
 from bdia_edm.report.layout import Layout, read_layout
+from bdia_edm.report.page.page import plots_beside, write_page
+from bdia_edm.report.rows import group_records
 from bdia_edm.report.selection import read_selections
 
 __all__ = ["main"]
@@ -30,8 +32,14 @@ __all__ = ["main"]
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="a folder with a table.yaml that says which columns and figures are shown; ours, in conf/, if not given",
 )
-def main(results_dir: Path, dest: Path | None, config_dir: Path | None) -> None:
+@click.option(
+    "--html", "page", type=click.Path(dir_okay=False, path_type=Path), help="a page to write too, in one file"
+)
+def main(results_dir: Path, dest: Path | None, config_dir: Path | None, page: Path | None) -> None:
     """Writes table.md, .csv, .tex, .png, .svg and .pdf from the records in RESULTS_DIR and below; prints the table.
+
+    With --html also a page of them: the verdict in words, the tables, plots, pictures and commands, in one file that
+    opens from disk.
 
     A damaged record is named, and the table is made of the others; the exit status is then 1.
     """
@@ -48,7 +56,11 @@ def main(results_dir: Path, dest: Path | None, config_dir: Path | None) -> None:
         left_out = [line.removeprefix(f"{results_dir}/") for line in damaged]
         chosen = read_selections(results_dir)
         place = dest or results_dir
-        to_stdout(write_comparison(records, place, "table", left_out, None, folders, layout, chosen))
+        text = write_comparison(records, place, "table", left_out, None, folders, layout, chosen)
+        if page is not None:
+            groups = group_records(records, folders, chosen)
+            write_page(page, groups, left_out, plots_beside(place, "table"), layout)
+        to_stdout(text)
     if damaged:
         sys.exit(1)
 

@@ -26,6 +26,7 @@ def test_the_wheel_runs_elsewhere(tmp_path: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert "bdia_edm/conf/model/digits.yaml" in names
     assert "bdia_edm/assets/digits.safetensors" in names
+    assert {f"bdia_edm/report/page/page.{suffix}" for suffix in ("css", "js")} <= set(names)
     assert not any(name.startswith(("tests/", "results/")) for name in names)
 
     facts = message_from_bytes(

@@ -67,6 +67,26 @@ def test_damaged_records_are_told_beside_the_others(tmp_path: Path) -> None:
     assert (tmp_path / "table.md").read_text() == done.stdout.removesuffix("\n")
 
 
+def test_a_page_beside_the_table(tmp_path: Path) -> None:
+    run(tmp_path, "+model=digits", "sampler=edm")
+    run(tmp_path, "+model=digits", "sampler.gamma=0.1")
+    page = tmp_path / "new" / "report.html"
+    done = CliRunner().invoke(main, [str(tmp_path), "--html", str(page)])
+    assert done.exit_code == 0, done.output
+    text = page.read_text()
+    assert text.startswith("<!DOCTYPE html>\n")
+    assert "python -m bdia_edm.sample" in text
+    # The plots that were written beside, and both runs' pictures.
+    assert text.count("data:image/svg+xml;base64,") == len([*tmp_path.glob("table*.svg")]) >= 1
+    assert text.count("data:image/png;base64,") == 2
+    first = page.read_bytes()
+    assert CliRunner().invoke(main, [str(tmp_path), "--html", str(page)]).exit_code == 0
+    assert page.read_bytes() == first
+    refused = CliRunner().invoke(main, [str(tmp_path), "--html", "/proc/nothere/report.html"])
+    assert refused.exit_code == 2
+    assert refused.stderr.startswith("error: /proc/nothere/report.html: cannot be written (")
+
+
 def test_columns_and_figures_are_those_of_the_folders_table_yaml(tmp_path: Path) -> None:
     run(tmp_path, "+model=digits", "sampler=edm")
     own = tmp_path / "conf"

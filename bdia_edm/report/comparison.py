@@ -28,7 +28,7 @@ from bdia_edm.report.rows import Published, group_records, with_published
 from bdia_edm.report.selection import Selection
 from bdia_edm.report.tables import to_csv, to_latex, to_markdown
 
-__all__ = ["side_by_side", "write_comparison"]
+__all__ = ["preview_of", "side_by_side", "write_comparison"]
 
 _SHOWN = 24
 _FIGURES = 2
@@ -98,7 +98,7 @@ def side_by_side(runs: Sequence[tuple[Path, Record]], path: Path) -> None:
             chosen += [baseline, best]
             among[best[0]] = len(as_costly or rivals)
     chosen = chosen or list(runs)
-    previews = [(record, *_preview(folder), among.get(folder, 1)) for folder, record in chosen]
+    previews = [(record, *preview_of(folder), among.get(folder, 1)) for folder, record in chosen]
     first, _, originals, _ = previews[0]
     # Of edits what they were made of comes first.
     rows = [("image", originals[:_SHOWN])] if len(originals) else []
@@ -119,7 +119,7 @@ def _first_metric(record: Record) -> float:
     return -first if name in record.get("higher_is_better", ()) else first
 
 
-def _preview(folder: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+def preview_of(folder: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """The first images, and those that they were made of, where there are such."""
     path = RunFolder(folder).preview
     try:

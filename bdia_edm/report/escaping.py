@@ -5,11 +5,12 @@ A record may come from anywhere. Whoever writes a format passes every cell throu
 
 from __future__ import annotations
 
+import html
 import re
 
 from bdia_edm.base.lines import harmless
 
-__all__ = ["csv_cell", "latex", "markdown", "plot_text"]
+__all__ = ["csv_cell", "html_text", "latex", "markdown", "plot_text"]
 
 _LONGEST = 200
 _LATEX = {
@@ -41,6 +42,14 @@ def csv_cell(value: object) -> object:
 def latex(text: str) -> str:
     """In LaTeX's text."""
     return "".join(_LATEX.get(each, each) for each in _one_line(text))
+
+
+def html_text(text: str) -> str:
+    """In an HTML element that is no script or style, or in an attribute's quotes; line breaks stay.
+
+    Characters that are not shown, or turn the direction of the text, are told as what they are.
+    """
+    return html.escape(harmless(text))
 
 
 def plot_text(text: str) -> str:

@@ -1,0 +1,208 @@
+"""The page as one HTML file: no request leaves it, it opens from disk, and without JavaScript all of it can be read.
+
+Of the same records every byte is the same.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+from urllib.parse import quote
+
+from bdia_edm.base.errors import UserError
+from bdia_edm.base.lines import one_line
+from bdia_edm.base.whole_files import write_text_whole
+from bdia_edm.records.wording import shortened
+from bdia_edm.report.columns import Cell, of_layout
+from bdia_edm.report.layout import Layout
+from bdia_edm.report.page.answer import Answer, answers_of
+from bdia_edm.report.page.cells import cells_of
+from bdia_edm.report.page.elements import Html, element, joined, listed
+from bdia_edm.report.page.gallery import gallery
+from bdia_edm.report.page.repeating import repeating
+from bdia_edm.report.page.verdicts import glance, of_answer, ranking
+from bdia_edm.report.rows import Group
+from bdia_edm.report.tables import to_csv
+from bdia_edm.report.verdict import BETTER, NOT_DISTINGUISHABLE, WORSE
+
+__all__ = ["plots_beside", "to_page", "write_page"]
+
+_KINDS = {BETTER: "good", WORSE: "bad", NOT_DISTINGUISHABLE: "even"}
+_GLANCED_AT = 2
+_LARGEST_PLOT = 4_000_000
+"""Answers that need no list above them; bytes of a plot that finds room."""
+
+
+def write_page(
+    path: Path,
+    groups: Sequence[Group],
+    left_out: Sequence[str] = (),
+    plots: Sequence[Path] = (),
+    layout: Layout | None = None,
+) -> None:
+    """Writes the page.
+
+    Args:
+        groups: whose rows know their runs' folders, where the first images are.
+        left_out: which records there are beside these, and why they are not shown.
+        plots: SVG files, such as ``plots_beside``.
+        layout: the columns and figures of the tables, and the figures that answer; all where there is none.
+
+    Raises:
+        UserError: the page cannot be written.
+    """
+    text = to_page(groups, left_out, plots, layout)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_text_whole(path, text)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written ({one_line(error.strerror or error)})") from error
+
+
+def plots_beside(folder: Path, name: str) -> list[Path]:
+    """The SVG files that a comparison of this name wrote into the folder."""
+    found = [folder / f"{name}.svg", *folder.glob(f"{name}[-_]*.svg")]
+    return sorted((path for path in found if path.is_file()), key=lambda path: path.stem)
+
+
+def to_page(
+    groups: Sequence[Group], left_out: Sequence[str] = (), plots: Sequence[Path] = (), layout: Layout | None = None
+) -> str:
+    """The page's HTML."""
+    layout = layout or Layout()
+    groups = of_layout(groups, layout)
+    answers = answers_of(groups)
+    sections = [
+        ("verdict", "Verdict", _verdict(answers)),
+        ("ranking", "Ranking at each NFE", joined(*(ranking(answer) for answer in answers if answer.prices))),
+        ("tables", "Tables", _tables(groups, left_out, layout)),
+        ("plots", "Plots", joined(*map(_plot, plots))),
+        ("pictures", "Same seeds, side by side", gallery(groups)),
+        ("runs", "Runs, and how to repeat them", repeating(groups)),
+    ]
+    sections = [section for section in sections if section[2]]
+    models = ", ".join(dict.fromkeys(group.model for group in groups))
+    title = shortened(f"Does it help? {models}", 100)
+    style, script = (files(__package__).joinpath(name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
+    policy = (
+        f"default-src 'none'; img-src data:; style-src {_hashed(style)}; script-src {_hashed(script)}; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    head = element(
+        "head",
+        element("meta", charset="utf-8"),
+        element("meta", http_equiv="Content-Security-Policy", content=policy),
+        element("meta", name_="viewport", content="width=device-width, initial-scale=1"),
+        element("meta", name_="referrer", content="no-referrer"),
+        element("meta", name_="color-scheme", content="light dark"),
+        element("link", rel="icon", href="data:,"),
+        element("title", title),
+        Html(f"<style>{style}</style>"),
+    )
+    links = [element("a", name, href=f"#{key}") for key, name, _ in sections]
+    download = element(
+        "a",
+        "Download CSV",
+        href=f"data:text/csv;charset=utf-8,{quote(to_csv(groups))}",
+        download="table.csv",
+    )
+    body = element(
+        "body",
+        element("a", "To the verdict", href="#verdict", class_="skip"),
+        element(
+            "header",
+            element("h1", title),
+            element("nav", *links, download, aria_label="Parts of the page"),
+        ),
+        element(
+            "main",
+            *(
+                element(
+                    "section", element("h2", name, id=f"{key}-head"), content, id=key, aria_labelledby=f"{key}-head"
+                )
+                for key, name, content in sections
+            ),
+        ),
+        Html(f"<script>{script}</script>"),
+    )
+    return f"<!DOCTYPE html>\n{element('html', head, body, lang='en')}\n"
+
+
+def _hashed(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def _verdict(answers: Sequence[Answer]) -> Html:
+    if not answers:
+        return element("p", "Nothing was measured here, so nothing can be said.")
+    numbered = list(enumerate(answers))
+    top = glance(answers) if len(answers) > _GLANCED_AT else ""
+    return joined(top, *(of_answer(answer, f"answer-{number}") for number, answer in numbered))
+
+
+def _tables(groups: Sequence[Group], left_out: Sequence[str], layout: Layout) -> Html:
+    parts = [joined(_table(group, layout), listed(group.notes)) for group in groups]
+    return joined(*parts, listed([f"Left out: {line}" for line in left_out]))
+
+
+def _table(group: Group, layout: Layout) -> Html:
+    head, rows = cells_of(group, layout)
+    heads = [element("th", name, scope="col", class_=False if is_text else "n") for name, is_text in head]
+    lines = [
+        element(
+            "tr",
+            *(_cell(cell, name, is_text) for cell, (name, is_text) in zip(row, head, strict=True)),
+        )
+        for row in rows
+    ]
+    return element(
+        "div",
+        element(
+            "table",
+            element("caption", group.title),
+            element("thead", element("tr", *heads)),
+            element("tbody", *lines),
+            class_="sortable",
+        ),
+        class_="scroll",
+        tabindex="0",
+        role="region",
+        aria_label=f"Table: {group.subject}",
+    )
+
+
+def _cell(cell: Cell, name: str, is_text: bool) -> Html:
+    """A verdict in its colour; the best, where it is one, stands out."""
+    if name == "sampler":
+        return element("th", cell.text, scope="row")
+    if is_text and cell.text in _KINDS:
+        return element("td", element("span", cell.text, class_=f"badge {_KINDS[cell.text]}"))
+    text = element("strong", cell.text) if cell.is_best else cell.text
+    return element("td", text, class_=not is_text and "n")
+
+
+def _plot(path: Path) -> Html:
+    """As an image, in which nothing can run and whose names are its own."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path}: not readable ({one_line(error.strerror or error)})") from error
+    if len(content) > _LARGEST_PLOT:
+        return element("p", f"{path.name} is too large for this page.")
+    size = re.search(rb'<svg[^>]*? height="([\d.]+)pt"[^>]*? width="([\d.]+)pt"', content) or re.search(
+        rb'<svg[^>]*? width="(?P<w>[\d.]+)pt"[^>]*? height="(?P<h>[\d.]+)pt"', content
+    )
+    sizes: dict[str, str | bool] = {}
+    if size:
+        named = size.groupdict()
+        width, height = (named["w"], named["h"]) if named else (size[2], size[1])
+        sizes = {"width": str(round(float(width) * 4 / 3)), "height": str(round(float(height) * 4 / 3))}
+    url = f"data:image/svg+xml;base64,{base64.b64encode(content).decode()}"
+    what = f"Plot {path.stem}: what it shows stands in the tables in figures."
+    return element(
+        "figure", element("img", src=url, alt=what, **sizes), element("figcaption", path.name), class_="plot"
+    )

@@ -1,0 +1,352 @@
+"""An answer in plain words with its figures: sentences, not yet escaped for any format."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from bdia_edm.metrics.jackknife import NUM_GROUPS
+from bdia_edm.records.wording import in_words, shortened
+from bdia_edm.report.names import paper_name
+from bdia_edm.report.page.answer import EXPLODED, Answer, Pick, Standing
+from bdia_edm.report.rows import Row
+from bdia_edm.report.verdict import BETTER, NOT_DISTINGUISHABLE, WORSE, Comparison
+
+__all__ = ["Told", "counts", "figure", "gap", "headline", "how_sure", "interval", "losses", "mirrored", "name_of"]
+__all__ += ["others", "relative", "rival", "setting", "tried", "verdict"]
+
+Told = tuple[str, str]
+"""A text, and of what kind it is: 'good', 'bad', 'even' or 'unknown'."""
+
+_METHODS = {
+    "influence": "the influence function",
+    "jackknife": f"the jackknife over {NUM_GROUPS} groups of seeds",
+}
+_CORRECTED = (
+    ", which corrects a difference, and the baseline that it is relative to, for their bias in the number of images: "
+    "they are not quite those of the figures"
+)
+_TOLD = 3
+"""Of what there may be many, so many are told in full."""
+
+
+def headline(answer: Answer) -> Told:
+    """The leading family against the baseline and the rivals, in a sentence or two."""
+    group, metric = answer.group, paper_name(answer.metric)
+    if not answer.standings:
+        if not group.baseline:
+            return f"No run here has {metric}, so nothing can be said.", "unknown"
+        return f"Only the baseline {group.baseline} is here: nothing is held against it.", "unknown"
+    lead = answer.standings[0]
+    if not group.baseline:
+        return f"No baseline is among these runs, so none can be said to help. {_lowest(answer)}", "unknown"
+    held = [pick for pick in lead.picks if pick.baseline is not None]
+    if not held:
+        return (
+            f"No {group.baseline} has the NFE of a {lead.family}, so it cannot be said whether that helps. "
+            f"{_lowest(answer)}"
+        ), "unknown"
+    found: dict[str, list[Pick]] = {}
+    for pick in held:
+        found.setdefault(_standing_of(pick, answer), []).append(pick)
+    words = {
+        BETTER: f"{lead.family} helps against {group.baseline}",
+        WORSE: f"{lead.family} hurts against {group.baseline}",
+        NOT_DISTINGUISHABLE: f"{lead.family} cannot be told from {group.baseline}",
+        "closer": f"{lead.family} is ahead of {group.baseline}, by how sure a difference is not known,",
+        "farther": f"{lead.family} is behind {group.baseline}, by how sure a difference is not known,",
+        "unknown": f"{lead.family} and {group.baseline} have figures without a difference",
+    }
+    parts = [f"{words[name]} at NFE {_nfes(found[name])}" for name in words if name in found]
+    first = next(found[name] for name in words if name in found)
+    most = min(first, key=lambda pick: _relative(pick, answer))
+    at = f"at NFE {most.row.nfe:g} " if len(held) > 1 else ""
+    figures = (
+        f"{'Most ' if len(first) > 1 else ''}{at}with {setting(most.row)}: {metric} {figure(most.figure)} against "
+        f"{figure(most.baseline)}, {_difference(most)}{_after(relative(most))}"
+    )
+    kind = "good" if {*found} == {BETTER} else "bad" if {*found} == {WORSE} else "even"
+    kind = "unknown" if not {*found} & {BETTER, WORSE, NOT_DISTINGUISHABLE} else kind
+    sentence = f"{'; '.join(parts)}. {figures[0].upper()}{figures[1:]}."
+    return f"{sentence} {_rivals(lead, answer)}".strip(), kind
+
+
+def _difference(pick: Pick) -> str:
+    words = gap(pick.difference, pick.comparison)
+    return words if pick.comparison is None and pick.difference is None else f"a difference of {words}"
+
+
+def _standing_of(pick: Pick, answer: Answer) -> str:
+    """A verdict, or without an interval which way the difference points."""
+    if pick.comparison is not None:
+        return pick.comparison.verdict
+    if pick.difference is None:
+        # Against a number, what is none has lost.
+        if pick.baseline is not None and math.isfinite(pick.baseline) and not math.isfinite(pick.figure):
+            return WORSE
+        return "unknown"
+    return "closer" if (pick.difference > 0) == answer.more_is_better and pick.difference else "farther"
+
+
+def _relative(pick: Pick, answer: Answer) -> float:
+    """Less is better."""
+    if pick.difference is None:
+        return math.inf
+    value = pick.difference / abs(pick.baseline) if pick.baseline else pick.difference
+    return -value if answer.more_is_better else value
+
+
+def _rivals(lead: Standing, answer: Answer) -> str:
+    """Whether a rival is better than the leading family's best."""
+    facing = [pick for pick in lead.picks if pick.rival is not None]
+    if not facing:
+        return "No other sampler is here at its NFE." if len(answer.standings) == 1 else ""
+    ahead = [pick for pick in facing if rival(pick, answer)[1] == "bad"]
+    unsure = [pick for pick in facing if rival(pick, answer)[1] == "unknown"]
+    if ahead:
+        better = [(pick, pick.rival) for pick in ahead if pick.rival is not None]
+        named = [
+            f"{other.pick.family} at NFE {pick.row.nfe:g}, {_mirrored(other.difference, other.comparison)}"
+            for pick, other in better
+        ]
+        if len(better) > _TOLD:
+            families = dict.fromkeys(other.pick.family for _, other in better)
+            where = {family: [pick for pick, other in better if other.pick.family == family] for family in families}
+            named = [f"{family} at NFE {_nfes(picks)}" for family, picks in where.items()]
+        return f"A rival is better: {'; '.join(named)}."
+    if unsure:
+        return f"Whether a rival is better is not sure: no interval at NFE {_nfes(unsure)}."
+    return f"No rival is distinguishably better at NFE {_nfes(facing)}."
+
+
+def _lowest(answer: Answer) -> str:
+    picks = [pick for price in answer.prices for pick in price.picks if math.isfinite(pick.figure)]
+    if not picks:
+        return ""
+    best = (max if answer.more_is_better else min)(picks, key=lambda pick: pick.figure)
+    which = "highest" if answer.more_is_better else "lowest"
+    name = f"{best.family}, {setting(best.row)}, NFE {best.row.nfe:g}"
+    return f"The {which} {paper_name(answer.metric)} is {figure(best.figure)}: {name}."
+
+
+def verdict(pick: Pick, answer: Answer) -> Told:
+    """Whether a family's best helps at its NFE."""
+    words = {
+        BETTER: ("yes, better", "good"),
+        WORSE: ("no, worse", "bad"),
+        NOT_DISTINGUISHABLE: ("not distinguishable", "even"),
+        "closer": ("ahead, but no interval", "unknown"),
+        "farther": ("behind, but no interval", "unknown"),
+    }
+    if pick.baseline is None:
+        return f"no {answer.group.baseline} at this NFE", "unknown"
+    return words.get(_standing_of(pick, answer), ("no difference", "unknown"))
+
+
+def rival(pick: Pick, answer: Answer) -> Told:
+    """Whether another family's best is better than this one, from the paired interval where there is one."""
+    if pick.rival is None:
+        return "no rival at this NFE", "unknown"
+    which = f"{pick.rival.pick.family} {figure(pick.rival.pick.figure)}"
+    difference, comparison = pick.rival.difference, pick.rival.comparison
+    if comparison is None:
+        if difference is None:
+            kind, word = "unknown", "no difference"
+            if math.isfinite(pick.figure) != math.isfinite(pick.rival.pick.figure):
+                kind, word = ("good", "no") if math.isfinite(pick.figure) else ("bad", "yes")
+            return f"{word}: {which}", kind
+        is_ahead = (difference < 0) != answer.more_is_better and difference != 0
+        return f"{'behind' if is_ahead else 'ahead'}, no interval: {which}, {_mirrored(difference, None)}", "unknown"
+    words = {BETTER: ("no", "good"), WORSE: ("yes", "bad"), NOT_DISTINGUISHABLE: ("not distinguishable", "even")}
+    word, kind = words[comparison.verdict]
+    return f"{word}: {which}, {_mirrored(difference, comparison)}", kind
+
+
+def _mirrored(difference: float | None, comparison: Comparison | None) -> str:
+    """Of the rival's less ours."""
+    return interval(None if difference is None else -difference, None if comparison is None else mirrored(comparison))
+
+
+def mirrored(comparison: Comparison) -> Comparison:
+    """The other's against this one; relative to which no longer stands in it."""
+    return comparison._replace(
+        difference=-comparison.difference, low=-comparison.high, high=-comparison.low, relative=math.nan
+    )
+
+
+def name_of(row: Row) -> str:
+    """A row in a line: 'bdia, euler, gamma 0.1, 6 steps, NFE 11'."""
+    return f"{row.sampler.partition(' ')[0]}, {setting(row)}, NFE {row.nfe:g}"
+
+
+def setting(row: Row) -> str:
+    """What of a row is not its family: 'euler, gamma 0.1, 6 steps'."""
+    options = row.sampler.split(" ")[1:]
+    return ", ".join(part for part in [*options, in_words(row.columns), f"{row.steps} steps"] if part)
+
+
+def tried(pick: Pick) -> str:
+    """From how many settings a pick was chosen, and on which seeds."""
+    chosen = pick.row.chosen
+    before = "" if chosen is None else f"{chosen.option} best of {chosen.among} on seeds {shortened(chosen.seeds, 30)}"
+    if pick.tried == 1:
+        return before or "the only setting at this NFE"
+    named = ", ".join(f"{number} of {name}" for name, number in pick.choices.items())
+    among = f"{pick.tried} ({named})" if len(pick.choices) > 1 else named or f"{pick.tried}"
+    where = f"on seeds {shortened(pick.chosen_on, 30)}" if pick.chosen_on else "on these seeds: biased"
+    return f"{f'{before}; ' if before else ''}best of {among} {where}"
+
+
+def counts(standing: Standing, answer: Answer) -> str:
+    """How many of a family's rows have which verdict."""
+    baseline = answer.group.baseline
+    if not baseline:
+        return f"{standing.family}: {_settings(standing.num_rows)}, and no baseline."
+    told = [
+        f"{len(rows)} {words}"
+        for rows, words in (
+            (standing.better, f"better than {baseline}"),
+            (standing.worse, "worse"),
+            (standing.same, "not distinguishable"),
+            (standing.unjudged, "without an interval"),
+            (standing.alone, f"without a {baseline} at the same NFE"),
+        )
+        if rows
+    ]
+    return f"{standing.family}, {_settings(standing.num_rows)}: {', '.join(told)}."
+
+
+def _settings(number: int) -> str:
+    return f"{number} setting{'' if number == 1 else 's'}"
+
+
+def losses(standing: Standing, answer: Answer) -> Told:
+    """Where a family loses most, and where it explodes."""
+    metric, parts, kind = answer.metric, [], "even"
+    if lost := [row for row in standing.worse if all(row is not other for other in standing.exploded)]:
+        worst = max(lost, key=lambda row: row.comparisons[metric].difference)
+        parts.append(
+            f"worst with {setting(worst)} (NFE {worst.nfe:g}): {figure(worst.metrics[metric])}, "
+            f"{gap(None, worst.comparisons[metric])}{_after(_percent(worst.comparisons[metric].relative))}"
+        )
+        kind = "bad"
+    if standing.exploded:
+        named = [f"{setting(row)} (NFE {row.nfe:g}): {figure(row.metrics[metric])}" for row in standing.exploded]
+        more = f" and {len(named) - _TOLD} more" if len(named) > _TOLD else ""
+        than = f"over {EXPLODED} times the baseline, or not finite"
+        parts.append(f"{standing.family} explodes ({than}) with {'; '.join(named[:_TOLD])}{more}")
+        kind = "bad"
+    if not parts:
+        return ("nowhere that can be told" if answer.group.baseline else "no baseline to lose against"), kind
+    text = "; ".join(parts)
+    return f"{text[0].upper()}{text[1:]}.", kind
+
+
+def how_sure(answer: Answer) -> list[Told]:
+    """On what the verdicts stand, and what speaks against them."""
+    group = answer.group
+    found = [pick.comparison for standing in answer.standings for pick in standing.picks if pick.comparison is not None]
+    number = len(answer.report) * group.num_images
+    what = "seeds" if group.task == "sample" else "images"
+    blocks = "one block" if len(answer.report) == 1 else f"{len(answer.report)} blocks"
+    sentences: list[Told] = []
+    if found:
+        methods = " and ".join(_METHODS[method] for method in dict.fromkeys(each.method for each in found))
+        is_corrected = any(each.method == "jackknife" for each in found)
+        sentences.append(
+            (
+                f"Differences are of the same {number:,} {what} ({blocks}: {shortened('; '.join(answer.report), 48)}), "
+                f"their 95 % intervals by {methods}{_CORRECTED if is_corrected else ''}.",
+                "",
+            )
+        )
+    elif group.baseline and answer.standings:
+        sentences.append(
+            (
+                f"No interval: these runs keep nothing that one is computed from, so a difference on {number:,} "
+                f"{what} may be chance.",
+                "bad",
+            )
+        )
+    if answer.chose:
+        sentences.append(
+            (
+                f"Where several settings were tried, seeds {shortened(answer.chose, 48)} chose the best, and the "
+                f"figures here are of the other {what}; counts of settings are of all.",
+                "",
+            )
+        )
+    if any(pick.is_biased for standing in answer.standings for pick in standing.picks):
+        sentences.append(
+            (
+                "The best of several settings was chosen on the seeds that report it: its gain is biased, better than "
+                "other seeds would show.",
+                "bad",
+            )
+        )
+    if not all(each.is_trusted for each in found):
+        sentences.append(("The intervals are not to be trusted: too few images for so many features.", "bad"))
+    if answer.missing:
+        sentences.append((f"{answer.missing} of {len(group.rows)} rows have no such figure.", "bad"))
+    return sentences
+
+
+def others(answer: Answer) -> list[str]:
+    """A sentence for each family but the leading one."""
+    found = []
+    for standing in answer.standings[1:]:
+        held = [pick for pick in standing.picks if pick.difference is not None]
+        best = ""
+        if held:
+            most = min(held, key=lambda pick: _relative(pick, answer))
+            best = (
+                f" Best at NFE {most.row.nfe:g} with {setting(most.row)}: {figure(most.figure)}, "
+                f"{gap(most.difference, most.comparison)}{_after(relative(most))}."
+            )
+        exploded = f" {len(standing.exploded)} explode." if standing.exploded else ""
+        found.append(f"{counts(standing, answer)}{best}{exploded}")
+    return found
+
+
+def figure(value: float | None, sign: str = "") -> str:
+    """A figure for people: '−0.410', '3.2e-05', 'inf'; '' where there is none."""
+    if value is None:
+        return ""
+    if 0 < abs(value) < 5e-4:
+        text = f"{value:{sign}.1e}"
+    else:
+        text = f"{value:{sign}.3f}" if abs(value) < 1e5 else f"{value:{sign}.3g}"
+    return text.replace("-", "−", 1) if value < 0 else text
+
+
+def gap(difference: float | None, comparison: Comparison | None) -> str:
+    """A difference with its interval in a sentence: '−0.410 (95 % interval −0.520 to −0.300)'."""
+    return interval(difference, comparison).replace("(", "(95 % interval ", 1 if comparison is not None else 0)
+
+
+def interval(difference: float | None, comparison: Comparison | None) -> str:
+    """A difference with its interval: '−0.410 (−0.520 to −0.300)'."""
+    if comparison is not None:
+        low, high = figure(comparison.low, "+"), figure(comparison.high, "+")
+        return f"{figure(comparison.difference, '+')} ({low} to {high})"
+    return "no finite difference" if difference is None else f"{figure(difference, '+')} (no interval)"
+
+
+def relative(pick: Pick) -> str:
+    """A pick's difference over the baseline's figure: '−31 %'; '' where that is no number."""
+    if pick.comparison is not None:
+        return _percent(pick.comparison.relative)
+    return _percent(pick.difference / abs(pick.baseline) if pick.difference is not None and pick.baseline else math.nan)
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:+.0f} %".replace("-", "−") if math.isfinite(value) else ""
+
+
+def _after(text: str) -> str:
+    return f", {text}" if text else ""
+
+
+def _nfes(picks: Sequence[Pick]) -> str:
+    values = [f"{pick.row.nfe:g}" for pick in picks]
+    return values[0] if len(values) == 1 else f"{', '.join(values[:-1])} and {values[-1]}"
