@@ -69,7 +69,6 @@ class Row:
         best: the figures in which it is the best of all rows of its NFE, and distinguishable from the second.
         chosen: how an option of it was chosen; None where none was.
         runs: the blocks.
-        standard_errors: over seeds, of the figures whose records know it.
     """
 
     sampler: str
@@ -92,7 +91,6 @@ class Row:
     best: tuple[str, ...] = ()
     chosen: Chosen | None = None
     runs: tuple[Run, ...] = ()
-    standard_errors: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import pytest
 from bdia_edm.trackers.tracker import make_tracker
 from tests.trackers.finished import SECRET, finished_run, texts_below
 
-pytest.importorskip("mlflow", reason="the extra mlflow, which does not install beside constraints.txt")
+pytest.importorskip("mlflow")
 
 
 @pytest.fixture(autouse=True)

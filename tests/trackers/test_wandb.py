@@ -61,6 +61,8 @@ def values(items: Any) -> dict[str, Any]:
 def test_figures_options_and_the_picture_are_read_back(tmp_path: Path) -> None:
     where = Path(make_tracker("wandb").log(finished_run(tmp_path / "runs" / "run"), tmp_path / "runs" / "run"))
     assert where.parent == tmp_path / "runs" / "wandb"
+    # Its service writes the last of the file when it ends.
+    wandb.teardown()
     (file,) = where.glob("run-*.wandb")
     found = list(messages(file))
     (run,) = (each.run for each in found if each.WhichOneof("record_type") == "run")
