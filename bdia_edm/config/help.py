@@ -68,7 +68,8 @@ def help_text(
     if issubclass(config, EditingConfig):
         parts += ["edit.OPTION=", *describe_options(Edit, "edit."), ""]
     if issubclass(config, RunConfig | EditingConfig):
-        detectors = f"detector=NAME, one of {', '.join(detector_names())}"
+        several = "NAME or [NAME,...]" if samples else "NAME"
+        detectors = f"detector={several}, of {', '.join(detector_names())}"
         parts += [detectors, *describe_options(DetectorCard, "detector."), ""]
     if samples:
         parts += ["metric=[NAME,...]", *listed({name: _first_line(METRICS[name]) for name in METRICS.names()}), ""]
