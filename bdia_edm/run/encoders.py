@@ -101,6 +101,10 @@ class Measurement:
     """
 
     def __init__(self, encoders: Sequence[Encoder], metrics: Sequence[Metric], num_images: int | None = None) -> None:
+        distances = [encoder.detector.distance_name for encoder in encoders]
+        for encoder, name in zip(encoders, distances, strict=True):
+            if distances.count(name) > 1:
+                raise UserError(f"{named('detector')}={encoder.detector.name}: gives {name}, as another detector does")
         self._encoders, self._metrics = encoders, metrics_of(encoders, metrics)
         self._joined = SideBySide([encoder.detector for encoder in encoders])
         self._findings: list[Findings] = []
@@ -131,7 +135,8 @@ class Measurement:
             findings, reference, space = self._findings[place], encoder.reference, encoder.space
             own = compute_all(metrics, findings, reference, space)
             for name in own.keys() & figures.keys():
-                raise UserError(f"{named('detector')}={encoder.detector.name}: gives {name}, as another detector does")
+                detector = encoder.detector.name
+                raise UserError(f"{named('detector')}={detector}: gives {name}, as another detector's metric does")
             figures |= own
             about = about_figures(metrics, own, reference, space)
             if "higher_is_better" in about:

@@ -88,6 +88,8 @@ def test_metrics_go_where_they_can() -> None:
     """Those without features once; those with logits where there are some."""
     nothing = ReferenceStatistics(np.zeros(1), np.zeros((1, 1)), "r")
     encoders = [Encoder(Means(), nothing), Encoder(Means(), nothing)]
+    with pytest.raises(UserError, match=r"^detector=means: gives fd_means, as another detector does$"):
+        Measurement(encoders, make_metrics(["frechet"]))
     chosen = metrics_of(encoders, make_metrics(["frechet", "ode_error", "inception_score"]))
     assert [[metric.name for metric in each] for each in chosen] == [
         ["frechet", "ode_error", "inception_score"],
