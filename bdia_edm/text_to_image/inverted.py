@@ -106,7 +106,7 @@ class Inverted:
         metadata = {
             "format": _FORMAT,
             "method": self.method.name,
-            "options": json.dumps(asdict(self.method)),
+            "options": json.dumps(self.method.options()),
             "settings": json.dumps(asdict(self.settings)),
         }
         with written_whole(Path(path)) as partial:

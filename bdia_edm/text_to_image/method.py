@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import asdict, dataclass, fields, is_dataclass
 from typing import Any, ClassVar, NamedTuple
 
 import torch
@@ -68,6 +68,10 @@ class Method(ABC):
 
     def __post_init__(self) -> None:
         check_ranges(self, f"method={self.name}")
+
+    def options(self) -> dict[str, Any]:
+        """All options, as plain values."""
+        return asdict(self)
 
     def check(self, levels: Sequence[Level], dtype: torch.dtype, guidance: float) -> None:
         """Raises UserError where the method cannot invert between these levels with states of that type."""
