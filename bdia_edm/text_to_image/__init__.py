@@ -11,7 +11,6 @@ from __future__ import annotations
 from bdia_edm.base.errors import UserError
 
 try:
-    import accelerate
     import diffusers
     import transformers
 except ImportError as error:
@@ -25,4 +24,4 @@ from bdia_edm.text_to_image.scheduler_inverse import BDIAInverseScheduler
 
 __all__ = ["BDIAInverseScheduler", "BDIAScheduler", "Edited", "Inverted", "edit", "invert", "sample"]
 
-del accelerate, diffusers, transformers
+del diffusers, transformers

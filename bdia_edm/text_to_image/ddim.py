@@ -16,7 +16,7 @@ from itertools import pairwise
 from torch import Tensor
 
 from bdia_edm.base.options import option
-from bdia_edm.text_to_image.method import METHODS, Kept, Method, Usual
+from bdia_edm.text_to_image.method import METHODS, Kept, Method, Usual, last
 from bdia_edm.text_to_image.noise_estimate import NoiseEstimate
 from bdia_edm.text_to_image.prediction import Level
 
@@ -62,8 +62,9 @@ class DDIM(Method):
         return 1.0 if self.network_time == "here" else 0.0
 
     def invert(self, eps: NoiseEstimate, z: Tensor, levels: Sequence[Level], second: Tensor | None = None) -> Kept:
-        *_, z = ddim_back(eps, z, levels[::-1], network_time=self.network_time)
+        (z,) = last(ddim_back(eps, z, levels[::-1], network_time=self.network_time))
         return Kept(z[None])
 
     def forward(self, eps: NoiseEstimate, kept: Kept, levels: Sequence[Level]) -> Iterator[Tensor]:
-        yield from ((z[None]) for z in ddim(eps, kept.states[0], levels))
+        for z in ddim(eps, kept.states[0], levels):
+            yield z[None]

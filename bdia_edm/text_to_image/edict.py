@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from bdia_edm.base.options import option
-from bdia_edm.text_to_image.method import METHODS, Kept, Method, Usual
+from bdia_edm.text_to_image.method import METHODS, Kept, Method, Usual, last
 from bdia_edm.text_to_image.noise_estimate import NoiseEstimate
 from bdia_edm.text_to_image.prediction import Level, Prediction, predict
 
@@ -96,7 +96,7 @@ class EDICT(Method):
         y = z if second is None else second
         slip = self.leapfrog == "clean_end"
         way = edict_back(eps, z, y, levels[::-1], p=self.p, leapfrog=self._leaps, from_clean_end=slip)
-        *_, pair = way
+        (pair,) = last(way)
         return Kept(pair)
 
     def forward(self, eps: NoiseEstimate, kept: Kept, levels: Sequence[Level]) -> Iterator[Tensor]:

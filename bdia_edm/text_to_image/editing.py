@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,7 @@ from torch import Tensor
 from bdia_edm.base.errors import UserError
 from bdia_edm.base.options import require
 from bdia_edm.text_to_image.inverted import Inverted
-from bdia_edm.text_to_image.method import Kept, Method, make_method
+from bdia_edm.text_to_image.method import Kept, Method, last, make_method
 from bdia_edm.text_to_image.noise_estimate import NoiseEstimate
 from bdia_edm.text_to_image.pictures import decode, latent_factor
 from bdia_edm.text_to_image.pipelines import (
@@ -25,6 +26,7 @@ from bdia_edm.text_to_image.pipelines import (
     check_pipeline,
     device_of,
     levels_for,
+    name_of,
     prediction_type,
     state_type,
 )
@@ -80,18 +82,24 @@ def edit(
             f"pipeline: its network predicts {predicts}, of {pipe.unet.config.in_channels} channels; the picture was "
             f"inverted with one of {source.prediction_type}, {inverted.latent.shape[1]} channels"
         )
-    if way.own_negative and negative_prompt is not None:
+    if way.negative != "given" and negative_prompt is not None:
         raise UserError(f"negative_prompt: method={way.name} has its own, from the inversion")
     guidance = source.guidance_scale if guidance_scale is None else guidance_scale
     check_guidance(guidance)
-    if way.name == "null_text":
+    if way.negative == "kept":
         require(
             guidance == source.guidance_scale, "guidance_scale", guidance, f"{source.guidance_scale:g}, the inversion's"
         )
     device = device_of(pipe)
     negative = source.negative_prompt if negative_prompt is None else negative_prompt
-    if way.name == "negative_prompt":
+    if way.negative == "source":
         negative = source.prompt
+    if way.exact and (dtype := name_of(pipe.unet.dtype)) != source.network_dtype:
+        warnings.warn(
+            f"pipeline: its network is {dtype}, the picture was inverted with {source.network_dtype}: the way back is "
+            "not the inverse",
+            stacklevel=2,
+        )
     size = inverted.picture.shape[:2]
     c, u = encode_prompts(pipe, source.prompt if prompt is None else prompt, negative, size, device)
     halves = source.low_memory if low_memory is None else low_memory
@@ -138,10 +146,11 @@ def sample(
     levels = levels_for(pipe, way, num_inference_steps, 1.0, timesteps, set_alpha_to_one)
     predicts = prediction_type(pipe)
     check_levels(levels, way, predicts, inverts=False)
-    channels, edge = pipe.unet.config.in_channels, pipe.unet.config.sample_size
+    channels, size = pipe.unet.config.in_channels, pipe.unet.config.sample_size
     if latents is None:
         # diffusers' own draw: the same seed begins with the same noise in a pipeline of that type.
-        latents = randn_tensor((1, channels, edge, edge), generator=generator, device=device, dtype=pipe.unet.dtype)
+        height, width = (size, size) if isinstance(size, int) else size
+        latents = randn_tensor((1, channels, height, width), generator=generator, device=device, dtype=pipe.unet.dtype)
     check_latent(latents, channels, "latents")
     start = way.place(latents.to(device, dtype))
     factor = latent_factor(pipe.vae)
@@ -152,7 +161,7 @@ def sample(
 
 def _made(pipe: Any, way: Method, eps: NoiseEstimate, kept: Kept, levels: Sequence[Any]) -> Edited:
     """The way forward, to the picture."""
-    *_, states = way.forward(eps, kept, levels)
+    (states,) = last(way.forward(eps, kept, levels))
     if not bool(states.isfinite().all()):
         raise UserError(
             f"method={way.name}: the way ended in NaN or infinity; take a network of float32, or other options"

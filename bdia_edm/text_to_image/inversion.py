@@ -20,6 +20,7 @@ from bdia_edm.text_to_image.pipelines import (
     check_pipeline,
     device_of,
     levels_for,
+    name_of,
     prediction_type,
     state_type,
 )
@@ -116,7 +117,7 @@ def invert(
         guidance_scale=guidance,
         low_memory=low_memory,
         prediction_type=predicts,
-        network_dtype=str(pipe.unet.dtype).removeprefix("torch."),
+        network_dtype=name_of(pipe.unet.dtype),
         evaluations=eps.evaluations,
         gradients=eps.gradients,
     )

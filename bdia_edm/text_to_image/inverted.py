@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from torch import Tensor
 
 from bdia_edm.base.errors import UserError
 from bdia_edm.base.lines import one_line
+from bdia_edm.base.options import read_options
 from bdia_edm.base.whole_files import written_whole
 from bdia_edm.text_to_image.method import Kept, Method, make_method
 from bdia_edm.text_to_image.pictures import psnr, rms
@@ -129,8 +130,9 @@ class Inverted:
             raise UserError(f"{path}: must be a file that Inverted.save wrote ({_FORMAT})")
         try:
             return cls._from(metadata, {name: each.to(device) for name, each in tensors.items()})
-        except (KeyError, TypeError, ValueError, RecursionError) as error:
-            raise UserError(f"{path}: a damaged inverted picture: {one_line(repr(error))}") from error
+        except (KeyError, TypeError, ValueError, RecursionError, UserError) as error:
+            words = str(error) if isinstance(error, UserError) else repr(error)
+            raise UserError(f"{path}: a damaged inverted picture: {one_line(words)}") from error
 
     @classmethod
     def _from(cls, metadata: Mapping[str, str], tensors: Mapping[str, Tensor]) -> Inverted:
@@ -138,17 +140,16 @@ class Inverted:
         levels, states, latent = tensors["levels"], tensors["states"], tensors["latent"]
         pictures = [tensors["picture"], tensors["vae_picture"]]
         fits = levels.ndim == 2 and levels.shape[1] == 3 and len(levels) > 1
+        fits = fits and bool((levels[:, 1:].square().sum(1) - 1).abs().max() < 1e-6)
         fits = fits and states.ndim == 5 and states.shape[1:] == latent.shape and states.dtype == latent.dtype
         fits = fits and all(each.ndim == 3 and each.dtype == torch.uint8 for each in pictures)
         negatives = tensors.get("negatives")
         if not fits or (negatives is not None and len(negatives) != len(levels) - 1):
             raise ValueError("its arrays do not fit")
-        if set(settings) != {each.name for each in fields(Settings)}:
-            raise ValueError("its settings are others")
         picture, vae_picture = (each.cpu().numpy() for each in pictures)
         return cls(
             method=make_method(metadata["method"], json.loads(metadata["options"])),
-            settings=Settings(**settings),
+            settings=read_options(Settings, settings, ""),
             levels=[Level(*row) for row in levels.tolist()],
             kept=Kept(states, negatives),
             latent=latent,

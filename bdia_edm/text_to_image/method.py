@@ -7,20 +7,23 @@ dataclass of the options, which ``METHODS`` knows by name.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, is_dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
 from bdia_edm.base.errors import UserError
+from bdia_edm.base.lines import printable
+from bdia_edm.base.nearest import did_you_mean
 from bdia_edm.base.options import check_ranges, read_options
 from bdia_edm.base.registry import Registry
 from bdia_edm.text_to_image.noise_estimate import NoiseEstimate
 from bdia_edm.text_to_image.prediction import Level
 
-__all__ = ["METHODS", "Kept", "Method", "Usual", "make_method"]
+__all__ = ["METHODS", "Kept", "Method", "Usual", "last", "make_method"]
 
 
 class Usual(NamedTuple):
@@ -54,7 +57,8 @@ class Method(ABC):
         usual: the settings of its publication.
         pairs: whether a latent has a partner, with which the inverse returns to the start of a sampling run.
         samples: whether the way forward makes pictures from noise alone.
-        own_negative: whether what the way forward is guided away from comes from the inversion, not from the user.
+        negative: what the way forward is guided away from: the prompt that is given, the source's prompt, or the
+            embeddings that the inversion kept, which hold for its guidance alone.
         divides_by_alpha: whether it needs data at every level, as a schedule that ends in noise alone has not.
     """
 
@@ -63,11 +67,11 @@ class Method(ABC):
     usual: ClassVar[Usual]
     pairs: ClassVar[bool] = True
     samples: ClassVar[bool] = True
-    own_negative: ClassVar[bool] = False
+    negative: ClassVar[Literal["given", "source", "kept"]] = "given"
     divides_by_alpha: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        check_ranges(self, f"method={self.name}")
+        check_ranges(self, "")
 
     def options(self) -> dict[str, Any]:
         """All options, as plain values."""
@@ -102,6 +106,11 @@ class Method(ABC):
         """
 
 
+def last(states: Iterable[Tensor], count: int = 1) -> list[Tensor]:
+    """The last ``count`` states of a way, of which no more are held at a time."""
+    return list(deque(states, maxlen=count))
+
+
 def _fits(name: str, member: Any) -> bool:
     if not (isinstance(member, type) and issubclass(member, Method) and getattr(member, "name", None) == name):
         return False
@@ -126,4 +135,9 @@ def make_method(name: str, options: dict[str, Any]) -> Method:
         owners = [other for other in METHODS.names() if given in {each.name for each in fields(METHODS[other])}]
         if given not in known and owners:
             raise UserError(f"{given}: method={name} has no such option; it is of {', '.join(owners)}")
-    return read_options(kind, options, f"method={name}")
+        if given not in known:
+            there = ", ".join(sorted(known)) or "no options"
+            raise UserError(
+                f"{printable(given)}: unknown option; method={name} has {there}{did_you_mean(given, known)}"
+            )
+    return read_options(kind, options, "")

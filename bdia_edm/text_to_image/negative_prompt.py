@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from bdia_edm.text_to_image.ddim import ddim, ddim_back
-from bdia_edm.text_to_image.method import METHODS, Kept, Method, Usual
+from bdia_edm.text_to_image.method import METHODS, Kept, Method, Usual, last
 from bdia_edm.text_to_image.noise_estimate import NoiseEstimate
 from bdia_edm.text_to_image.prediction import Level
 
@@ -28,11 +28,11 @@ class NegativePrompt(Method):
     exact = False
     pairs = False
     samples = False
-    own_negative = True
+    negative = "source"
     usual = Usual(num_steps=50, guidance=7.5, strength=1.0)
 
     def invert(self, eps: NoiseEstimate, z: Tensor, levels: Sequence[Level], second: Tensor | None = None) -> Kept:
-        *_, z = ddim_back(eps, z, levels[::-1], guided=False)
+        (z,) = last(ddim_back(eps, z, levels[::-1], guided=False))
         return Kept(z[None])
 
     def forward(self, eps: NoiseEstimate, kept: Kept, levels: Sequence[Level]) -> Iterator[Tensor]:

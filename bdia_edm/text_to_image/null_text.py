@@ -112,7 +112,7 @@ class NullText(Method):
     exact = False
     pairs = False
     samples = False
-    own_negative = True
+    negative = "kept"
     usual = Usual(num_steps=50, guidance=7.5, strength=1.0)
     inner_steps: int = option(10, words="steps of Adam for every step of the sampler, at most", low=1, high=1000)
     early_stop: float = option(1e-5, words="the loss at which they end sooner", low=0, high=1e9)

@@ -21,6 +21,7 @@ __all__ = [
     "check_pipeline",
     "device_of",
     "levels_for",
+    "name_of",
     "prediction_type",
     "state_type",
 ]
@@ -73,6 +74,11 @@ def state_type(asked: torch.dtype | None, device: torch.device) -> torch.dtype:
         return torch.float32 if device.type == "mps" else torch.float64
     require(asked in (torch.float32, torch.float64), "state_dtype", asked, "torch.float32 or torch.float64")
     return asked
+
+
+def name_of(dtype: torch.dtype) -> str:
+    """'float16', say."""
+    return str(dtype).removeprefix("torch.")
 
 
 def device_of(pipe: Any) -> torch.device:

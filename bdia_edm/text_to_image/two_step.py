@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from bdia_edm.base.options import option, require
-from bdia_edm.text_to_image.method import Kept, Method
+from bdia_edm.text_to_image.method import Kept, Method, last
 from bdia_edm.text_to_image.noise_estimate import NoiseEstimate
 from bdia_edm.text_to_image.prediction import Level, predict
 
@@ -53,8 +53,8 @@ class TwoStepMethod(Method):
     def invert(self, eps: NoiseEstimate, z: Tensor, levels: Sequence[Level], second: Tensor | None = None) -> Kept:
         if second is None:
             second = self.seed_of(z, levels)
-        *_, before, last = self.solve_back(eps, z, levels[::-1], second)
-        return Kept(torch.stack([last, before]))
+        before, noisiest = last(self.solve_back(eps, z, levels[::-1], second), 2)
+        return Kept(torch.stack([noisiest, before]))
 
     def forward(self, eps: NoiseEstimate, kept: Kept, levels: Sequence[Level]) -> Iterator[Tensor]:
         z = kept.states[0]

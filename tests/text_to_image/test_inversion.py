@@ -173,6 +173,20 @@ def test_sampling_is_that_of_an_ordinary_pipeline() -> None:
         assert drawn.picture.shape == (16, 16, 3)
 
 
+def test_float32_alone_agrees_with_the_authors_code() -> None:
+    case = "bdia_sampling:official_n10_g7.5_gamma0.5"
+    asked = {"num_inference_steps": 10, "guidance_scale": 7.5, "latents": given("xT"), "gamma": 0.5}
+    made = sample(pipeline(torch.float32), SOURCE, state_dtype=torch.float32, **asked)
+    wanted = array(case, "x")
+    assert float((made.latent - wanted[-1:]).abs().max()) < 1e-4 * float(wanted.abs().max())
+
+
+def test_another_type_of_network_is_warned_of() -> None:
+    found = inverted("bdia", 1.0, dtype=torch.float32, num_inference_steps=2)
+    with pytest.warns(UserWarning, match="its network is float64, the picture was inverted with float32"):
+        edit(pipeline(), found)
+
+
 def test_sdxl_comes_back() -> None:
     found = invert(xl_pipeline(), picture(), SOURCE, num_inference_steps=5, strength=1.0, gamma=1.0, arithmetic="grid")
     made = edit(xl_pipeline(), found)
@@ -226,6 +240,18 @@ def test_published_settings_are_the_defaults() -> None:
     assert found.method.options() == {"seed": "time_0", "gamma": 0.94, "arithmetic": "float"}
 
 
+def test_a_schedule_that_ends_in_noise_alone() -> None:
+    """With v prediction, as zero-SNR models have it: alpha is 0 at the highest level."""
+    base = pipeline(torch.float32)
+    config = {"rescale_betas_zero_snr": True, "timestep_spacing": "trailing", "prediction_type": "v_prediction"}
+    pipe = with_scheduler(base, DDIMScheduler.from_config(base.scheduler.config, **config))
+    asked = {"num_inference_steps": 4, "guidance_scale": 1.0, "strength": 1.0}
+    found = invert(pipe, picture(), SOURCE, gamma=1.0, arithmetic="grid", **asked)
+    assert found.levels[0].alpha == 0
+    assert edit(pipe, found).latent.equal(found.latent)
+    refused("method=edict divides", pipe=pipe, method="edict", **asked)
+
+
 def refused(words: str, pipe: Any = None, image: Any = None, prompt: Any = SOURCE, **options: Any) -> None:
     """invert ends in one line before the first evaluation."""
     pipe = pipeline(torch.float32) if pipe is None else pipe
@@ -247,7 +273,7 @@ def refused(words: str, pipe: Any = None, image: Any = None, prompt: Any = SOURC
     [
         (r"method=bdea: must be one of bdia, .*did you mean bdia", {"method": "bdea"}),
         (r"gamma: method=edict has no such option; it is of bdia", {"method": "edict", "gamma": 1.0}),
-        (r"gama.*unknown option.*did you mean", {"gama": 1.0}),
+        (r"gama: unknown option; method=bdia has arithmetic, gamma, seed.*did you mean gamma", {"gama": 1.0}),
         (r"gamma=2", {"gamma": 2.0}),
         (r"gamma=0: DDIM, which has no exact inverse", {"gamma": 0.0}),
         (r"gamma=0.5: 40 steps of the inverse .* float32", {"gamma": 0.5, "state_dtype": torch.float32}),

@@ -71,11 +71,17 @@ def test_other_files_are_refused(found: Inverted, tmp_path: Path) -> None:
     with safe_open(path, "pt") as file:
         metadata = file.metadata()
     for name in ("levels", "states", "picture"):
-        damage = tensors[name].float()[..., :2]
+        damage = tensors[name].float()[..., :2].contiguous()
         save_file({**tensors, name: damage}, path, metadata)
         with pytest.raises(UserError, match="damaged inverted picture"):
             Inverted.load(path)
-    for name, damage in (("settings", "{}"), ("settings", "["), ("options", '{"gamma": 7}'), ("method", "none")):
+    for name, damage in (
+        ("settings", "{}"),
+        ("settings", "["),
+        ("settings", "[" * 100_000),
+        ("options", '{"gamma": 7}'),
+        ("method", "none"),
+    ):
         save_file(tensors, path, {**metadata, name: damage})
-        with pytest.raises(UserError):
+        with pytest.raises(UserError, match=f"{path}: a damaged inverted picture"):
             Inverted.load(path)

@@ -26,4 +26,4 @@ except UserError as error:
 def test_all_else_imports_and_this_says_what_to_install() -> None:
     done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.returncode == 0, done.stderr
-    assert done.stdout == "text to image: accelerate is missing; pip install 'bdia_edm[text]'\n"
+    assert done.stdout == "text to image: diffusers is missing; pip install 'bdia_edm[text]'\n"
