@@ -24,10 +24,9 @@ from diffusers.schedulers.scheduling_utils import SchedulerMixin
 from diffusers.utils.torch_utils import randn_tensor
 from torch import Tensor
 
-from bdia_edm.base.errors import UserError
-from bdia_edm.base.options import require
 from bdia_edm.text_to_image.bdia_step import bdia_step
 from bdia_edm.text_to_image.prediction import Level, Prediction, predict
+from bdia_edm.text_to_image.scheduler_errors import SchedulerError, require_value
 
 __all__ = ["BDIAScheduler", "Older", "SchedulerMixin"]
 
@@ -61,7 +60,7 @@ class BDIAScheduler(DDIMScheduler):
             of all diffusers' schedulers, clip_sample, set_alpha_to_one and steps_offset are as Stable Diffusion's.
 
     Raises:
-        UserError: gamma or next_timestep is another one.
+        SchedulerError: gamma or next_timestep is another one.
     """
 
     @register_to_config
@@ -86,8 +85,8 @@ class BDIAScheduler(DDIMScheduler):
         next_timestep: str = "list",
     ) -> None:
         number = isinstance(gamma, int | float) and not isinstance(gamma, bool)
-        require(number and 0 <= gamma <= 1, "gamma", gamma, "a number from 0 to 1")
-        require(next_timestep in NEXT_TIMESTEPS, "next_timestep", next_timestep, " or ".join(NEXT_TIMESTEPS))
+        require_value(number and 0 <= gamma <= 1, "gamma", gamma, "a number from 0 to 1")
+        require_value(next_timestep in NEXT_TIMESTEPS, "next_timestep", next_timestep, " or ".join(NEXT_TIMESTEPS))
         super().__init__(
             num_train_timesteps=num_train_timesteps,
             beta_start=beta_start,
@@ -144,14 +143,14 @@ class BDIAScheduler(DDIMScheduler):
             timesteps: instead, the timesteps themselves, falling.
 
         Raises:
-            UserError: both or none are given, or a timestep is out of training's range or out of order.
+            SchedulerError: both or none are given, or a timestep is out of training's range or out of order.
         """
         last = self.config.num_train_timesteps - 1
         if (num_inference_steps is None) == (timesteps is None):
-            raise UserError("set_timesteps: needs either num_inference_steps or timesteps")
+            raise SchedulerError("set_timesteps: needs either num_inference_steps or timesteps")
         if timesteps is None:
             assert num_inference_steps is not None
-            require(
+            require_value(
                 1 <= num_inference_steps <= last + 1,
                 "num_inference_steps",
                 num_inference_steps,
@@ -159,14 +158,14 @@ class BDIAScheduler(DDIMScheduler):
             )
             super().set_timesteps(num_inference_steps, device)
             given = self.timesteps.tolist()  # type: ignore[has-type]
-            require(
+            require_value(
                 given[0] <= last, "num_inference_steps", num_inference_steps, f"less: its first timestep is over {last}"
             )
         else:
             given = [int(each) for each in timesteps]
             falling = all(a > b for a, b in pairwise(given))
             in_range = bool(given) and given[-1] >= 0 and given[0] <= last
-            require(falling and in_range, "timesteps", given, f"falling numbers from {last} to 0")
+            require_value(falling and in_range, "timesteps", given, f"falling numbers from {last} to 0")
             self.num_inference_steps = len(given)
             self.timesteps = torch.tensor(given, dtype=torch.int64).to(device)
         self._list = given
@@ -197,7 +196,7 @@ class BDIAScheduler(DDIMScheduler):
             prev_sample, z_{i-1}, and pred_original_sample, x_0.
         """
         if self.num_inference_steps is None:
-            raise UserError("step: call set_timesteps first")
+            raise SchedulerError("step: call set_timesteps first")
         t = int(timestep)
         t_next = self._next(t)
         level = self._level(t)
@@ -229,7 +228,7 @@ class BDIAScheduler(DDIMScheduler):
         if eta == 0:
             return now.at(self._level(t_next))
         if generator is not None and variance_noise is not None:
-            raise UserError("step: takes either generator or variance_noise")
+            raise SchedulerError("step: takes either generator or variance_noise")
         deviation = eta * self._get_variance(t, t_next) ** 0.5
         squared = self._alpha_squared(t_next)
         z_next = now.at(Level(t_next, squared**0.5, (1 - squared - deviation**2) ** 0.5))

@@ -24,6 +24,7 @@ from bdia_edm.base.errors import UserError
 from bdia_edm.text_to_image.bdia_step import bdia_step_back, check_growth
 from bdia_edm.text_to_image.prediction import predict
 from bdia_edm.text_to_image.scheduler import BDIAScheduler, Older
+from bdia_edm.text_to_image.scheduler_errors import SchedulerError
 
 __all__ = ["BDIAInverseScheduler", "SchedulerMixin"]
 
@@ -43,7 +44,7 @@ class BDIAInverseScheduler(BDIAScheduler):
     def pair(self) -> tuple[Tensor, Tensor]:
         """What the last step led to, and the state before: z_N and z_{N-1} after a whole run."""
         if self._ends is None:
-            raise UserError("pair: there has been no step since set_timesteps")
+            raise SchedulerError("pair: there has been no step since set_timesteps")
         return self._ends
 
     def set_timesteps(
@@ -59,13 +60,13 @@ class BDIAInverseScheduler(BDIAScheduler):
             timesteps: instead, the sampling run's timesteps, falling.
 
         Raises:
-            UserError: as BDIAScheduler's; clipping, gamma 0, or one too low for so many steps.
+            SchedulerError: as BDIAScheduler's; clipping, gamma 0, or one too low for so many steps.
         """
         for name in ("clip_sample", "thresholding"):
             if self.config[name]:
-                raise UserError(f"{name}=True: clipped data has no inverse; must be False")
+                raise SchedulerError(f"{name}=True: clipped data has no inverse; must be False")
         super().set_timesteps(num_inference_steps, device, timesteps)
-        check_growth(self.config.gamma, len(self._list), torch.float64)
+        self._check_growth(torch.float64)
         self._list = self._list[::-1]
         self.timesteps = torch.tensor([0, *self._list[:-1]], dtype=torch.int64).to(device)
         self._ends = None
@@ -85,13 +86,13 @@ class BDIAInverseScheduler(BDIAScheduler):
             prev_sample, the noisier state (the name is DDIMInverseScheduler's), and pred_original_sample, x_0.
 
         Raises:
-            UserError: no timesteps are set, or their number is too large for the type of ``sample``.
+            SchedulerError: no timesteps are set, or their number is too large for the type of ``sample``.
         """
         if self.num_inference_steps is None:
-            raise UserError("step: call set_timesteps first")
+            raise SchedulerError("step: call set_timesteps first")
         t, t_up = self._here_and_up(int(timestep))
         if self._older is None:
-            check_growth(self.config.gamma, len(self._list), sample.dtype)
+            self._check_growth(sample.dtype)
         now = predict(model_output, sample, self._level(t), self.config.prediction_type)
         if self._older is None and self._second is not None:
             z_up, self._second = self._second.to(sample), None
@@ -105,6 +106,12 @@ class BDIAInverseScheduler(BDIAScheduler):
         if not return_dict:
             return z_up, now.x0
         return DDIMSchedulerOutput(prev_sample=z_up, pred_original_sample=now.x0)
+
+    def _check_growth(self, dtype: torch.dtype) -> None:
+        try:
+            check_growth(self.config.gamma, len(self._list), dtype)
+        except UserError as error:
+            raise SchedulerError(str(error)) from None
 
     def _here_and_up(self, timestep: int) -> tuple[int, int]:
         """The timesteps of the level where the state is and of the one that it goes to."""

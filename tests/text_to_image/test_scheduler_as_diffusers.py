@@ -160,6 +160,44 @@ def test_ddims_variances() -> None:
         assert float(scheduler._get_variance(t, before)) == pytest.approx(value, abs=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("config", "total"),
+    [
+        ({}, 172.0067),
+        ({"prediction_type": "v_prediction"}, 52.5302),
+        ({"set_alpha_to_one": True, "beta_start": 0.01}, 149.8295),
+        ({"set_alpha_to_one": False, "beta_start": 0.01}, 149.0784),
+    ],
+)
+def test_ddims_whole_loops(config: dict[str, Any], total: float) -> None:
+    """With gamma 0; diffusers' own figures, of its test of DDIM."""
+    ddim = {"clip_sample": True, "set_alpha_to_one": True, "steps_offset": 0, "gamma": 0.0}
+    fresh = BDIAScheduler(**{**CONFIG, **ddim, **config})
+    for scheduler in (fresh, loaded(fresh)):
+        z = (torch.arange(4 * 3 * 8 * 8).reshape(3, 8, 8, 4) / (4 * 3 * 8 * 8)).permute(3, 0, 1, 2)
+        scheduler.set_timesteps(10)
+        for t in scheduler.timesteps:
+            z = scheduler.step(z * t / (t + 1), t, z, 0.0).prev_sample
+        assert float(z.abs().sum()) == pytest.approx(total, abs=1e-2)
+
+
+def test_no_steps_are_a_value_error(kind: Any) -> None:
+    for scheduler in (kind(**CONFIG), loaded(kind(**CONFIG))):
+        with pytest.raises(ValueError, match="num_inference_steps=0"):
+            scheduler.set_timesteps(num_inference_steps=0)
+
+
+def test_noise_enters_a_loaded_one_alike() -> None:
+    fresh = BDIAScheduler(**CONFIG)
+    for eta in (0.0, 0.5, 1.0):
+        made = []
+        for each in (fresh, loaded(fresh)):
+            each.set_timesteps(50)
+            generator = torch.Generator().manual_seed(0)
+            made.append(each.step(0.1 * sample(), 10, sample(), eta=eta, generator=generator).prev_sample)
+        assert made[0].equal(made[1])
+
+
 def test_timesteps_of_the_offset() -> None:
     scheduler = BDIAScheduler(**{**CONFIG, "steps_offset": 1})
     scheduler.set_timesteps(5)
