@@ -24,6 +24,7 @@ from bdia_edm.text_to_image.pipelines import (
     check_latent,
     check_levels,
     check_pipeline,
+    check_switches,
     device_of,
     levels_for,
     name_of,
@@ -74,6 +75,7 @@ def edit(
         UserError: the pipeline or an option is not as it must be, before the first evaluation; or the result is NaN.
     """
     check_pipeline(pipe)
+    check_switches(low_memory=low_memory)
     way, source = inverted.method, inverted.settings
     predicts = prediction_type(pipe)
     fits = predicts == source.prediction_type and pipe.unet.config.in_channels == inverted.latent.shape[1]
@@ -138,6 +140,7 @@ def sample(
         UserError: as ``invert``.
     """
     check_pipeline(pipe)
+    check_switches(low_memory=low_memory)
     way = make_method(method, options)
     require(way.samples, "method", method, "one that needs no inverted picture: bdia, ddim, edict or obelm")
     check_guidance(guidance_scale)

@@ -18,6 +18,7 @@ from bdia_edm.text_to_image.pipelines import (
     check_latent,
     check_levels,
     check_pipeline,
+    check_switches,
     device_of,
     levels_for,
     name_of,
@@ -75,6 +76,7 @@ def invert(
             inversion ends in NaN.
     """
     check_pipeline(pipe)
+    check_switches(low_memory=low_memory)
     way = make_method(method, options)
     usual = way.usual
     num_steps = usual.num_steps if num_inference_steps is None else num_inference_steps

@@ -62,7 +62,8 @@ def levels_of(
         UserError: an option is out of its range.
     """
     require(not isinstance(num_steps, bool) and isinstance(num_steps, int), "num_steps", num_steps, "a whole number")
-    require(0 < strength <= 1, "strength", strength, "above 0 and at most 1")
+    number = isinstance(strength, int | float) and not isinstance(strength, bool)
+    require(number and 0 < strength <= 1, "strength", strength, "a number above 0 and at most 1")
     ours = BDIAScheduler.from_config(scheduler.config, next_timestep="list")
     if timesteps is None:
         ours.set_timesteps(num_steps)

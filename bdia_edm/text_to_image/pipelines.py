@@ -19,6 +19,7 @@ __all__ = [
     "check_latent",
     "check_levels",
     "check_pipeline",
+    "check_switches",
     "device_of",
     "levels_for",
     "name_of",
@@ -59,13 +60,21 @@ def check_guidance(guidance: float) -> None:
     require(number and 0 <= guidance < 1e6, "guidance_scale", guidance, "a number from 0 to 1000000")
 
 
-def check_latent(latent: Tensor, channels: int, name: str) -> None:
+def check_latent(latent: Any, channels: int, name: str) -> None:
     """Raises UserError where a latent is not finite or not of shape (1, channels, h, w); ``name`` is the option's."""
+    if not isinstance(latent, Tensor):
+        raise UserError(f"{name}: must be a tensor (1, {channels}, h, w), it is {type(latent).__name__}")
     shape = tuple(latent.shape)
     require(len(shape) == 4 and shape[:2] == (1, channels), f"{name}: shape", shape, f"(1, {channels}, h, w)")
     require(
         latent.is_floating_point() and bool(latent.isfinite().all()), f"{name}: type", latent.dtype, "finite numbers"
     )
+
+
+def check_switches(**switches: bool | None) -> None:
+    """Raises UserError where an option is neither True nor False nor left out."""
+    for name, value in switches.items():
+        require(value is None or isinstance(value, bool), name, value, "True or False")
 
 
 def state_type(asked: torch.dtype | None, device: torch.device) -> torch.dtype:
@@ -102,6 +111,7 @@ def levels_for(
     """The levels of a run of the method; UserError as ``levels_of``."""
     count = num_steps if timesteps is None else len(timesteps)
     require(isinstance(count, int) and count > 0, "num_inference_steps", count, "a whole number above 0")
+    check_switches(set_alpha_to_one=set_alpha_to_one)
     data_time = method.data_time(count, pipe.scheduler.config.num_train_timesteps)
     return levels_of(
         pipe.scheduler,

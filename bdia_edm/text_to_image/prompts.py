@@ -28,7 +28,7 @@ def check_prompt(pipe: Any, prompt: object, name: str) -> None:
         raise UserError(f"{name}: must be a text, it is {type(prompt).__name__}")
     for tokenizer in (pipe.tokenizer, getattr(pipe, "tokenizer_2", None)):
         if tokenizer is not None:
-            most, got = tokenizer.model_max_length, len(tokenizer(prompt).input_ids)
+            most, got = tokenizer.model_max_length, len(tokenizer(prompt, verbose=False).input_ids)
             if got > most:
                 shown = printable(prompt if len(prompt) < 40 else f"{prompt[:40]}...")
                 raise UserError(

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import torch
@@ -26,7 +25,7 @@ from torch import Tensor
 
 from bdia_edm.text_to_image.bdia_step import bdia_step
 from bdia_edm.text_to_image.prediction import Level, Prediction, predict
-from bdia_edm.text_to_image.scheduler_errors import SchedulerError, require_value
+from bdia_edm.text_to_image.scheduler_errors import SchedulerError, falling_timesteps, require_value
 
 __all__ = ["BDIAScheduler", "Older", "SchedulerMixin"]
 
@@ -162,10 +161,7 @@ class BDIAScheduler(DDIMScheduler):
                 given[0] <= last, "num_inference_steps", num_inference_steps, f"less: its first timestep is over {last}"
             )
         else:
-            given = [int(each) for each in timesteps]
-            falling = all(a > b for a, b in pairwise(given))
-            in_range = bool(given) and given[-1] >= 0 and given[0] <= last
-            require_value(falling and in_range, "timesteps", given, f"falling numbers from {last} to 0")
+            given = falling_timesteps(timesteps, last)
             self.num_inference_steps = len(given)
             self.timesteps = torch.tensor(given, dtype=torch.int64).to(device)
         self._list = given

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from bdia_edm.base.options import option, require
+from bdia_edm.base.errors import UserError
+from bdia_edm.base.options import option
 from bdia_edm.text_to_image.method import Kept, Method, last
 from bdia_edm.text_to_image.noise_estimate import NoiseEstimate
 from bdia_edm.text_to_image.prediction import Level, predict
@@ -38,7 +39,8 @@ class TwoStepMethod(Method):
         return {"time_1": 1.0, "minus_spacing": -float(num_train // num_steps)}.get(self.seed, 0.0)
 
     def check(self, levels: Sequence[Level], dtype: torch.dtype, guidance: float) -> None:
-        require(len(levels) > 2, "strength", f"{len(levels) - 1} step", f"2 steps at least: {self.name} keeps a pair")
+        if len(levels) < 3:
+            raise UserError(f"strength: it leaves 1 step; must leave 2 at least: {self.name} keeps a pair")
 
     @abstractmethod
     def solve(self, eps: NoiseEstimate, z: Tensor, levels: Sequence[Level], second: Tensor | None) -> Iterator[Tensor]:

@@ -48,7 +48,7 @@ def test_the_datas_level() -> None:
 
 def test_what_is_refused() -> None:
     scheduler = pipeline(torch.float32).scheduler
-    with pytest.raises(UserError, match=r"strength=1.5: must be above 0 and at most 1"):
+    with pytest.raises(UserError, match=r"strength=1.5: must be a number above 0 and at most 1"):
         levels_of(scheduler, 10, strength=1.5)
     with pytest.raises(UserError, match=r"strength=0.05: must be at least 0.1 with 10 steps"):
         levels_of(scheduler, 10, strength=0.05)
