@@ -126,6 +126,12 @@ def test_rooms_without_torch(name: str) -> None:
     assert [module for module in members if "torch" in reached(module, IMPORTS)] == []
 
 
+def test_what_only_the_extra_brings_stays_in_its_room() -> None:
+    brought = {"diffusers", "transformers", "accelerate"}
+    found = {room(module) for module, others in IMPORTS.items() if others & brought}
+    assert found == {"text_to_image"}
+
+
 def test_what_is_wrong_is_found(tmp_path: Path) -> None:
     """A house of this kind with every fault."""
     package = tmp_path / "house"

@@ -1,0 +1,29 @@
+"""The package without diffusers, transformers and accelerate: all else imports, and this part says what to install."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PROGRAM = """
+import importlib, pkgutil, sys
+for name in ("diffusers", "transformers", "accelerate"):
+    sys.modules[name] = None
+import bdia_edm
+for module in pkgutil.walk_packages(bdia_edm.__path__, "bdia_edm.", onerror=lambda name: None):
+    if ".text_to_image" not in module.name and not module.name.endswith("__main__"):
+        importlib.import_module(module.name)
+from bdia_edm.base.errors import UserError
+try:
+    import bdia_edm.text_to_image
+except UserError as error:
+    print(error)
+"""
+
+
+def test_all_else_imports_and_this_says_what_to_install() -> None:
+    done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "text to image: diffusers is missing; pip install 'bdia_edm[text]'\n"
