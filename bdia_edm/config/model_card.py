@@ -82,6 +82,9 @@ class ModelCard:
         fit = self.name.isprintable() and not set(self.name) & set("/\\") and ".." not in self.name
         require(fit and 0 < len(self.name) <= _LONGEST_NAME, "model.name", self.name, _NAMES)
         check_sha256("model.reference_sha256", self.reference_sha256)
+        for name, _ in self.references:
+            known = f"by the names of detectors: {', '.join(DETECTORS.names())}"
+            require(name in DETECTORS.names(), "model.references", f"{{{name}: ...}}", known)
 
     @property
     def remote_files(self) -> list[RemoteFile]:

@@ -67,7 +67,7 @@ class BlockSampler(BlockMaker[Shard]):
         pixels: list[Tensor] = []
         labels: list[Tensor] = []
         finite: list[Tensor] = []
-        ode_errors: list[Tensor] = []
+        states: list[Tensor] = []
         evaluations = 0
         for first in range(0, len(block.seeds), self.batch_size):
             seeds = block.seeds[first : first + self.batch_size]
@@ -75,8 +75,7 @@ class BlockSampler(BlockMaker[Shard]):
             evaluations += nfe * len(seeds)
             finite.append(images.isfinite().flatten(1).all(dim=1))
             if self.keep_ode_errors:
-                fine = fine_solution(self.denoiser, self.sampler, seeds, self.class_idx, self.device)
-                ode_errors.append((images - fine).square().flatten(1).mean(dim=1))
+                states.append(images)
             batch = to_uint8(images)
             labels.append(drawn)
             if self.detector is not None and self.keep_logits:
@@ -100,16 +99,27 @@ class BlockSampler(BlockMaker[Shard]):
         )
         if not (np.isfinite(features_out).all() and np.isfinite(logits_out).all()):
             raise UserError(f"seeds {format_seeds(block.seeds)}: the detector's features are not finite")
+        seconds = time.perf_counter() - start
         shard = Shard(
             features=features_out,
             logits=logits_out,
             preview=images_out[: max(PREVIEW - block.start, 0)],
             labels=torch.cat(labels).cpu().numpy(),
             evaluations=evaluations,
-            seconds=time.perf_counter() - start,
-            ode_errors=torch.cat(ode_errors).cpu().numpy() if ode_errors else np.empty(0),
+            seconds=seconds,
+            # Only now: it is no part of what the sampler takes.
+            ode_errors=self._ode_errors(block, states),
         )
         return shard, images_out if self.keep_images else None
+
+    def _ode_errors(self, block: Block, states: list[Tensor]) -> NDArray[np.float64]:
+        """Mean squares over each image's pixels of its difference from the ODE's solution; (0,) of no states."""
+        errors: list[Tensor] = []
+        for place, images in enumerate(states):
+            seeds = block.seeds[place * self.batch_size : (place + 1) * self.batch_size]
+            fine = fine_solution(self.denoiser, self.sampler, seeds, self.class_idx, self.device)
+            errors.append((images - fine).square().flatten(1).mean(dim=1))
+        return torch.cat(errors).cpu().numpy() if errors else np.empty(0)
 
     def _require_finite(self, block: Block, finite: Tensor) -> None:
         bad = [seed for seed, good in zip(block.seeds, finite.tolist(), strict=True) if not good]

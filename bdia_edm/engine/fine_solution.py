@@ -2,6 +2,7 @@
 
 The ODE is solved by EDM's Heun steps, many of them, from the sampler's own highest noise level. On the Gaussian mixture
 (4×4 pixels) 256 steps are 4e-5 from 1024, root-mean-square over images and pixels, where EDM's 18 steps are 9e-3 away.
+Samplers that begin at another level have another latent, and so another problem.
 """
 
 from __future__ import annotations
@@ -35,12 +36,13 @@ def fine_solution(
     """The images (N, C, H, W) float64 at noise level 0; arguments as of ``sample_images``.
 
     Args:
-        sampler: whose highest noise level the ODE starts at, and whose lowest it has a level at.
+        sampler: whose highest noise level the ODE starts at. Where it ends is the ODE's, not the sampler's: one that
+            jumps to 0 from far above pays for it.
         num_steps: of EDM's sampler.
     """
     with full_precision():
         batch = draw_batch(denoiser, seeds, class_idx, device)
         # A sampler yields its first level before it evaluates the denoiser.
         highest, _ = next(iter(sampler.trajectory(batch.denoiser, batch.latents, batch.noise)))
-        fine = EDMSampler(num_steps=num_steps, sigma_min=sampler.sigma_min, sigma_max=highest)
+        fine = EDMSampler(num_steps=num_steps, sigma_max=highest)
         return fine.sample(batch.denoiser, batch.latents, batch.noise)

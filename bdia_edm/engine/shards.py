@@ -57,7 +57,7 @@ class Shard:
         preview: (m, H, W, C) uint8, the images among the run's first few.
         labels: (n,) int64 class indices, -1 for an unconditional network.
         evaluations: of the denoiser, summed over the images.
-        seconds: what sampling and features took.
+        seconds: what sampling and features took, without the ODE's fine solutions.
         ode_errors: (n,) float64, of each image the mean square over its pixels of its difference from the ODE's fine
             solution; (0,) where no metric needs it.
     """

@@ -22,7 +22,7 @@ from bdia_edm.metrics.reference import Reference
 from bdia_edm.metrics.uncertainty import Uncertainty
 
 __all__ = ["METRICS", "REFERENCE_FEATURES", "AboutFigures", "FeatureSpace", "Metric", "Rows", "about_figures"]
-__all__ += ["compute_all", "make_metrics", "needs_of", "uncertainties"]
+__all__ += ["compute_all", "figures_of", "make_metrics", "needs_of", "uncertainty_of_figures"]
 
 Rows = Callable[[], Iterable[NDArray[np.float32]]]
 """Reads the features of all images once more, block by block in their order: (n, F) each."""
@@ -54,8 +54,8 @@ class Metric(Protocol):
 
     Attributes:
         name: of the metric.
-        needs: what it takes of ``Findings``, some of 'moments', 'features' and 'logits'; 'reference_features' where
-            it takes the reference's too.
+        needs: what it takes of ``Findings``, some of 'moments', 'features', 'logits' and 'ode_errors';
+            'reference_features' where it takes the reference's too.
         higher_is_better: those of its figures of which more is better, without the detector's name; of all others
             less is.
         fewest: images that it takes at least, of the data too where it takes their features.
@@ -182,33 +182,40 @@ def compute_all(
     """
     figures: dict[str, float] = {}
     for metric in metrics:
-        given = f"{named('metric')}={metric.name}"
-        try:
-            found = {str(name): float(value) for name, value in metric.compute(findings, reference, space).items()}
-        except Exception as error:  # whatever a metric of the user's own raises
-            raise UserError(f"{given}: gives no figures: {type(error).__name__}: {one_line(error)}") from error
-        for name in found:
+        for name, value in figures_of(metric, findings, reference, space).items():
             if name in figures:
-                raise UserError(f"{given}: gives {name}, and so does another metric")
-        figures |= found
+                raise UserError(f"{named('metric')}={metric.name}: gives {name}, and so does another metric")
+            figures[name] = value
     return figures
 
 
-def uncertainties(
-    metrics: Iterable[Metric],
+def figures_of(metric: Metric, findings: Findings, reference: Reference, space: FeatureSpace) -> dict[str, float]:
+    """The figures of one metric.
+
+    Raises:
+        UserError: it fails.
+    """
+    try:
+        return {str(name): float(value) for name, value in metric.compute(findings, reference, space).items()}
+    except Exception as error:  # whatever a metric of the user's own raises
+        what = f"{type(error).__name__}: {one_line(error)}"
+        raise UserError(f"{named('metric')}={metric.name}: gives no figures: {what}") from error
+
+
+def uncertainty_of_figures(
+    metric: Metric,
     figures: Mapping[str, float],
     findings: Findings,
     reference: Reference,
     space: FeatureSpace,
     rows: Rows,
 ) -> dict[str, Uncertainty]:
-    """Of all figures that are finite and have one; arguments as of ``compute_all`` and ``Metric.uncertainty``."""
-    found: dict[str, Uncertainty] = {}
-    for metric in metrics:
-        # One of the user's own need not say it.
-        tell = getattr(metric, "uncertainty", None)
-        if tell is not None and all(map(math.isfinite, figures.values())):
-            found |= tell(findings, reference, space, rows)
+    """``Metric.uncertainty`` of a metric's figures, where all of them are finite; it says that of some, or of none."""
+    # One of the user's own need not say it.
+    tell = getattr(metric, "uncertainty", None)
+    if tell is None or not all(map(math.isfinite, figures.values())):
+        return {}
+    found: dict[str, Uncertainty] = tell(findings, reference, space, rows)
     return {name: each for name, each in found.items() if name in figures}
 
 

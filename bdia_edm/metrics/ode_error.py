@@ -4,7 +4,8 @@ Of images of N seeds, s_k the mean square over the pixels of image k less its fi
 
     ode_rms = (mean_k s_k)^½,   its influence function (s_k - mean s) / (2 ode_rms).
 
-The samplers differ in nothing else: no reference, no features, no bias in N.
+There is no reference and no feature in it, and no bias in N. Samplers of one highest noise level are compared; another
+level is another latent, and another problem.
 """
 
 from __future__ import annotations

@@ -23,9 +23,9 @@ from bdia_edm.metrics.metric import (
     Metric,
     Rows,
     about_figures,
-    compute_all,
+    figures_of,
     needs_of,
-    uncertainties,
+    uncertainty_of_figures,
 )
 from bdia_edm.metrics.reference import Reference
 from bdia_edm.records.record import FigureUncertainty
@@ -104,7 +104,7 @@ class Measurement:
         distances = [encoder.detector.distance_name for encoder in encoders]
         for encoder, name in zip(encoders, distances, strict=True):
             if distances.count(name) > 1:
-                raise UserError(f"{named('detector')}={encoder.detector.name}: gives {name}, as another detector does")
+                raise UserError(f"detector={encoder.detector.name}: gives {name}, as another detector does")
         self._encoders, self._metrics = encoders, metrics_of(encoders, metrics)
         self._joined = SideBySide([encoder.detector for encoder in encoders])
         self._findings: list[Findings] = []
@@ -133,25 +133,29 @@ class Measurement:
         kept: dict[str, KeptDistance] = {}
         for place, (encoder, metrics) in enumerate(zip(self._encoders, self._metrics, strict=True)):
             findings, reference, space = self._findings[place], encoder.reference, encoder.space
-            own = compute_all(metrics, findings, reference, space)
-            for name in own.keys() & figures.keys():
-                detector = encoder.detector.name
-                raise UserError(f"{named('detector')}={detector}: gives {name}, as another detector's metric does")
-            figures |= own
-            about = about_figures(metrics, own, reference, space)
-            if "higher_is_better" in about:
-                facts.setdefault("higher_is_better", []).extend(about["higher_is_better"])
-            if "num_reference_features" in about:
-                facts.setdefault("num_reference_features", about["num_reference_features"])
-            if space.distance_name in own:
-                facts.setdefault("distances", {})[encoder.detector.name] = space.distance_name
-            if again is not None:
-                uncertain = uncertainties(metrics, own, findings, reference, space, self._rows_of(place, again))
+            of_encoder: dict[str, float] = {}
+            for metric in metrics:
+                own = figures_of(metric, findings, reference, space)
+                for name in own.keys() & (figures.keys() | of_encoder.keys()):
+                    raise UserError(f"{named('metric')}={metric.name}: gives {name}, and so does another metric")
+                of_encoder |= own
+                if again is None:
+                    continue
+                rows = self._rows_of(place, again)
+                uncertain = uncertainty_of_figures(metric, own, findings, reference, space, rows)
                 for name, each in uncertain.items():
                     told = (each.num_features, findings.num, each.influence, each.without_group)
                     kept[name] = KeptDistance(own[name], *told)
                     error = FigureUncertainty(standard_error=each.standard_error(own[name]), method=each.method)
                     facts.setdefault("uncertainty", {})[name] = error
+            figures |= of_encoder
+            about = about_figures(metrics, of_encoder, reference, space)
+            if "higher_is_better" in about:
+                facts.setdefault("higher_is_better", []).extend(about["higher_is_better"])
+            if "num_reference_features" in about:
+                facts.setdefault("num_reference_features", about["num_reference_features"])
+            if space.distance_name in of_encoder:
+                facts.setdefault("distances", {})[encoder.detector.name] = space.distance_name
         return Found(figures, facts, kept)
 
     def _rows_of(self, place: int, again: Callable[[], Iterable[Shard]]) -> Rows:

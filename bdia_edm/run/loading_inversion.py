@@ -22,15 +22,8 @@ from bdia_edm.config.inversion_config import REFERENCE, InversionConfig
 from bdia_edm.detectors.registry import DETECTORS
 from bdia_edm.images.image_source import ImageSource, open_images
 from bdia_edm.models.denoiser import Denoiser
-from bdia_edm.run.loading import (
-    check_class,
-    check_workers,
-    load_denoiser,
-    load_detector,
-    load_reference,
-    place_of,
-    require_writable,
-)
+from bdia_edm.run.loading import check_class, check_workers, load_denoiser, place_of, require_writable
+from bdia_edm.run.loading_detectors import load_detector, load_reference
 from bdia_edm.run.own_parts import own_sources
 from bdia_edm.run.run import AnyRun, EditingRun, InversionRun
 from bdia_edm.samplers.denoising import BatchDenoiser

@@ -27,7 +27,7 @@ from bdia_edm.engine.precision import full_precision
 from bdia_edm.images.image_source import ImageSource, open_images
 from bdia_edm.metrics.findings import Findings
 from bdia_edm.metrics.statistics import too_few_images
-from bdia_edm.run.loading import load_detector
+from bdia_edm.run.loading_detectors import load_detector
 from bdia_edm.run.measuring import Measuring
 
 __all__ = ["KeptFeatures", "MeasuredImages", "drawn_indices", "prepared", "read_ahead", "seen_by", "shown_progress"]

@@ -35,6 +35,10 @@ class ChurnSampler(Sampler):
     def idle(self) -> tuple[str, ...]:
         return () if self.S_churn > 0 else ("S_min", "S_max", "S_noise")
 
+    @property
+    def is_stochastic(self) -> bool:
+        return self.S_churn > 0
+
     def churn(self, sigma: float) -> float:
         """gamma_i: by how much the noise level rises before a step from ``sigma``."""
         return min(self.S_churn / self.num_steps, math.sqrt(2) - 1) if self.S_min <= sigma <= self.S_max else 0.0

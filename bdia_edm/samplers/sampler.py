@@ -90,6 +90,11 @@ class Sampler(ABC):
         return " ".join(parts)
 
     @property
+    def is_stochastic(self) -> bool:
+        """Whether noise is drawn on the way, so that no solution of the ODE is what the images should be."""
+        return False
+
+    @property
     def is_baseline(self) -> bool:
         """Whether others are compared with it."""
         return False

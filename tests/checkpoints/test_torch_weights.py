@@ -16,7 +16,7 @@ import torch
 from bdia_edm.base.errors import UserError
 from bdia_edm.checkpoints.torch_weights import read_state_dict, read_torchscript
 from bdia_edm.config.detector_card import DetectorCard
-from bdia_edm.run.loading import load_detector
+from bdia_edm.run.loading_detectors import load_detector
 from tests.detector_files import Command, SavingInception, SmallInception, write_torchscript
 
 CPU = torch.device("cpu")

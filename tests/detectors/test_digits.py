@@ -15,7 +15,7 @@ from bdia_edm.config.model_kinds.network import NetworkCard
 from bdia_edm.detectors.digits import DigitsDetector
 from bdia_edm.engine.batch import to_uint8
 from bdia_edm.metrics.frechet import frechet_distance
-from bdia_edm.run.loading import load_detector, load_reference
+from bdia_edm.run.loading_detectors import load_detector, load_reference
 from tests.metrics.test_frechet import distance_from
 from tests.metrics.test_statistics import statistics_of
 

@@ -11,7 +11,7 @@ from torch_fidelity.feature_extractor_dinov2 import FeatureExtractorDinoV2
 
 from bdia_edm.config.detector_card import DetectorCard
 from bdia_edm.detectors.dinov2 import DINOv2, VisionTransformer, dinov2_network
-from bdia_edm.run.loading import load_detector
+from bdia_edm.run.loading_detectors import load_detector
 from tests.detector_files import write_dinov2
 from tests.detectors.test_inception import some_images
 

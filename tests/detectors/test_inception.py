@@ -10,7 +10,7 @@ import torch
 
 from bdia_edm.base.errors import UserError
 from bdia_edm.config.detector_card import DetectorCard
-from bdia_edm.run.loading import load_detector
+from bdia_edm.run.loading_detectors import load_detector
 from tests.detector_files import random_inception, write_dinov2, write_inception
 
 CPU = torch.device("cpu")

@@ -21,7 +21,7 @@ from bdia_edm.detectors.inception_inputs import (
     tensorflow_input,
 )
 from bdia_edm.detectors.registry import DETECTORS, detector_option
-from bdia_edm.run.loading import load_detector
+from bdia_edm.run.loading_detectors import load_detector
 from tests.detector_files import random_inception, write_dinov2, write_inception
 from tests.detectors.test_inception import CPU, some_images
 

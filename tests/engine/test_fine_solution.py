@@ -48,5 +48,11 @@ def test_it_begins_where_the_sampler_does(fine: torch.Tensor) -> None:
     assert rms(from_below - fine) > 1e-2
 
 
+def test_a_sampler_that_jumps_to_zero_from_far_above_pays_for_it(fine: torch.Tensor) -> None:
+    options = {"num_steps": 32, "sigma_min": 0.3}
+    assert torch.equal(fine_solution(MIXTURE, make_sampler("edm", options), SEEDS), fine)
+    assert error("edm", fine, **options) > 10 * error("edm", fine, num_steps=32)
+
+
 def test_pairs_have_a_level_too(fine: torch.Tensor) -> None:
     assert torch.equal(fine_solution(MIXTURE, make_sampler("edict", {"num_steps": 18}), SEEDS), fine)

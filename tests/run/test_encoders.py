@@ -108,5 +108,7 @@ def test_a_samplers_own_error(tmp_path: Path) -> None:
     assert coarse > 4 * fine > 0
     assert [record["nfe"] for record in records] == [11, 23]
     assert records[0]["uncertainty"]["ode_rms"]["method"] == "influence"
-    with pytest.raises(UserError, match=r"^metric=ode_error: is of samplers of the ODE; take sampler.S_churn=0, or"):
+    with pytest.raises(
+        UserError, match=r"^metric=ode_error: is of samplers that draw no noise; take sampler.S_churn=0, or"
+    ):
         prepare(*options, "sampler.num_steps=6", "sampler.S_churn=5")

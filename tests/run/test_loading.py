@@ -24,7 +24,8 @@ from bdia_edm.detectors.pixels import PixelDetector
 from bdia_edm.metrics.reference import write_features
 from bdia_edm.models.gaussian_mixture import GaussianMixture
 from bdia_edm.models.preconditioning import EDMPrecond
-from bdia_edm.run.loading import load_denoiser, load_detector
+from bdia_edm.run.loading import load_denoiser
+from bdia_edm.run.loading_detectors import load_detector
 
 CPU = torch.device("cpu")
 DIGITS = NetworkCard(name="digits", path="embedded:digits.safetensors", reference="embedded:digits_reference.npz")

@@ -21,7 +21,7 @@ from bdia_edm.detectors.registry import DETECTORS
 from bdia_edm.fid import main
 from bdia_edm.metrics.frechet import frechet_distance
 from bdia_edm.metrics.reference import read_reference, with_features
-from bdia_edm.run.loading import load_detector
+from bdia_edm.run.loading_detectors import load_detector
 from tests.detector_files import write_dinov2
 from tests.foreign_images import made_pixels, write_folder, write_npz, write_zip
 from tests.metrics.test_metric import Confidence, Widest
