@@ -201,6 +201,9 @@ def explain(error: Exception, overrides: Sequence[str] = ()) -> str:
         typed = any(each.lstrip("+") == chosen for each in overrides)
         where = f"{inside[1]}.yaml: " if inside and overrides and not typed else ""
         return f"{where}{printable(chosen)}: unknown; there are {', '.join(known)}{did_you_mean(group[2], known)}"
+    if "@experiment." in text:
+        chosen = next((printable(word) for word in overrides if word.startswith("experiment=")), "experiment")
+        return f"{chosen}: its file must begin with the line '# @package _global_'"
     unknown = re.search(r"Could not override '([^']*)'.*? use \+(.+?)(?: Key '|$)", text)
     if unknown:
         given, takers = printable(unknown[2]), _samplers_with(unknown[1])

@@ -25,6 +25,7 @@ from bdia_edm.samplers.registry import SAMPLERS
 __all__ = ["check_sweep", "check_words", "differences", "names_as_typed", "option_names", "override", "swept_together"]
 
 _GROUPS = ("model", "sampler", "detector", "experiment")
+_OF_COMPARISONS = ("experiment", "grid", "blocks", "select", "task")
 _MOST_POINTS = 10_000
 
 
@@ -149,7 +150,7 @@ def _in_shells_quotes(text: str) -> str:
 
 def option_names() -> list[str]:
     """All options of runs of any kind, as the user types them: 'seeds', 'sampler.gamma'."""
-    return ["model", "sampler", "detector", "seeds", *dict(_options())]
+    return ["model", "sampler", "detector", "seeds", *dict(_options()), *_OF_COMPARISONS]
 
 
 def _text_options() -> set[str]:

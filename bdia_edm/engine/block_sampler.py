@@ -87,7 +87,8 @@ class BlockSampler(BlockMaker[Shard]):
                 pixels.append(batch)
             elif block.start + first < PREVIEW:
                 pixels.append(batch[: PREVIEW - block.start - first])
-            progress(len(seeds))
+            if not self.keep_ode_errors:
+                progress(len(seeds))
         self._require_finite(block, torch.cat(finite).cpu())
         height = self.denoiser.img_resolution
         images_out = np.zeros((0, height, height, self.denoiser.img_channels), np.uint8)
@@ -108,17 +109,18 @@ class BlockSampler(BlockMaker[Shard]):
             evaluations=evaluations,
             seconds=seconds,
             # Only now: it is no part of what the sampler takes.
-            ode_errors=self._ode_errors(block, states),
+            ode_errors=self._ode_errors(block, states, progress),
         )
         return shard, images_out if self.keep_images else None
 
-    def _ode_errors(self, block: Block, states: list[Tensor]) -> NDArray[np.float64]:
+    def _ode_errors(self, block: Block, states: list[Tensor], progress: Callable[[int], object]) -> NDArray[np.float64]:
         """Mean squares over each image's pixels of its difference from the ODE's solution; (0,) of no states."""
         errors: list[Tensor] = []
         for place, images in enumerate(states):
             seeds = block.seeds[place * self.batch_size : (place + 1) * self.batch_size]
             fine = fine_solution(self.denoiser, self.sampler, seeds, self.class_idx, self.device)
             errors.append((images - fine).square().flatten(1).mean(dim=1))
+            progress(len(seeds))
         return torch.cat(errors).cpu().numpy() if errors else np.empty(0)
 
     def _require_finite(self, block: Block, finite: Tensor) -> None:

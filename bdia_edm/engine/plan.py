@@ -11,6 +11,7 @@ from typing import overload
 
 from bdia_edm.base.errors import UserError
 from bdia_edm.base.lines import printable
+from bdia_edm.base.option_names import named
 
 __all__ = ["Block", "Seeds", "cut_into_blocks", "format_seeds", "parse_seeds"]
 
@@ -112,25 +113,26 @@ def parse_seeds(text: object) -> Seeds:
     """
     parts = [str(part) for part in text] if isinstance(text, Sequence) and not isinstance(text, str) else [str(text)]
     given = ",".join(parts) if len(parts) > 1 else str(text)
-    shown = printable(given if len(given) <= _LONGEST_SHOWN else f"{given[:60]}... ({len(given):,} characters)")
+    given = printable(given if len(given) <= _LONGEST_SHOWN else f"{given[:60]}... ({len(given):,} characters)")
+    given = f"{named('seeds')}={given}"
     ranges: list[range] = []
     for part in ",".join(parts).split(","):
         match = re.fullmatch(r"\s*(\d+)(?:\s*-\s*(\d+))?\s*", part, re.ASCII)
         if not match:
-            raise UserError(f"seeds={shown}: {printable(part.strip()[:60]) or 'an empty entry'} is no seed; {_FORM}")
+            raise UserError(f"{given}: {printable(part.strip()[:60]) or 'an empty entry'} is no seed; {_FORM}")
         # Python reads no number of over 4,300 digits.
         if max(len(number or "") for number in match.groups()) > _DIGITS:
-            raise UserError(f"seeds={shown}: {printable(part.strip()[:60])} is too large; {_FORM}")
+            raise UserError(f"{given}: {printable(part.strip()[:60])} is too large; {_FORM}")
         first = int(match[1])
         last = int(match[2]) if match[2] else first
         if last < first:
-            raise UserError(f"seeds={shown}: the range {part.strip()} is reversed; {_FORM}")
+            raise UserError(f"{given}: the range {part.strip()} is reversed; {_FORM}")
         if last >= 2**32:
-            raise UserError(f"seeds={shown}: {last} is too large; {_FORM}")
+            raise UserError(f"{given}: {last} is too large; {_FORM}")
         ranges.append(range(first, last + 1))
     ordered = sorted(ranges, key=lambda each: each.start)
     if any(left.stop > right.start for left, right in pairwise(ordered)):
-        raise UserError(f"seeds={shown}: the entries overlap, and each seed is one image; {_FORM}")
+        raise UserError(f"{given}: the entries overlap, and each seed is one image; {_FORM}")
     return Seeds(ranges)
 
 

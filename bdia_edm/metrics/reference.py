@@ -214,16 +214,21 @@ def _opened(path: Path, option: str) -> Iterator[zipfile.ZipFile]:
     """The file; what reading it raises becomes one line."""
     kind = kind_of(path)
     if kind.name == "missing":
-        raise UserError(f"{option}={path}: {kind.words}; it must be an npz with mu and sigma")
+        raise UserError(f"{option}={path}: {kind.words}; it must be {_form(option)}")
     if kind.name not in ("npz", "zip"):
-        raise UserError(f"{option}={path}: must be an npz with mu and sigma: {kind.words}")
+        raise UserError(f"{option}={path}: must be {_form(option)}: {kind.words}")
     try:
         with open_plain_zip(path) as file:
             yield file
     except UserError:
         raise
     except Exception as error:  # the parsers of zip and npy raise whatever they stumble over
-        raise UserError(f"{option}={path}: must be an npz with mu and sigma: {one_line(error, 200)}") from error
+        raise UserError(f"{option}={path}: must be {_form(option)}: {one_line(error, 200)}") from error
+
+
+def _form(option: str) -> str:
+    """What the file of this option must be."""
+    return "an npz with features" if "features" in option else "an npz with mu and sigma"
 
 
 def _header(file: zipfile.ZipFile, key: str) -> NpyHeader:

@@ -14,6 +14,7 @@ import torch
 
 from bdia_edm.base.errors import UserError
 from bdia_edm.base.launched import launched_ranks
+from bdia_edm.base.options import require
 from bdia_edm.checkpoints.locating import fetch_files
 from bdia_edm.config.common_config import AnyConfig
 from bdia_edm.config.model_card import ModelCard
@@ -142,15 +143,17 @@ def _check_deterministic(config: RunConfig, metrics: Sequence[Metric]) -> None:
 
 def _check_measured(config: RunConfig, own_detector: str | None) -> None:
     if not config.detectors and own_detector is None:
+        given = f"[{','.join(config.metric)}]"
+        require(given == "[frechet]", "metric", given, "left out: with detector=none nothing is measured")
         return
     if len(config.seeds) < 2:
         raise UserError(
             f"seeds={format_seeds(config.seeds)}: one image has no statistics; take two seeds or more, or detector=none"
         )
-    known = config.model.reference is not None or own_detector is None
-    for name in [card.name for card in config.detectors] if own_detector is None else [own_detector]:
-        if known and (own_detector is not None or config.model.reference_of(name, name == config.detector.name)):
-            continue
+    references = [config.model.reference]
+    if own_detector is None:
+        references = [config.model.reference_of(card.name, card is config.detector) for card in config.detectors]
+    if None in references:
         raise UserError(
             "model.reference: missing; distances need the data's statistics (an npz with mu and sigma, as "
             "python -m bdia_edm.fid ref makes it), and detector=none measures none"

@@ -64,7 +64,9 @@ class Sampling:
         run, config = self.run, self.run.config
         num, found = len(config.seeds), []
         for detector, _ in run.encoders:
-            found.append(too_few_images(num, detector.num_features) or too_few_for_interval(num, detector.num_features))
+            warning = too_few_images(num, detector.num_features) or too_few_for_interval(num, detector.num_features)
+            whose = f"warning: detector={detector.name}: " if len(run.encoders) > 1 else "warning: "
+            found.append(warning.replace("warning: ", whose))
         if run.encoders and config.class_idx is not None:
             found.append(
                 f"warning: class_idx={config.class_idx}: the images are of one class; unless model.reference="
