@@ -44,11 +44,13 @@ class Published(NamedTuple):
         metric: the figure's name in records.
         source: where they were published.
         figures: by a record's command.
+        num_images: that each of them is of: of fewer, distances are larger.
     """
 
     metric: str
     source: str
     figures: Mapping[str, float]
+    num_images: int
 
 
 class _OfCard(NamedTuple):
@@ -63,7 +65,10 @@ class _OfCard(NamedTuple):
 
 
 def with_published(groups: Sequence[Group], published: Published) -> list[Group]:
-    """The groups with the figures of others beside the rows that they were published for, before those of cards."""
+    """The groups with the figures of others beside the rows that they were published for, before those of cards.
+
+    Differences from them are those of as many images alone.
+    """
     found = []
     for group in groups:
         known = {row.command: published.figures[row.command] for row in group.rows if row.command in published.figures}
@@ -71,9 +76,15 @@ def with_published(groups: Sequence[Group], published: Published) -> list[Group]
             # Of another figure no two have one column.
             kept = group.published_metric == published.metric
             plain = tuple(row if kept else _without(row) for row in group.rows)
-            rows = tuple(_beside(row, known.get(row.command), published.metric) for row in plain)
-            note = f"Published {published.metric}: {published.source}."
-            group = replace(group, rows=rows, notes=(*group.notes, note), published_metric=published.metric)
+            as_many = group.num_images == published.num_images
+            rows = tuple(_beside(row, known.get(row.command), published.metric, as_many) for row in plain)
+            notes = [*group.notes, f"Published {published.metric}: {published.source}."]
+            if not as_many:
+                notes.append(
+                    f"No difference from the published {published.metric}: published for {published.num_images:,} "
+                    f"images; these have {group.num_images:,}."
+                )
+            group = replace(group, rows=rows, notes=tuple(notes), published_metric=published.metric)
         found.append(group)
     return found
 
@@ -82,10 +93,10 @@ def _without(row: Row) -> Row:
     return replace(row, published=None, beyond_published=None, reproduced="")
 
 
-def _beside(row: Row, figure: float | None, metric: str) -> Row:
+def _beside(row: Row, figure: float | None, metric: str, as_many: bool) -> Row:
     if figure is None:
         return row
-    ours = row.metrics.get(metric)
+    ours = row.metrics.get(metric) if as_many else None
     return replace(_without(row), published=figure, beyond_published=None if ours is None else ours - figure)
 
 
@@ -154,7 +165,7 @@ def _is_of_the_same(card: _OfCard, record: Record) -> bool:
     # A detector's own statistics may go before the card's ``reference``.
     others = model.get("references")
     detectors = [name for name, figure in record.get("distances", {}).items() if figure == card.metric]
-    return not isinstance(others, dict) or not others.keys() & {*(detectors or [record.get("detector")])}
+    return not isinstance(others, dict) or not others.keys() & {*(detectors or [record.get("detector", "")])}
 
 
 def _held_against(row: Row, records: Sequence[Record], card: _OfCard) -> Row:

@@ -188,11 +188,22 @@ def test_an_experiments_figures_go_before_the_cards() -> None:
     records += [record("euler", 6, 5, None, metrics={"fid": 50.0}, seeds=each["seeds"]) for each in records]
     for one in records[3:]:
         one |= {"series": "euler", "num_images": 50_000, "command": "e"}
-    (group,) = with_published(group_records(records), Published("fid", "a README", {"e": 49.5}))
+    (group,) = with_published(group_records(records), Published("fid", "a README", {"e": 49.5}, 50_000))
     assert [(row.published, row.reproduced) for row in group.rows] == [(1.79, "not reproduced (+0.030)"), (49.5, "")]
     # Of another figure no two stand in one column.
-    (group,) = with_published(group_records(records), Published("kid", "a README", {"e": 0.5}))
+    (group,) = with_published(group_records(records), Published("kid", "a README", {"e": 0.5}, 50_000))
     assert [(row.published, row.beyond_published, row.reproduced) for row in group.rows] == [
         (None, None, ""),
         (0.5, None, ""),
     ]
+
+
+@pytest.mark.parametrize(("num_images", "beyond", "said"), [(3000, -0.5, False), (50_000, None, True)])
+def test_an_experiments_figures_are_subtracted_of_as_many_images_alone(
+    num_images: int, beyond: float | None, said: bool
+) -> None:
+    (group,) = group_records([record("euler", 6, 5, None, metrics={"fid": 49.5}, command="e")])
+    (group,) = with_published([group], Published("fid", "a README", {"e": 50.0}, num_images))
+    assert [(row.published, row.beyond_published) for row in group.rows] == [(50.0, beyond)]
+    note = "No difference from the published fid: published for 50,000 images; these have 3,000."
+    assert (note in group.notes) == said
