@@ -24,7 +24,7 @@ from bdia_edm.base.options import require
 from bdia_edm.config.chosen_detectors import detectors_apart
 from bdia_edm.config.common_config import AnyConfig
 from bdia_edm.config.composing import compose_run, own_folder, plain_values, shell_command
-from bdia_edm.config.grid_points import grid_overrides, published_figures, seed_blocks
+from bdia_edm.config.grid_points import check_published, grid_overrides, published_figures, seed_blocks
 from bdia_edm.config.hydra_command import run_command, say
 from bdia_edm.config.inversion_config import refuse_detector
 from bdia_edm.config.overrides import differences, override
@@ -93,6 +93,8 @@ def _compare(config: DictConfig) -> None:
         of_block = [[*_without_seeds(shared, seeds), *point, *seeds] for point in points]
         runs.append([kind.prepare(kind.read(compose_run(each, task)), _command(each, task)) for each in of_block])
     figures = published_figures(values.get("grid"), runs[0][0].config.model.name)
+    if any(each is not None for each in figures):
+        check_published(values.get(_PUBLISHED))
     alike = [] if option is None else alike_but_for(option, runs[0])
     reporting = runs if option is None else runs[1:]
     left_out = sum(map(len, alike)) - len(alike)
@@ -167,9 +169,8 @@ def _published(records: Sequence[Record], figures: Sequence[float | None], sourc
     known = {record["command"]: each for record, each in zip(records, figures, strict=True) if each is not None}
     if not known:
         return None
-    if not isinstance(source, Mapping) or not {"metric", "source"} <= set(source):
-        raise UserError("published: missing; the grid has published figures, and it names their metric and source")
-    return Published(str(source["metric"]), str(source["source"]), known)
+    assert isinstance(source, Mapping)
+    return Published(str(source["metric"]), str(source["source"]), known, source["num_images"])
 
 
 def _shared(task: str) -> tuple[dict[str, Any], list[str], Collection[str]]:

@@ -13,7 +13,7 @@ from bdia_edm.base.options import require
 from bdia_edm.config.overrides import override
 from bdia_edm.engine.plan import format_seeds, parse_seeds
 
-__all__ = ["grid_overrides", "published_figures", "seed_blocks"]
+__all__ = ["check_published", "grid_overrides", "published_figures", "seed_blocks"]
 
 _CARD = "card"
 _PUBLISHED = "published"
@@ -72,6 +72,17 @@ def published_figures(grid: object, model: str) -> list[float | None]:
             )
         found += figures
     return found
+
+
+def check_published(published: object) -> None:
+    """Raises UserError where an experiment's ``published`` does not say what the figures in its grid are."""
+    if not isinstance(published, Mapping) or not {"metric", "source", "num_images"} <= set(published):
+        raise UserError(
+            "published: missing; the grid has published figures, and it names their metric, source and num_images"
+        )
+    number = published["num_images"]
+    if type(number) is not int or number < 1:
+        raise UserError(f"published.num_images={_shown(number)}: must be how many images each of the figures is of")
 
 
 def seed_blocks(given: object, task: str = "sample") -> list[list[str]]:

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from bdia_edm.base.errors import UserError
 from bdia_edm.report.group import Group, Row, Value
-from bdia_edm.report.verdict import comparisons_of
+from bdia_edm.report.verdict import BETTER, comparisons_of
 
 __all__ = ["best_of_many", "with_best"]
 
@@ -21,7 +21,8 @@ __all__ = ["best_of_many", "with_best"]
 def with_best(rows: Sequence[Row]) -> list[Row]:
     """The rows, with what each is distinguishably best in among those of its NFE.
 
-    Only of distances with an interval: where that of the paired difference between the least and the second excludes 0.
+    Only of figures with an interval: where that of the paired difference between the best and the second excludes 0,
+    and may be trusted.
     """
     best: dict[int, list[str]] = defaultdict(list)
     at_nfe: dict[float, list[int]] = defaultdict(list)
@@ -30,8 +31,9 @@ def with_best(rows: Sequence[Row]) -> list[Row]:
     for indices in at_nfe.values():
         # What has no interval from the baseline may have one from another.
         for metric in dict.fromkeys(name for index in indices for name in rows[index].metrics):
+            sign = -1 if any(_is_higher_better(rows[index], metric) for index in indices) else 1
             ranked = sorted(
-                (rows[index].metrics[metric], index)
+                (sign * rows[index].metrics[metric], index)
                 for index in indices
                 if math.isfinite(rows[index].metrics.get(metric, math.nan))
             )
@@ -40,15 +42,19 @@ def with_best(rows: Sequence[Row]) -> list[Row]:
     return [replace(row, best=tuple(best.get(index, ()))) for index, row in enumerate(rows)]
 
 
-def _differ(least: Row, second: Row, metric: str) -> bool:
-    if not _may_have_interval(least, metric) or not _may_have_interval(second, metric):
+def _is_higher_better(row: Row, metric: str) -> bool:
+    return any(metric in run.record.get("higher_is_better", ()) for run in row.runs)
+
+
+def _differ(best: Row, second: Row, metric: str) -> bool:
+    if not _may_have_interval(best, metric) or not _may_have_interval(second, metric):
         return False
     try:
-        comparison = comparisons_of(least.runs, second.runs).get(metric)
+        comparison = comparisons_of(best.runs, second.runs).get(metric)
     except UserError:
         # The damage is told where the row is held against the baseline, or makes no interval.
         return False
-    return comparison is not None and comparison.high < 0
+    return comparison is not None and comparison.is_trusted and comparison.verdict == BETTER
 
 
 def _may_have_interval(row: Row, metric: str) -> bool:

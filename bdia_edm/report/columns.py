@@ -83,11 +83,16 @@ def _of_rows(group: Group, metric_name: Callable[[str], str], name: str) -> Iter
 
 
 def _of_figures(group: Group, metric_name: Callable[[str], str], wanted: Sequence[str]) -> Iterator[Column]:
-    """Figure by figure, in the order wanted; one verdict of several encoders stands after all of them."""
+    """Figure by figure, in the order wanted; one verdict of several encoders stands after all of them.
+
+    What is no encoder's distance has a verdict of its own all the same.
+    """
     several, compared = len(group.seeds) > 1, group.compared
     judged = group.judged
+    encoders = set(group.encoders.values())
     # Of figures that are not shown too.
-    together = any(len(row.comparisons) > 1 for row in group.rows)
+    several_encoders = any(len(encoders & set(row.comparisons)) > 1 for row in group.rows)
+    together = encoders & set(group.metrics) if several_encoders else set()
     for metric in group.metrics:
         name = metric_name(metric)
         which = "" if len(group.metrics) == 1 else f"{name} "
@@ -101,7 +106,7 @@ def _of_figures(group: Group, metric_name: Callable[[str], str], wanted: Sequenc
                 continue
             elif each == "differences":
                 yield Column(f"{which}vs {group.baseline} at this NFE", False, _difference_cell(metric))
-            elif metric in judged and not together:
+            elif metric in judged and metric not in together:
                 yield Column(f"{which}verdict", True, _verdict_cell(metric))
     if together and "verdict" in wanted:
         yield Column("verdict", True, lambda row: Cell(row.verdict))

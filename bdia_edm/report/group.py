@@ -65,7 +65,7 @@ class Row:
         beyond_published: our figure less that: the mean of our blocks, or their minimum where the published one is the
             least of several.
         reproduced: in words whether ours is the published figure; '' where that cannot be said of such a figure.
-        verdict: better or worse than the baseline, of all encoders together; '' where none has an interval.
+        verdict: better or worse than the baseline, of all encoders together; '' where none of these has an interval.
         best: the figures in which it is the best of all rows of its NFE, and distinguishable from the second.
         chosen: how an option of it was chosen; None where none was.
         runs: the blocks.
@@ -109,8 +109,8 @@ class Group:
         published_metric: the figure that rows have published values of; '' where none has.
         task: the command that made them, 'sample', 'invert' or 'edit'; of the latter two the seeds are
             their images' numbers.
-        encoders: by a detector's name the distance that was measured in its features; of records that do not say it
-            by the distance's own name.
+        encoders: by a detector's name the distance that was measured in its features; where no record says it every
+            figure by its own name.
         is_choice: whether these seeds chose an option for rows of other seeds, and report nothing themselves.
     """
 

@@ -126,9 +126,12 @@ def _group(members: list[list[Run]]) -> Group:
 
 
 def _encoders(records: Sequence[Record], metrics: Sequence[str]) -> dict[str, str]:
-    """Of every detector its distance, under its name; distances of records that do not say it under their own."""
+    """Of every detector its distance, under its name; where no record says it, every figure under its own.
+
+    Beside distances other figures are no encoders: one may be of a distance too, or of no picture at all.
+    """
     said = {name: figure for record in records for name, figure in record.get("distances", {}).items()}
-    return said | {figure: figure for figure in metrics if figure not in said.values()}
+    return said or {figure: figure for figure in metrics}
 
 
 def _several_baselines(baselines: Sequence[Row], at_nfe: Mapping[float, Row], title: str) -> list[str]:

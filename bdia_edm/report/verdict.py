@@ -38,7 +38,7 @@ class Run(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """A distance against the baseline's.
+    """A figure, mostly a distance, against the baseline's.
 
     Attributes:
         difference: the distance less the baseline's; by the jackknife corrected for the bias in the number of images.
@@ -46,6 +46,7 @@ class Comparison(NamedTuple):
         relative: the difference over the baseline's distance.
         method: 'influence' or 'jackknife'.
         is_trusted: whether there are images enough for the interval to hold what it says.
+        higher_is_better: whether more of the figure is better.
     """
 
     difference: float
@@ -54,6 +55,7 @@ class Comparison(NamedTuple):
     relative: float
     method: str
     is_trusted: bool
+    higher_is_better: bool = False
 
     @property
     def half_width(self) -> float:
@@ -62,8 +64,10 @@ class Comparison(NamedTuple):
 
     @property
     def verdict(self) -> str:
-        """'better' (a smaller distance) or 'worse' where the interval excludes 0, else 'not distinguishable'."""
-        return BETTER if self.high < 0 else WORSE if self.low > 0 else NOT_DISTINGUISHABLE
+        """'better' or 'worse' where the interval excludes 0, else 'not distinguishable'."""
+        if not (self.low > 0 or self.high < 0):
+            return NOT_DISTINGUISHABLE
+        return BETTER if (self.low > 0) == self.higher_is_better else WORSE
 
 
 class _Difference(NamedTuple):
@@ -75,11 +79,12 @@ class _Difference(NamedTuple):
     baseline: float
 
 
-def compared(blocks: Sequence[tuple[KeptDistance, KeptDistance]]) -> Comparison | None:
+def compared(blocks: Sequence[tuple[KeptDistance, KeptDistance]], higher_is_better: bool = False) -> Comparison | None:
     """The comparison; None where there is none: no blocks, of other numbers of images, or of unlike methods.
 
     Args:
         blocks: of each block of seeds the sampler's distance and the baseline's; image k of both has the same seed.
+        higher_is_better: whether more of the figure is better.
     """
     if not blocks or any(_shape(one) != _shape(blocks[0][1]) for pair in blocks for one in pair):
         return None
@@ -92,9 +97,8 @@ def compared(blocks: Sequence[tuple[KeptDistance, KeptDistance]]) -> Comparison 
     # The jackknife may leave nothing of a baseline that is close to the data.
     relative = value / baseline if baseline > 0 else math.nan
     num, num_features = blocks[0][0].num_images, blocks[0][0].num_features
-    return Comparison(
-        value, value - half, value + half, relative, method, is_trusted=not too_few_for_interval(num, num_features)
-    )
+    is_trusted = not too_few_for_interval(num, num_features)
+    return Comparison(value, value - half, value + half, relative, method, is_trusted, higher_is_better)
 
 
 def comparisons_of(blocks: Sequence[Run], baseline: Sequence[Run]) -> dict[str, Comparison]:
@@ -108,7 +112,8 @@ def comparisons_of(blocks: Sequence[Run], baseline: Sequence[Run]) -> dict[str, 
     """
     pairs = [(_kept(one), _kept(other)) for one, other in zip(blocks, baseline, strict=True)]
     names = [name for name in pairs[0][0] if all(name in one and name in other for one, other in pairs)]
-    found = {name: compared([(one[name], other[name]) for one, other in pairs]) for name in names}
+    more = {name for run in (*blocks, *baseline) for name in run.record.get("higher_is_better", ())}
+    found = {name: compared([(one[name], other[name]) for one, other in pairs], name in more) for name in names}
     return {name: comparison for name, comparison in found.items() if comparison is not None}
 
 

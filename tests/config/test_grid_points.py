@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 from bdia_edm.base.errors import UserError
 from bdia_edm.config.composing import compose_values
 from bdia_edm.config.conf_folder import conf_folder
-from bdia_edm.config.grid_points import grid_overrides, published_figures, seed_blocks
+from bdia_edm.config.grid_points import check_published, grid_overrides, published_figures, seed_blocks
 from bdia_edm.models.gaussian_mixture import GaussianMixture
 from bdia_edm.samplers.denoising import BatchDenoiser
 from bdia_edm.samplers.registry import make_sampler
@@ -46,11 +46,25 @@ def test_published_figures_are_those_of_the_points() -> None:
             published_figures([grid[1] | {"published": wrong}], "cifar10")
 
 
+def test_published_figures_say_what_they_are() -> None:
+    said = {"metric": "fid", "source": "a README", "num_images": 50_000}
+    check_published(said)
+    for wrong in (None, ["fid"], *({key: said[key] for key in said if key != left_out} for left_out in said)):
+        with pytest.raises(UserError, match=r"^published: missing; .* metric, source and num_images$"):
+            check_published(wrong)
+    for number in (0, "50k", 1.5, True):
+        with pytest.raises(UserError, match=r"^published.num_images=.*: must be how many images"):
+            check_published(said | {"num_images": number})
+
+
 @pytest.mark.parametrize("model", ["cifar10_uncond_vp", "ffhq", "imagenet64"])
 def test_the_published_solvers_are_at_the_published_evaluations(model: str) -> None:
     """The grid's steps, counted at the denoiser, are the 5, 6, 8 and 10 evaluations of the published tables."""
     path = conf_folder() / "experiment" / "published_solvers.yaml"
-    grid = OmegaConf.to_container(OmegaConf.load(path))["grid"]
+    experiment = OmegaConf.to_container(OmegaConf.load(path))
+    check_published(experiment["published"])
+    assert experiment["published"]["num_images"] == 50_000
+    grid = experiment["grid"]
     points, figures = grid_overrides(grid), published_figures(grid, model)
     evaluations: dict[str, list[int]] = {}
     for point, figure in zip(points, figures, strict=True):

@@ -141,6 +141,10 @@ def test_the_card_of_a_released_network(name: str) -> None:
         assert {key: options[key] for key in published["options"]} == published["options"]
         told = {part.partition("=")[0] for part in config.sampler.label.split(" ")[1:]}
         assert told | {"name", "num_steps"} == set(published["options"])
+        # As the card has them, and still the same where a run takes others.
+        assert published["of"] == {"path": config.model.path, "reference": config.model.reference}
+        other = compose_values([f"+model={name}", "model.path=mine.pkl", "model.reference=mine.npz"])
+        assert other["model"]["published"]["of"] == published["of"]
         assert (published["nfe"], published["blocks"]) == (nfe, ["0-49999", "50000-99999", "100000-149999"])
     stochastic = {"S_churn": 40, "S_min": 0.05, "S_max": 50, "S_noise": 1.003}
     deterministic = {"S_churn": 0, "S_min": 0, "S_max": math.inf, "S_noise": 1}

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from bdia_edm.records.run_folder import RunFolder
+from bdia_edm.records.uncertainty import KeptUncertainty, write_uncertainty
 from bdia_edm.report.rows import group_records
 from bdia_edm.report.tables import to_latex, to_markdown
 from tests.report.test_tables import BDIA, record
-from tests.report.test_verdict import NUMBERS, runs
+from tests.report.test_verdict import NUMBERS, kept, runs
 
 EDM, FAR, NEAR = ("edm", 0.9, NUMBERS[0]), ("far", 0.4, NUMBERS[1]), ("near", 0.41, NUMBERS[2])
 
@@ -35,6 +36,18 @@ def test_the_best_is_bold_where_it_can_be_told_from_the_second(tmp_path: Path) -
 
 def test_the_baseline_may_be_the_best(tmp_path: Path) -> None:
     assert best(*runs(tmp_path, ("edm", 0.1, NUMBERS[0]), FAR))["edm"] == ("fd_digits",)
+
+
+def test_the_most_is_the_best_where_more_is_better(tmp_path: Path) -> None:
+    assert best(*runs(tmp_path, EDM, FAR, higher_is_better=["fd_digits"])) == {"edm": ("fd_digits",), "far": ()}
+
+
+def test_what_is_not_to_be_trusted_is_not_bold(tmp_path: Path) -> None:
+    records, folders = runs(tmp_path, EDM, FAR)
+    for folder, (_, distance, numbers) in zip(folders, (EDM, FAR), strict=True):
+        few = kept(distance, numbers, num_features=601)
+        write_uncertainty(folder, KeptUncertainty("0-2999", {"fd_digits": few}))
+    assert set(best(records, folders).values()) == {()}
 
 
 def test_each_cost_has_its_best(tmp_path: Path) -> None:

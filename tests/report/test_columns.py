@@ -42,11 +42,16 @@ def test_a_figure_that_is_missing_stays_missing() -> None:
     assert lines(groups, "sampler", "figures", "differences")[2:] == ["| edm | 2.000 |  |", "| bdia |  |  |"]
 
 
-def encoders(tmp_path: Path, digits: float, pixels: float, said: bool = True) -> Any:
-    """EDM at 1 in both encoders, and one at these distances; what is 1.01 cannot be told from it."""
+def encoders(tmp_path: Path, digits: float, pixels: float, said: bool = True, **others: float) -> Any:
+    """EDM at 1 in both encoders, and one at these distances; what is 1.01 cannot be told from it.
+
+    Args:
+        others: figures that are no encoder's distance, of which EDM has 1 too.
+    """
     records, folders = [], []
     for number, (name, distances) in enumerate((("edm", (1.0, 1.0)), ("bdia", (digits, pixels)))):
         figures = dict(zip(("fd_digits", "fd_pixels"), distances, strict=True))
+        figures |= dict.fromkeys(others, 1.0) if name == "edm" else others
         one = record(name, 6, 11, None, metrics=figures)
         if said:
             one["distances"] = {"digits": "fd_digits", "pixels": "fd_pixels"}
@@ -86,3 +91,26 @@ def test_two_encoders_have_one_verdict(tmp_path: Path) -> None:
 def test_encoders_of_records_that_do_not_say_them_are_called_by_their_distances(tmp_path: Path) -> None:
     groups = encoders(tmp_path, 0.5, 1.01, said=False)
     assert groups[0].rows[1].verdict == "better (fd_digits)"
+
+
+def test_what_is_no_encoders_distance_has_a_verdict_of_its_own(tmp_path: Path) -> None:
+    groups = encoders(tmp_path, 0.5, 0.5, ode_rms=1.5, fd_digits_infinity=1.01)
+    assert [row.verdict for row in groups[0].rows] == ["", "better"]
+    head, _, _, bdia = lines(groups, "verdict")[:4]
+    assert head == "| ode_rms verdict | fd_digits_infinity verdict | verdict |"
+    assert bdia == "| worse | not distinguishable | better |"
+    assert lines(groups, "verdict", metrics=("ode_rms",))[::3][:2] == ["| verdict |", "| worse |"]
+
+
+def test_beside_one_encoder_each_figure_has_its_verdict(tmp_path: Path) -> None:
+    records, folders = [], []
+    for number, (name, value) in enumerate((("edm", 1.0), ("bdia", 0.5))):
+        figures = {"fd_digits": value, "ode_rms": 2 - value}
+        records.append(record(name, 6, 11, None, metrics=figures, distances={"digits": "fd_digits"}))
+        folders.append(tmp_path / name)
+        folders[-1].mkdir()
+        of_both = {each: kept(figure, NUMBERS[number]) for each, figure in figures.items()}
+        write_uncertainty(folders[-1], KeptUncertainty(records[-1]["seeds"], of_both))
+    groups = group_records(records, folders)
+    assert groups[0].rows[1].verdict == "better"
+    assert lines(groups, "verdict")[::3][:2] == ["| fd_digits verdict | ode_rms verdict |", "| better | worse |"]

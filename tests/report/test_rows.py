@@ -74,7 +74,7 @@ def test_figures_of_others_stand_beside_the_rows_that_they_are_for() -> None:
         record("euler", 6, 5, None, metrics={"fid": 49.5}, command="b"),
         record("euler", 6, 5, 1.0, model="other", command="c"),
     ]
-    published = Published("fid", "a README", {"b": 49.66, "d": 1.0})
+    published = Published("fid", "a README", {"b": 49.66, "d": 1.0}, 3000)
     groups = with_published(group_records(records), published)
     first, second = to_markdown(groups).split("### other")
     assert "| published fid | less published |" in first

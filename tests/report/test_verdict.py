@@ -94,7 +94,10 @@ def test_blocks_of_seeds_are_pooled(without: np.ndarray) -> None:
     [(-0.2, -0.1, "better"), (0.1, 0.2, "worse"), (-0.1, 0.2, "not distinguishable"), (-1, 0, "not distinguishable")],
 )
 def test_verdicts(low: float, high: float, verdict: str) -> None:
-    assert Comparison((low + high) / 2, low, high, 0.1, "influence", True).verdict == verdict
+    found = Comparison((low + high) / 2, low, high, 0.1, "influence", True)
+    turned = {"better": "worse", "worse": "better"}
+    assert found.verdict == verdict
+    assert found._replace(higher_is_better=True).verdict == turned.get(verdict, verdict)
 
 
 def test_what_cannot_be_compared() -> None:
@@ -165,6 +168,13 @@ def test_a_table_with_intervals(tmp_path: Path) -> None:
     assert (shown["fd_digits_method"], shown["fd_digits_verdict"]) == ("influence", "better")
     for name in ("edm", "old", "dear"):
         assert [rows[name][f"fd_digits_{each}"] for each in ("low", "high", "method", "verdict")] == [""] * 4
+
+
+def test_of_a_figure_of_which_more_is_better_less_is_worse(tmp_path: Path) -> None:
+    records, folders = runs(tmp_path, EDM, BDIA, higher_is_better=["fd_digits"])
+    group = grouped(records, folders)
+    assert group.rows[1].verdict == "worse"
+    assert "| bdia | 6 | 11 | 0.400 | -0.500 ± 0.018 | worse |" in to_markdown([group])
 
 
 def test_without_folders_there_are_no_intervals(tmp_path: Path) -> None:
