@@ -234,7 +234,7 @@ def _described(protocol: Protocol, num: int, parts: RosettaParts) -> dict[str, A
         "rule": protocol.rule,
         "num_images": num,
         "num_data": None if from_file else len(parts.data),
-        "keeps_rule": num >= protocol.least,
+        "keeps_rule": protocol.takes(num),
         **dict.fromkeys(("fid", "difference", "feature_change", "sfid", "inception_score", "missing")),
         "used_by": protocol.used_by,
     }
