@@ -115,8 +115,10 @@ def best_of(records: Sequence[Record]) -> int:
     """The index of the record that is best in the first of their metrics; of equal ones the first.
 
     Raises:
-        UserError: the metric has a number in none of them.
+        UserError: the metric has a number in none of several.
     """
+    if len(records) == 1:
+        return 0
     metric = first_metric(records[0])
     sign = -1 if metric in records[0].get("higher_is_better", ()) else 1
     figures = [sign * record["metrics"].get(metric, math.nan) for record in records]

@@ -66,6 +66,7 @@ def test_the_best_is_by_the_first_metric() -> None:
     assert best_of(measured(2.0, 1.0, 1.0)) == 1
     assert best_of(measured(math.nan, math.inf, 5.0)) == 2
     assert best_of(measured(-math.inf, 4.0, 5.0)) == 1
+    assert best_of(measured(math.nan)) == 0
     with pytest.raises(UserError, match="x is finite in none of 2 runs among"):
         best_of(measured(math.nan, math.inf))
 
