@@ -30,7 +30,7 @@ from bdia_edm.metrics.statistics import FeatureStatistics
 from bdia_edm.models.denoiser import Denoiser
 from bdia_edm.models.gaussian_mixture import GaussianMixture
 from bdia_edm.models.preconditioning import EDMPrecond, VEPrecond, VPPrecond, iDDPMPrecond
-from bdia_edm.run.comparing import Comparing
+from bdia_edm.run.comparing_protocols import Comparing
 from bdia_edm.run.finish import finish
 from bdia_edm.run.loading import prepare_run
 from bdia_edm.run.loading_inversion import prepare_editing as load_editing

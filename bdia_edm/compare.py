@@ -31,14 +31,14 @@ from bdia_edm.config.overrides import differences, override
 from bdia_edm.config.run_config import RunConfig
 from bdia_edm.records.record import Record
 from bdia_edm.report.comparison import side_by_side, write_comparison
-from bdia_edm.report.layout import read_layout
+from bdia_edm.report.layout import Layout, read_layout
 from bdia_edm.report.published import Published
 from bdia_edm.report.selection import Selection, write_selection
 from bdia_edm.report.tradeoff import plot_tradeoff
 from bdia_edm.run.finish import finish
 from bdia_edm.run.kinds import KINDS
-from bdia_edm.run.run import AnyRun
-from bdia_edm.run.selecting import alike_but_for, best_of, check_selection, first_metric, selection_of
+from bdia_edm.run.run import AnyRun, EditingRun
+from bdia_edm.run.selecting import alike_but_for, at_equal_nfe, best_of, first_metric, read_option, selection_of
 from bdia_edm.workers.meeting import is_leader
 
 __all__ = ["main"]
@@ -49,9 +49,10 @@ _PUBLISHED = "published"
 _PUT_IT_THERE = "in a comparison the grid says the samplers and their options; put it there"
 _WHAT = """\
 Runs a grid of samplers on the same seeds, each as `sample` does, and writes comparison.md, .csv, .tex, .png, .svg
-and .pdf and the same seeds side by side to results_dir; prints the table. A run whose record exists is not run
-again. With task=invert or task=edit each run is one of `invert` or `edit`: samplers with an inverse, on the same
-images."""
+and .pdf and the same seeds side by side to results_dir; prints the table. Of an option that is a number there is a
+plot too, comparison_gamma.png, .svg and .pdf, where it has three values, and comparison_heatmap.png, .svg and .pdf
+where it has two at two numbers of steps beside a baseline of their NFE. A run whose record exists is not run again.
+With task=invert or task=edit each run is one of `invert` or `edit`: samplers with an inverse, on the same images."""
 _EXAMPLES = (
     "python -m bdia_edm.compare +model=digits",
     "python -m bdia_edm.compare +model=cifar10 'grid=[{sampler: edm},{sampler: bdia, gamma: [0.1, 0.3]}]'",
@@ -68,7 +69,8 @@ _MORE = (
     "blocks=  a list of seeds such as [0-2999,10000-12999]: every point is run on each, and is one row of the table,",
     "         with minimum, mean and deviation over the blocks; null is one block, that of seeds.",
     "select=  an option of a sampler such as gamma: of the points that differ in it alone, the one with the best first",
-    "         metric on the first of blocks is run on the others, which are reported; null reports every point",
+    "         metric on the first of blocks is run on the others, which are reported; where their NFE differ, one of",
+    "         each NFE. How it was chosen is kept in selection-*.json. null reports every point",
     "table.columns=, table.metrics=  the tables' columns and figures, in their order; by default those of table.yaml,",
     "         conf's or that of --config-dir",
 )
@@ -83,9 +85,7 @@ def _compare(config: DictConfig) -> None:
     layout = read_layout(values["table"], "table")
     points = grid_overrides(values.get("grid"), settings, KINDS[task].beside)
     blocks = seed_blocks(values.get("blocks"), task)
-    option = values.get("select")
-    if option is not None:
-        check_selection(option, task, len(blocks))
+    option = read_option(values.get("select"), task, len(blocks))
 
     # Every point is checked before the first is run.
     runs: list[list[AnyRun]] = []
@@ -93,17 +93,22 @@ def _compare(config: DictConfig) -> None:
         of_block = [[*_without_seeds(shared, seeds), *point, *seeds] for point in points]
         runs.append([kind.prepare(kind.read(compose_run(each, task)), _command(each, task)) for each in of_block])
     figures = published_figures(values.get("grid"), runs[0][0].config.model.name)
-    if any(each is not None for each in figures):
-        check_published(values.get(_PUBLISHED))
-    alike = [] if option is None else alike_but_for(option, runs[0])
-    reporting = runs if option is None else runs[1:]
-    left_out = sum(map(len, alike)) - len(alike)
-    finished = _Finished(sum(map(len, alike)) + len(reporting) * (len(points) - left_out))
-    choices = [best_of([finished(runs[0][index]) for index in indices]) for indices in alike]
+    origin = _origin(figures, values.get(_PUBLISHED))
+    finished = _Finished(layout if _measure_the_same(runs[0]) else Layout())
+    alike: list[list[int]] = []
+    choices: list[int] = []
+    if option is not None:
+        groups = alike_but_for(option, runs[0])
+        choosing = sorted(index for indices in groups for index in indices)
+        of_choice = finished([runs[0][index] for index in choosing], "choosing ")
+        known = dict(zip(choosing, of_choice, strict=True))
+        alike = at_equal_nfe(option, groups, known)
+        choices = [best_of([known[index] for index in indices]) for indices in alike]
     chosen = {indices[best] for indices, best in zip(alike, choices, strict=True)}
     kept = [index for index in range(len(points)) if index in chosen or not any(index in each for each in alike)]
+    reporting = runs if option is None else runs[1:]
     reported = [[of_block[index] for index in kept] for of_block in reporting]
-    records = [[finished(run) for run in of_block] for of_block in reported]
+    every = finished([run for of_block in reported for run in of_block])
     if not is_leader():
         return
 
@@ -113,41 +118,66 @@ def _compare(config: DictConfig) -> None:
         names = "\n".join(run.folder.name for of_block in reported for run in of_block)
         digest = hashlib.sha256(names.encode()).hexdigest()[:12]
         folder /= f"comparison-{runs[0][0].config.model.name}-{digest}"
+    before = _written_at(folder)
     selections: list[Selection] = []
     if option is not None:
-        selections.append(selection_of(str(option), runs, alike, choices, first_metric(records[0][0])))
+        selections.append(selection_of(option, runs, alike, choices, first_metric(every[0])))
         write_selection(folder, selections[0])
-    every = [record for of_block in records for record in of_block]
     text = write_comparison(
         every,
         folder,
         "comparison",
-        published=_published(every, [figures[index] for index in kept] * len(reporting), values.get(_PUBLISHED)),
+        published=_published(every, [figures[index] for index in kept] * len(reporting), origin),
         folders=[run.folder for of_block in reported for run in of_block],
         layout=layout,
         selections=selections,
     )
-    pictures = ""
     if task != "invert":
-        made = [(run.folder, record) for run, record in zip(reported[0], records[0], strict=True)]
+        # Of the first block, whose runs come first.
+        made = [(run.folder, record) for run, record in zip(reported[0], every, strict=False)]
         side_by_side(made, folder / "side_by_side.png")
-        pictures = " and side_by_side.png"
-    if task == "edit" and plot_tradeoff(every, folder / "tradeoff.png", *_TRADEOFF):
-        pictures = f", tradeoff.png{pictures}"
-    say(f"written: {folder}/comparison.md, .csv, .tex, .png, .svg, .pdf{pictures}")
+    if task == "edit":
+        plot_tradeoff(every, folder / "tradeoff.png", *_TRADEOFF)
+    written = sorted(path for path, when in _written_at(folder).items() if before.get(path) != when)
+    say(f"written: {_in_words(folder, written)}")
     to_stdout(text)
 
 
 class _Finished:
-    """The records of runs, one after the other: what is not done is done, and said with how many there are."""
+    """The records of runs, one after the other: what is not done is done, and said with how many there are.
 
-    def __init__(self, total: int) -> None:
-        self._total, self._number = total, 0
+    Args:
+        layout: whose figures must be among those of the first record, so that no more is done for a wrong name.
+    """
 
-    def __call__(self, run: AnyRun) -> Record:
-        self._number += 1
-        say(f"[{self._number}/{self._total}] {run.command}")
-        return finish(run, say)
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+
+    def __call__(self, runs: Sequence[AnyRun], which: str = "") -> list[Record]:
+        found: list[Record] = []
+        for number, run in enumerate(runs, 1):
+            say(f"[{which}{number}/{len(runs)}] {run.command}")
+            found.append(finish(run, say))
+            self._layout.check_metrics(found[0]["metrics"])
+        return found
+
+
+def _measure_the_same(runs: Sequence[AnyRun]) -> bool:
+    """Whether all have the same figures: an edit's depend on the new class."""
+    return len({run.config.edit.class_idx for run in runs if isinstance(run, EditingRun)}) < 2
+
+
+def _written_at(folder: Path) -> dict[Path, int]:
+    """The folder's files, and when each was written."""
+    return {path: path.stat().st_mtime_ns for path in folder.glob("*") if path.is_file()}
+
+
+def _in_words(folder: Path, paths: Sequence[Path]) -> str:
+    """The files in the folder, those of one name together: 'out/a.md, .png, b.png'."""
+    suffixes: dict[str, list[str]] = {}
+    for path in paths:
+        suffixes.setdefault(path.stem, []).append(path.suffix)
+    return f"{folder}/" + ", ".join(stem + ", ".join(each) for stem, each in suffixes.items())
 
 
 def _command(overrides: Sequence[str], task: str) -> str:
@@ -164,13 +194,24 @@ def _task(given: object) -> str:
     return str(given)
 
 
-def _published(records: Sequence[Record], figures: Sequence[float | None], source: object) -> Published | None:
-    """What the experiment says of its published figures, with those of this model; None where there are none."""
-    known = {record["command"]: each for record, each in zip(records, figures, strict=True) if each is not None}
-    if not known:
+def _origin(figures: Sequence[float | None], source: object) -> tuple[str, str, int] | None:
+    """Metric, source and number of images of the experiment's published figures; None where none are of this model."""
+    if all(each is None for each in figures):
         return None
+    check_published(source)
     assert isinstance(source, Mapping)
-    return Published(str(source["metric"]), str(source["source"]), known, source["num_images"])
+    return str(source["metric"]), str(source["source"]), source["num_images"]
+
+
+def _published(
+    records: Sequence[Record], figures: Sequence[float | None], origin: tuple[str, str, int] | None
+) -> Published | None:
+    """What the experiment says of the published figures of these records; None where there are none."""
+    known = {record["command"]: each for record, each in zip(records, figures, strict=True) if each is not None}
+    if origin is None or not known:
+        return None
+    metric, source, num_images = origin
+    return Published(metric, source, known, num_images)
 
 
 def _shared(task: str) -> tuple[dict[str, Any], list[str], Collection[str]]:

@@ -22,7 +22,7 @@ from bdia_edm.config.common_config import import_modules
 from bdia_edm.detectors.registry import DETECTORS
 from bdia_edm.metrics.metric import METRICS
 from bdia_edm.report.protocol_table import protocol_table
-from bdia_edm.run.comparing import Comparing
+from bdia_edm.run.comparing_protocols import Comparing
 from bdia_edm.run.measurement import FEATURES_KEPT, Measuring, make_reference, measure
 from bdia_edm.run.protocols import PROTOCOLS, split_references
 from bdia_edm.run.rosetta import compare_protocols

@@ -251,9 +251,8 @@ def test_a_value_is_chosen_on_seeds_that_are_not_reported(tmp_path: Path, capsys
     assert done.status == 0, done.err
     records = records_of(tmp_path)
     # Six chose; EDM and the two chosen ones report. What was not chosen is on no reporting seeds.
-    assert [line.partition("]")[0] for line in done.err.splitlines() if "] python" in line] == [
-        f"[{number}/12" for number in range(1, 13)
-    ]
+    counted = [f"[{which}{number}/6" for which in ("choosing ", "") for number in range(1, 7)]
+    assert [line.partition("]")[0] for line in done.err.splitlines() if "] python" in line] == counted
     of_seeds = {seeds: [each for each in records if each["seeds"] == seeds] for seeds in ("200-239", "0-39", "100-139")}
     assert [len(each) for each in of_seeds.values()] == [6, 3, 3]
     rows = list(csv.DictReader((tmp_path / "comparison.csv").open()))
@@ -276,9 +275,63 @@ def test_a_value_is_chosen_on_seeds_that_are_not_reported(tmp_path: Path, capsys
     assert "(choosing seeds 200-239)" in table.stdout
 
 
+def test_the_best_of_each_nfe_is_chosen(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    """Heun's backward costs more than the other two: it is reported beside the best of these."""
+    grid = "grid=[{sampler: bdia, backward: [euler,heun,trapezoid], num_steps: 4}]"
+    options = ("+model=gaussian_mixture", grid, "select=backward", "blocks=[200-239,0-39]", f"results_dir={tmp_path}")
+    done = run_here(capsys, "compare", *options)
+    assert done.status == 0, done.err
+    costs = {record["sampler"]["backward"]: record["nfe"] for record in records_of(tmp_path)}
+    assert costs["euler"] == costs["trapezoid"] < costs["heun"]
+    rows = list(csv.DictReader((tmp_path / "comparison.csv").open()))
+    assert [row["seeds"] for row in rows] == ["0-39"] * 2
+    chosen = {row["backward"]: row["chosen_among"] for row in rows}
+    assert chosen.pop("heun") == ""
+    assert list(chosen.values()) == ["2"]
+    table = CliRunner().invoke(table_main, [str(tmp_path), "--dest", str(tmp_path / "tables")])
+    assert table.stdout.startswith(done.out.rstrip("\n"))
+    assert table.stdout.count("### ") == 2
+
+
+def test_what_is_written_is_said(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    """Plots of an option and the account of a choice too, and nothing that an earlier comparison left."""
+    grid = "grid=[{sampler: edm, num_steps: [3,4]},{sampler: bdia, gamma: [0.2,0.5,1.0], num_steps: [3,4]}]"
+    options = ("+model=gaussian_mixture", "seeds=0-9", f"results_dir={tmp_path}")
+    done = run_here(capsys, "compare", *options, grid)
+    assert done.status == 0, done.err
+    said = done.err.splitlines()[-1].removeprefix(f"written: {tmp_path}/").split(", ")
+    assert said == [
+        *("comparison.csv", ".md", ".pdf", ".png", ".svg", ".tex"),
+        *("comparison_gamma.pdf", ".png", ".svg", "comparison_heatmap.pdf", ".png", ".svg", "side_by_side.png"),
+    ]
+    done = run_here(capsys, "compare", *options, CHOICE, "select=gamma", "blocks=[0-9,10-19]")
+    said = done.err.splitlines()[-1].removeprefix(f"written: {tmp_path}/").split(", ")
+    (kept,) = (path.name for path in tmp_path.glob("selection-*.json"))
+    assert said == ["comparison.csv", ".md", ".pdf", ".png", ".svg", ".tex", kept, "side_by_side.png"]
+
+
+def test_a_figure_that_is_not_measured_is_told_after_the_first_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    options = ("+model=gaussian_mixture", CHOICE, "seeds=0-9", f"results_dir={tmp_path}")
+    done = run_here(capsys, "compare", *options, "table.metrics=[foo]")
+    assert (done.status, done.out) == (2, "")
+    assert done.err.splitlines()[-1].startswith("error: table: metrics: foo: unknown; there are fd_pixels")
+    assert len(records_of(tmp_path)) == 1
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
+        (("select=[gamma]", "blocks=[0-9,10-19]"), "select=['gamma']: must be the name of one option of a sampler"),
+        (("select={a: 1}", "blocks=[0-9,10-19]"), "select={'a': 1}: must be the name of one option of a sampler"),
+        (
+            (
+                "grid=[{sampler: edm, num_steps: 3, published: {gaussian_mixture: [1.5]}}]",
+                "blocks=[0-9,10-19]",
+            ),
+            "published: missing; the grid has published figures",
+        ),
         (("select=gamma",), "select=gamma: needs two blocks of seeds at least, as blocks="),
         (("select=gamma", "blocks=[0-9]"), "select=gamma: needs two blocks of seeds at least"),
         (

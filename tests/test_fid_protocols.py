@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from bdia_edm.base.options import options_of
-from bdia_edm.run.comparing import Comparing
+from bdia_edm.run.comparing_protocols import Comparing
 from bdia_edm.run.protocols import PROTOCOLS
 from tests.commands import run_apart
 from tests.detector_files import write_inception, write_torchscript

@@ -69,6 +69,7 @@ class NetworkDetector(Detector):
 
     Attributes:
         network: on ``device``; one that is a ``Classifier`` gives the logits too.
+        distance: what the Fréchet distance of its features is called; '' where it has no name of its own.
     """
 
     name: str
@@ -77,6 +78,11 @@ class NetworkDetector(Detector):
     checksum: str
     device: torch.device
     num_logits: int = 0
+    distance: str = ""
+
+    @property
+    def distance_name(self) -> str:
+        return self.distance or super().distance_name
 
     def __call__(self, images: Tensor) -> Tensor:
         """uint8 (N, C, H, W), on any device, to float32 (N, num_features) on the network's."""

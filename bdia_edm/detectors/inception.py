@@ -13,11 +13,10 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from bdia_edm.detectors.detector import NetworkDetector
 from bdia_edm.detectors.extractors import ExtractorFeatures, read_extractor
 from bdia_edm.detectors.registry import DETECTORS, NetworkKind
 
-__all__ = ["Inception", "InceptionDetector", "InceptionFeatures", "inception_network"]
+__all__ = ["Inception", "InceptionFeatures", "inception_network"]
 
 
 class InceptionFeatures(ExtractorFeatures):
@@ -52,20 +51,12 @@ def inception_network(state_dict: Mapping[str, Tensor]) -> InceptionFeatures:
     return InceptionFeatures(extractor)
 
 
-class InceptionDetector(NetworkDetector):
-    """FID's network."""
-
-    @property
-    def distance_name(self) -> str:
-        return "fid"
-
-
 @DETECTORS.add("inception")
 class Inception(NetworkKind):
     """Inception-v3 from a file of weights."""
 
     name = "inception"
-    detector_class = InceptionDetector
+    distance = "fid"
 
     @classmethod
     def network(cls, path: Path, sha256: str | None, device: torch.device) -> nn.Module:

@@ -4,19 +4,10 @@ from __future__ import annotations
 
 from torch import nn
 
-from bdia_edm.detectors.detector import NetworkDetector
 from bdia_edm.detectors.inception_inputs import EnteredFeatures, InceptionVariant, clean_input
 from bdia_edm.detectors.registry import DETECTORS
 
-__all__ = ["CleanInception", "CleanInceptionDetector"]
-
-
-class CleanInceptionDetector(NetworkDetector):
-    """FID's network as clean-fid feeds it."""
-
-    @property
-    def distance_name(self) -> str:
-        return "fid_clean"
+__all__ = ["CleanInception"]
 
 
 @DETECTORS.add("inception_clean")
@@ -24,7 +15,7 @@ class CleanInception(InceptionVariant):
     """Inception-v3 with images resized as Pillow's bicubic does, antialiased."""
 
     name = "inception_clean"
-    detector_class = CleanInceptionDetector
+    distance = "fid_clean"
 
     @classmethod
     def asked(cls, extractor: nn.Module) -> nn.Module:

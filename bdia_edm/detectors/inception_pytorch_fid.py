@@ -6,19 +6,10 @@ from __future__ import annotations
 
 from torch import nn
 
-from bdia_edm.detectors.detector import NetworkDetector
 from bdia_edm.detectors.inception_inputs import EnteredFeatures, InceptionVariant, pytorch_fid_input
 from bdia_edm.detectors.registry import DETECTORS
 
-__all__ = ["PytorchFidInception", "PytorchFidInceptionDetector"]
-
-
-class PytorchFidInceptionDetector(NetworkDetector):
-    """FID's network as pytorch-fid feeds it."""
-
-    @property
-    def distance_name(self) -> str:
-        return "fid_pytorch"
+__all__ = ["PytorchFidInception"]
 
 
 @DETECTORS.add("inception_pytorch_fid")
@@ -26,7 +17,7 @@ class PytorchFidInception(InceptionVariant):
     """Inception-v3 with images resized as PyTorch does by default, entering from -1 to 1."""
 
     name = "inception_pytorch_fid"
-    detector_class = PytorchFidInceptionDetector
+    distance = "fid_pytorch"
 
     @classmethod
     def asked(cls, extractor: nn.Module) -> nn.Module:

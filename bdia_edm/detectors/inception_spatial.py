@@ -4,27 +4,18 @@ from __future__ import annotations
 
 from torch import nn
 
-from bdia_edm.detectors.detector import NetworkDetector
 from bdia_edm.detectors.inception_inputs import InceptionVariant, SpatialFeatures
 from bdia_edm.detectors.registry import DETECTORS
 
-__all__ = ["SpatialInception", "SpatialInceptionDetector"]
-
-
-class SpatialInceptionDetector(NetworkDetector):
-    """FID's network up to a layer that still knows where things are; its distance is the sFID."""
-
-    @property
-    def distance_name(self) -> str:
-        return "sfid"
+__all__ = ["SpatialInception"]
 
 
 @DETECTORS.add("inception_spatial")
 class SpatialInception(InceptionVariant):
-    """Seven channels of a middle layer of Inception-v3, as ADM's evaluator takes them."""
+    """Seven channels of a middle layer of Inception-v3, as ADM's evaluator takes them; their distance is the sFID."""
 
     name = "inception_spatial"
-    detector_class = SpatialInceptionDetector
+    distance = "sfid"
 
     @classmethod
     def asked(cls, extractor: nn.Module) -> nn.Module:

@@ -66,11 +66,11 @@ class NetworkKind(DetectorKind):
     """A kind that is a network from a file; it is shown two black images before it is believed.
 
     Attributes:
-        detector_class: what its detectors are.
+        distance: what the Fréchet distance of its features is called; '' where it has no name of its own.
     """
 
     takes_file = True
-    detector_class: ClassVar[type[NetworkDetector]] = NetworkDetector
+    distance: ClassVar[str] = ""
 
     @classmethod
     def check_shape(cls, shape: Shape) -> None:
@@ -108,7 +108,8 @@ class NetworkKind(DetectorKind):
         if len(found) != 2 or found[0] != 2 or not found[1] or not features.isfinite().all():
             raise UserError(f"{works}: of two images it must give two rows of finite features, it gives {found}")
         num_logits = getattr(network, "num_logits", 0)
-        return cls.detector_class(cls.detector_name(found[1]), network, found[1], file_sha256(path), device, num_logits)
+        name, checksum = cls.detector_name(found[1]), file_sha256(path)
+        return NetworkDetector(name, network, found[1], checksum, device, num_logits, cls.distance)
 
 
 def _fits(name: str, member: object) -> bool:

@@ -31,7 +31,7 @@ class Choice(TypedDict):
         value: of the option, which was chosen.
         among: all values that there were, in the grid's order.
         choosing: folders of the runs on the choosing seeds.
-        reporting: folders of the chosen one's runs on the others.
+        reporting: folders of the chosen one's runs on the others; none where there was one value, and no choice.
     """
 
     value: Value

@@ -51,6 +51,10 @@ class Protocol:
     spatial: str = ""
     scored: bool = False
 
+    def takes(self, num: int) -> bool:
+        """Whether its rule asks for so many images, neither more nor fewer."""
+        return self.least <= num <= (self.most or num)
+
 
 _TENSORFLOW = "TF-1 bilinear: no half pixel, no antialiasing, not rounded"
 _UP_TO = "-1 to 0.992"

@@ -25,7 +25,7 @@ from bdia_edm.images.float_images import RANGES, FloatImages, rounded, truncated
 from bdia_edm.metrics.frechet import frechet_distance
 from bdia_edm.metrics.inception_score import adm_inception_score
 from bdia_edm.metrics.statistics import too_few_images
-from bdia_edm.run.comparing import Comparing
+from bdia_edm.run.comparing_protocols import Comparing
 from bdia_edm.run.measured_images import shown_progress
 from bdia_edm.run.measurement import DECIDING
 from bdia_edm.run.protocols import PROTOCOLS, Protocol
@@ -234,7 +234,7 @@ def _described(protocol: Protocol, num: int, parts: RosettaParts) -> dict[str, A
         "rule": protocol.rule,
         "num_images": num,
         "num_data": None if from_file else len(parts.data),
-        "keeps_rule": num >= protocol.least,
+        "keeps_rule": protocol.takes(num),
         **dict.fromkeys(("fid", "difference", "feature_change", "sfid", "inception_score", "missing")),
         "used_by": protocol.used_by,
     }

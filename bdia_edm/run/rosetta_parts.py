@@ -22,7 +22,7 @@ from bdia_edm.engine.device import choose_device
 from bdia_edm.images.float_images import RANGES, FloatImages, holds_floats
 from bdia_edm.images.image_source import ImageSource, open_images
 from bdia_edm.metrics.reference import read_reference
-from bdia_edm.run.comparing import Comparing
+from bdia_edm.run.comparing_protocols import Comparing
 from bdia_edm.run.loading_detectors import load_detector
 from bdia_edm.run.measured_images import drawn_indices
 from bdia_edm.run.protocols import FEWER_IMAGES, NVIDIA, PROTOCOLS, Protocol

@@ -20,11 +20,23 @@ from bdia_edm.records.record import Record
 from bdia_edm.report.selection import Choice, Selection
 from bdia_edm.run.run import AnyRun, Run
 
-__all__ = ["alike_but_for", "best_of", "check_selection", "first_metric", "selection_of"]
+__all__ = ["alike_but_for", "at_equal_nfe", "best_of", "first_metric", "read_option", "selection_of"]
+
+_STEPS = "num_steps"
 
 
-def check_selection(option: object, task: str, num_blocks: int) -> None:
-    """Raises UserError where a comparison of this task and of so many blocks of seeds can choose no option."""
+def read_option(option: object, task: str, num_blocks: int) -> str | None:
+    """The option that a comparison's ``select`` names; None where it reports every point.
+
+    Raises:
+        UserError: it is no name, or a comparison of this task and of so many blocks of seeds can choose none.
+    """
+    if option is None:
+        return None
+    if not isinstance(option, str):
+        raise _refused(option, "must be the name of one option of a sampler, as gamma, or null")
+    if option == _STEPS:
+        raise _refused(option, "figures compare at equal NFE alone, and every number of steps has its own")
     if task != "sample":
         raise _refused(option, f"must be null with task={task}, whose images have no blocks of seeds")
     if num_blocks < 2:
@@ -32,48 +44,81 @@ def check_selection(option: object, task: str, num_blocks: int) -> None:
             option,
             "needs two blocks of seeds at least, as blocks=[0-2999,10000-12999]: the first chooses, the others report",
         )
+    return option
 
 
-def alike_but_for(option: object, runs: Sequence[AnyRun]) -> list[list[int]]:
+def alike_but_for(option: str, runs: Sequence[AnyRun]) -> list[list[int]]:
     """The indices of the runs that differ in the option alone, together; those of two or more values.
 
     Args:
-        option: a sampler's, as the user wrote it: 'gamma'.
+        option: a sampler's, as ``read_option`` has it.
         runs: of one block of seeds.
 
     Raises:
-        UserError: there are none, or nothing is measured that could choose.
+        UserError: there are none, its values are lists, or nothing is measured that could choose.
     """
     values = [run.config.sampler.options() for run in runs]
     found = _alike(option, runs, values)
     if not found:
         varied = {name for options in values for name in options}
-        varying = sorted(name for name in varied if _alike(name, runs, values))
+        varying = sorted(name for name in varied - {_STEPS} if _can_be_chosen(name, values, _alike(name, runs, values)))
         there = f"{', '.join(varying)} can be chosen" if varying else "no option has several"
         there += did_you_mean(option, varying)
         raise _refused(option, f"no sampler of the grid has several values of it, all else equal; {there}")
+    if not _can_be_chosen(option, values, found):
+        raise _refused(option, "has lists of values; among numbers, texts, true and false alone can be chosen")
     if any(not isinstance(run, Run) or not run.metrics for run in runs):
         raise _refused(option, "chooses by the first metric, and nothing is measured; choose a detector and a metric")
     return found
 
 
-def _alike(option: object, runs: Sequence[AnyRun], values: Sequence[Mapping[str, Any]]) -> list[list[int]]:
+def _can_be_chosen(option: str, values: Sequence[Mapping[str, Any]], alike: Sequence[Sequence[int]]) -> bool:
+    """Whether there is a choice, of values that tables can show."""
+    chosen = [values[index][option] for indices in alike for index in indices]
+    return bool(chosen) and all(value is None or isinstance(value, str | float | int) for value in chosen)
+
+
+def _alike(option: str, runs: Sequence[AnyRun], values: Sequence[Mapping[str, Any]]) -> list[list[int]]:
     groups: dict[str, dict[str, int]] = {}
     for index, (run, options) in enumerate(zip(runs, values, strict=True)):
         if option in options:
             others = {name: value for name, value in options.items() if name != option}
             key = json.dumps([run.config.sampler.name, others], sort_keys=True, default=str)
             # The same value once more is no other.
-            groups.setdefault(key, {}).setdefault(json.dumps(options[str(option)], default=str), index)
+            groups.setdefault(key, {}).setdefault(json.dumps(options[option], default=str), index)
     return [list(of_values.values()) for of_values in groups.values() if len(of_values) > 1]
+
+
+def at_equal_nfe(option: str, alike: Sequence[Sequence[int]], records: Mapping[int, Record]) -> list[list[int]]:
+    """The indices that are alike but for the option, those of each NFE by themselves; one alone is no choice.
+
+    Args:
+        alike: as of ``alike_but_for``.
+        records: of these runs, by their indices.
+
+    Raises:
+        UserError: no two have the same NFE.
+    """
+    found: list[list[int]] = []
+    for indices in alike:
+        of_nfe: dict[float, list[int]] = {}
+        for index in indices:
+            of_nfe.setdefault(records[index]["nfe"], []).append(index)
+        found += of_nfe.values()
+    if all(len(indices) == 1 for indices in found):
+        costs = ", ".join(f"{nfe:g}" for nfe in sorted({record["nfe"] for record in records.values()}))
+        raise _refused(option, f"figures compare at equal NFE alone, and no two of its values have one (NFE {costs})")
+    return found
 
 
 def best_of(records: Sequence[Record]) -> int:
     """The index of the record that is best in the first of their metrics; of equal ones the first.
 
     Raises:
-        UserError: the metric has a number in none of them.
+        UserError: the metric has a number in none of several.
     """
+    if len(records) == 1:
+        return 0
     metric = first_metric(records[0])
     sign = -1 if metric in records[0].get("higher_is_better", ()) else 1
     figures = [sign * record["metrics"].get(metric, math.nan) for record in records]
@@ -97,7 +142,8 @@ def selection_of(
 
     Args:
         runs: of each block of seeds those of all points; the first block's chose.
-        alike: indices of the points among which there was a choice, as of ``alike_but_for``.
+        alike: indices of the points among which there was a choice, and of those that ran with them and had none, as
+            of ``at_equal_nfe``.
         choices: of each of these the chosen one's place.
         metric: the figure that chose.
     """
@@ -109,7 +155,8 @@ def selection_of(
                 "value": values[best],
                 "among": values,
                 "choosing": [runs[0][index].folder.name for index in indices],
-                "reporting": [of_block[indices[best]].folder.name for of_block in runs[1:]],
+                # Of one alone nothing was chosen that a row could say.
+                "reporting": [of_block[indices[best]].folder.name for of_block in runs[1:] if len(indices) > 1],
             }
         )
     first = runs[0][0]

@@ -12,15 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bdia_edm.records.record import Record
-from bdia_edm.trackers.content import (
-    figures_of,
-    finished_at,
-    key_of,
-    options_of_run,
-    pictures_in,
-    step_of,
-    tags_of,
-)
+from bdia_edm.trackers.content import figures_of, finished_at, key_of, options_of_run, pictures_in, step_of, tags_of
 from bdia_edm.trackers.tracker import TRACKERS, Tracker
 
 if TYPE_CHECKING:

@@ -13,15 +13,7 @@ from PIL import Image
 
 from bdia_edm.base.whole_files import clear_partials, written_whole
 from bdia_edm.records.record import Record
-from bdia_edm.trackers.content import (
-    figures_of,
-    finished_at,
-    key_of,
-    options_of_run,
-    pictures_in,
-    step_of,
-    tags_of,
-)
+from bdia_edm.trackers.content import figures_of, finished_at, key_of, options_of_run, pictures_in, step_of, tags_of
 from bdia_edm.trackers.tracker import TRACKERS, Tracker
 
 if TYPE_CHECKING:

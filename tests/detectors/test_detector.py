@@ -29,6 +29,9 @@ def test_a_network_is_a_detector() -> None:
     assert torch.equal(detector(torch.ones(2, 1, 2, 2)), torch.ones(2, 4))
     assert detector.with_logits(torch.ones(2, 1, 2, 2))[1].shape == (2, 0)
     assert len({detector, detector}) == 1
+    assert detector.distance_name == "fd_mean"
+    named = NetworkDetector("mean", torch.nn.Flatten(), 4, "checksum", CPU, distance="mean_distance")
+    assert named.distance_name == "mean_distance"
 
 
 def test_images_come_to_the_networks_device() -> None:

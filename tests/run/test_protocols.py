@@ -20,6 +20,17 @@ def test_every_protocols_detector_is_one() -> None:
     assert [name for name in DETECTORS.names() if DETECTORS[name].needs_sha256] == [NVIDIA]
 
 
+def test_how_many_images_keep_a_rule() -> None:
+    found = {num: [protocol.name for protocol in PROTOCOLS if protocol.takes(num)] for num in (2, 10_000, 50_000)}
+    assert found == {
+        2: ["torch_fidelity"],
+        10_000: ["torch_fidelity", "pytorch_fid"],
+        50_000: [protocol.name for protocol in PROTOCOLS],
+    }
+    # EDM's is of exactly 50,000, and so is clean-fid's.
+    assert [protocol.name for protocol in PROTOCOLS if not protocol.takes(60_000)] == ["edm", "clean_fid"]
+
+
 def test_the_data_and_files_by_protocol() -> None:
     assert split_references(["data"]) == ("data", {})
     given = ["adm=a.npz", "data=1/images", "edm=https://x/y=z.npz"]

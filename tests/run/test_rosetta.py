@@ -15,7 +15,7 @@ from bdia_edm.images.float_images import RANGES, rounded, truncated
 from bdia_edm.metrics.frechet import frechet_distance
 from bdia_edm.metrics.inception_score import adm_inception_score
 from bdia_edm.run import rosetta_parts
-from bdia_edm.run.comparing import Comparing
+from bdia_edm.run.comparing_protocols import Comparing
 from bdia_edm.run.measured_images import drawn_indices
 from bdia_edm.run.measurement import make_reference, measure
 from bdia_edm.run.measuring import Measuring
