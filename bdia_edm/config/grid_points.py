@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from bdia_edm.base.errors import UserError
+from bdia_edm.base.option_names import options_named
 from bdia_edm.base.lines import printable
 from bdia_edm.base.options import require
 from bdia_edm.config.overrides import override
@@ -96,8 +97,9 @@ def seed_blocks(given: object, task: str = "sample") -> list[list[str]]:
     require(task == "sample", "blocks", given, f"null with task={task}, whose images have no seeds")
     if not isinstance(given, list) or not given:
         raise UserError(f"blocks={_shown(given)}: must be a list of seeds such as [0-2999,10000-12999]")
-    blocks = [parse_seeds(seeds) for seeds in given]
-    parse_seeds([format_seeds(seeds) for seeds in blocks])  # refuses those that overlap
+    with options_named(lambda name: "blocks" if name == "seeds" else name):
+        blocks = [parse_seeds(seeds) for seeds in given]
+        parse_seeds([format_seeds(seeds) for seeds in blocks])  # refuses those that overlap
     require(len({len(seeds) for seeds in blocks}) == 1, "blocks", _shown(given), "blocks of as many seeds each")
     return [[override("seeds", format_seeds(seeds))] for seeds in blocks]
 

@@ -17,7 +17,7 @@ from bdia_edm.report.verdict import Comparison
 __all__ = ["to_csv", "to_latex", "to_markdown"]
 
 _JUDGED = ("_low", "_high", "_relative_difference", "_method", "_verdict")
-"""How the columns end that a comparison fills; the middle of its interval is the jackknife's corrected difference."""
+"""How the columns end that a comparison fills."""
 
 
 def to_markdown(groups: Sequence[Group], left_out: Sequence[str] = (), layout: Layout | None = None) -> str:
@@ -73,7 +73,12 @@ def _latex_cell(text: str, is_best: bool) -> str:
 
 
 def to_csv(groups: Sequence[Group]) -> str:
-    """All rows, with their group's properties, every metric and every figure in full."""
+    """All rows, with their group's properties, every metric and every figure in full.
+
+    Of the figure NAME: NAME over all blocks, NAME_min and NAME_std over the blocks, NAME_difference from the baseline's
+    at the same NFE as the tables for people show it (by the jackknife corrected), its interval from NAME_low to
+    NAME_high, and NAME_relative_difference to the baseline's NAME.
+    """
     columns, metrics = union(group.columns for group in groups), union(group.metrics for group in groups)
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
@@ -89,8 +94,9 @@ def to_csv(groups: Sequence[Group]) -> str:
             own += [row.steps, row.nfe]
             for metric in metrics:
                 spread = row.spreads.get(metric, (None, None))
-                own += [row.metrics.get(metric), *spread, row.differences.get(metric)]
                 comparison = row.comparisons.get(metric)
+                difference = row.differences.get(metric) if comparison is None else comparison.difference
+                own += [row.metrics.get(metric), *spread, difference]
                 own += [None] * len(_JUDGED) if comparison is None else [*_judgement(comparison)]
             own += [row.verdict, " ".join(row.best), group.published_metric, row.published, row.reproduced]
             own += _chosen(row.chosen)

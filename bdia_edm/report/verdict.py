@@ -43,7 +43,7 @@ class Comparison(NamedTuple):
     Attributes:
         difference: the distance less the baseline's; by the jackknife corrected for the bias in the number of images.
         low, high: where the 95 % interval of the difference begins and ends.
-        relative: the difference over the baseline's distance.
+        relative: the difference over the baseline's distance, as measured.
         method: 'influence' or 'jackknife'.
         is_trusted: whether there are images enough for the interval to hold what it says.
         higher_is_better: whether more of the figure is better.
@@ -94,7 +94,7 @@ def compared(blocks: Sequence[tuple[KeptDistance, KeptDistance]], higher_is_bett
     variance = sum(each.variance for each in differences) / len(differences) ** 2
     baseline = sum(each.baseline for each in differences) / len(differences)
     half = _quantile(differences) * math.sqrt(variance)
-    # The jackknife may leave nothing of a baseline that is close to the data.
+    # Of the distance as it is shown: corrected for its bias there may be nothing left of one close to the data.
     relative = value / baseline if baseline > 0 else math.nan
     num, num_features = blocks[0][0].num_images, blocks[0][0].num_features
     is_trusted = not too_few_for_interval(num, num_features)
@@ -175,8 +175,7 @@ def _shape(kept: KeptDistance) -> tuple[int, ...]:
 def _difference(ours: KeptDistance, baseline: KeptDistance) -> _Difference:
     if len(ours.without_group):
         of_both = jackknife(ours.distance - baseline.distance, ours.without_group - baseline.without_group)
-        of_baseline = jackknife(baseline.distance, baseline.without_group).value
-        return _Difference(of_both.value, of_both.standard_error**2, of_both.degrees_of_freedom, of_baseline)
+        return _Difference(of_both.value, of_both.standard_error**2, of_both.degrees_of_freedom, baseline.distance)
     numbers = ours.influence - baseline.influence
     variance = float(np.var(numbers, ddof=1)) / len(numbers)
     return _Difference(ours.distance - baseline.distance, variance, math.inf, baseline.distance)
