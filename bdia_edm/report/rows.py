@@ -20,7 +20,7 @@ from bdia_edm.report.group import Chosen, Group, Row, Spread, Value, union
 from bdia_edm.report.notes import codes_of, notes_on
 from bdia_edm.report.published import Published, with_card, with_published
 from bdia_edm.report.selection import Selection, has_chosen, with_choices
-from bdia_edm.report.series import family_of, series_of
+from bdia_edm.report.series import at_subsets, family_of, series_of
 from bdia_edm.report.standard_errors import standard_errors_of
 from bdia_edm.report.verdict import Comparison, Run, comparisons_of, explained, joint_verdict
 
@@ -32,8 +32,8 @@ def group_records(
 ) -> list[Group]:
     """Records grouped; in each group the baseline first, then by the sampler's name, its columns and the steps.
 
-    Records of one series, of as many images each on seeds that do not overlap, are one row. Where another run is there
-    for one of its blocks alone, that block is a row beside it too. Runs that chose an option for others are in groups
+    Records of one series, of as many images each on seeds that do not overlap, are one row. Where another row has
+    some of its blocks alone, there is a row of these too, so that they are compared on the same seeds. Runs that chose an option for others are in groups
     of their own, after all others: no block of what was chosen.
 
     Args:
@@ -53,11 +53,8 @@ def _grouped(runs: Sequence[Run]) -> list[Group]:
         families.setdefault(family_of(blocks[0].record), []).append(blocks)
     groups: dict[tuple[object, ...], list[list[Run]]] = {}
     for family, found in families.items():
-        alone = {blocks[0].record["seeds"] for blocks in found if len(blocks) == 1}
-        for blocks in found:
-            beside = [[run] for run in blocks if run.record["seeds"] in alone] if len(blocks) > 1 else []
-            for row in [blocks, *beside]:
-                groups.setdefault((family, tuple(run.record["seeds"] for run in row)), []).append(row)
+        for row in at_subsets(found):
+            groups.setdefault((family, tuple(run.record["seeds"] for run in row)), []).append(row)
     return [_group(rows) for rows in groups.values()]
 
 
