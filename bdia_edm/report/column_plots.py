@@ -17,11 +17,11 @@ from bdia_edm.report.axis_scale import can_be_drawn, scale_axis
 from bdia_edm.report.bands import band_words, half_width
 from bdia_edm.report.escaping import plot_text
 from bdia_edm.report.figure_size import figure_of, legend_beside
+from bdia_edm.report.group import Group, Row, baselines_of
 from bdia_edm.report.line_styles import style_of
 from bdia_edm.report.names import paper_name
 from bdia_edm.report.numeric_columns import Family, families, number_of
 from bdia_edm.report.plot_files import write_pages
-from bdia_edm.report.rows import Group, Row
 from bdia_edm.report.verdict import NOT_DISTINGUISHABLE
 
 __all__ = ["family_title", "plot_columns"]
@@ -94,7 +94,9 @@ def family_title(group: Group, metric: str, family: Family) -> str:
 def _panels(group: Group) -> Iterator[_Panel]:
     for metric in group.compared:
         drawn = [row for row in group.rows if can_be_drawn(row.metrics.get(metric, math.nan))]
-        baselines = {row.nfe: row for row in drawn if row.is_baseline}
+        # One that cannot be drawn is not another's.
+        held = baselines_of(group.rows, group.baseline, metric)
+        baselines = {nfe: row for nfe, row in held.items() if can_be_drawn(row.metrics[metric])}
         for family in families(drawn):
             if len(family.values()) < _LEAST_VALUES:
                 continue

@@ -15,7 +15,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from bdia_edm.base.errors import UserError
-from bdia_edm.report.rows import Group, Row, Value, union
+from bdia_edm.report.folding import distinct
+from bdia_edm.report.group import Group, Row, Value, baselines_of, title_of, union
 from bdia_edm.report.verdict import BETTER, NOT_DISTINGUISHABLE, WORSE, Comparison, comparisons_of
 
 __all__ = ["EXPLODED", "Answer", "Pick", "Price", "Rival", "Standing", "answers_of"]
@@ -151,7 +152,7 @@ def _asked(group: Group) -> Sequence[str]:
 
 
 def _answer(group: Group, metric: str) -> Answer:
-    rows = [row for row in group.rows if metric in row.metrics]
+    rows = distinct(group.rows, metric)
     more = any(metric in run.record.get("higher_is_better", ()) for row in rows for run in row.runs)
     at_nfe: dict[float, dict[str, list[Row]]] = {}
     for row in rows:
@@ -162,14 +163,14 @@ def _answer(group: Group, metric: str) -> Answer:
     can_choose = len(group.seeds) > 1 and all(len(row.runs) == len(group.seeds) for row in rows)
     report = _Report(metric, more, 1 if is_choice and can_choose else 0)
     chose = group.seeds[0] if report.first else ""
-    baselines = {row.nfe: row for row in rows if row.is_baseline}
+    baselines = baselines_of(rows, group.baseline, metric)
     prices = tuple(
         _price(nfe, at_nfe.get(nfe, {}), baselines.get(nfe), report, chose) for nfe in sorted({*at_nfe, *baselines})
     )
     sizes = Counter(_family(row, group) for row in rows if not row.is_baseline)
     standings = [_standing(family, group, rows, baselines, metric, more) for family in sizes]
     standings.sort(key=lambda standing: (-standing.num_rows, standing.family))
-    missing = len(group.rows) - len(rows)
+    missing = sum(metric not in row.metrics for row in group.rows)
     reporting = group.seeds[report.first :]
     return _with_picks(Answer(group, metric, more, chose, reporting, prices, tuple(standings), missing))
 
@@ -289,7 +290,7 @@ def _identity(row: Row) -> tuple[object, ...]:
 
 def _family(row: Row, group: Group) -> str:
     """The title, or the name's first word; of the baseline's own title with other options: that they are others."""
-    title = row.runs[0].record["labels"]["title"] if row.runs else row.sampler.partition(" ")[0]
+    title = title_of(row)
     return f"{title} with other options" if title == group.baseline else title
 
 
