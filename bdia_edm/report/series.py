@@ -10,7 +10,7 @@ from itertools import pairwise
 from bdia_edm.records.record import Record
 from bdia_edm.report.verdict import Run
 
-__all__ = ["at_subsets", "family_of", "series_of"]
+__all__ = ["at_subsets", "family_of", "series_of", "subject_of"]
 
 _OF_DATA = ("reference", "images")
 """Checksums that a record may have of what its images are held against, or are made of."""
@@ -18,6 +18,11 @@ _OF_DATA = ("reference", "images")
 
 def family_of(record: Record) -> tuple[object, ...]:
     """What records must share beside their seeds to be compared."""
+    return (record["num_images"], *subject_of(record))
+
+
+def subject_of(record: Record) -> tuple[object, ...]:
+    """Of what a record is, whichever its images: the network, the class, the device and what it is held against."""
     checksums = record["checksums"]
     data = tuple(checksums.get(name, "") for name in ("model", "detector", *_OF_DATA))
     # Where there are several detectors, each further one, and its reference.
@@ -25,7 +30,6 @@ def family_of(record: Record) -> tuple[object, ...]:
     return (
         record.get("task", "sample"),
         record["model"],
-        record["num_images"],
         record["class_idx"],
         record["device"]["type"],
         data,

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from bdia_edm.base.errors import UserError
 from bdia_edm.report.folding import distinct
 from bdia_edm.report.group import Group, Row, Value, baselines_of, title_of, union
+from bdia_edm.report.series import subject_of
 from bdia_edm.report.verdict import BETTER, NOT_DISTINGUISHABLE, WORSE, Comparison, comparisons_of
 
 __all__ = ["EXPLODED", "Answer", "Pick", "Price", "Rival", "Standing", "answers_of"]
@@ -267,10 +268,11 @@ def _with_picks(answer: Answer) -> Answer:
 
 def _with_earlier_choices(answer: Answer, answers: Sequence[Answer]) -> Answer:
     """Where a row is alone in its group, and the best of several in another on other seeds: that these chose it."""
+    subject = _subject(answer)
 
     def looked_up(pick: Pick) -> Pick:
         for other in answers:
-            same_kind = other.group.model == answer.group.model and other.metric == answer.metric
+            same_kind = other.metric == answer.metric and _subject(other) == subject
             if pick.tried > 1 or not same_kind or set(other.group.seeds) & set(answer.group.seeds):
                 continue
             for standing in other.standings:
@@ -282,6 +284,12 @@ def _with_earlier_choices(answer: Answer, answers: Sequence[Answer]) -> Answer:
 
     prices = tuple(replace(price, picks=tuple(map(looked_up, price.picks))) for price in answer.prices)
     return _with_picks(replace(answer, prices=prices))
+
+
+def _subject(answer: Answer) -> tuple[object, ...]:
+    """What both must be of: the same network, class, device and data. All rows of a group are of one."""
+    runs = next((row.runs for row in answer.group.rows if row.runs), ())
+    return answer.group.model, *(subject_of(run.record) for run in runs[:1])
 
 
 def _identity(row: Row) -> tuple[object, ...]:

@@ -6,6 +6,7 @@ import json
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -87,6 +88,16 @@ def test_a_choice_in_another_group_is_found(tmp_path: Path) -> None:
     (pick,) = answers[1].standings[0].picks
     assert (pick.tried, pick.chosen_on, pick.is_biased) == (2, "90000-92999", False)
     assert answers[0].standings[0].picks[0].is_biased
+
+
+@pytest.mark.parametrize(
+    "other", [{"checksums": {"model": "another network"}}, {"class_idx": 3}, {"device": {"type": "cuda"}}]
+)
+def test_what_was_chosen_for_another_network_is_no_choice_for_this(other: dict[str, Any], tmp_path: Path) -> None:
+    study(tmp_path / "chose", edm(11, 1.0), gamma(0.1, 11, 0.5), gamma(0.2, 11, 0.4), seeds=["90000-92999"], **other)
+    study(tmp_path / "reports", edm(11, 1.0), gamma(0.2, 11, 0.45), keep=False, seeds=["0-2999"])
+    picks = [answer.standings[0].picks[0] for answer in answers_of(groups_of(tmp_path))]
+    assert sorted((pick.tried, pick.chosen_on) for pick in picks) == [(1, ""), (2, "")]
 
 
 def test_a_row_that_was_not_the_best_elsewhere_was_not_chosen_there(tmp_path: Path) -> None:
