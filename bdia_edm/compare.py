@@ -116,7 +116,7 @@ def _compare(config: DictConfig) -> None:
         selections.append(selection_of(str(option), runs, alike, choices, first_metric(records[0][0])))
         write_selection(folder, selections[0])
     every = [record for of_block in records for record in of_block]
-    text = write_comparison(
+    text, _ = write_comparison(
         every,
         folder,
         "comparison",

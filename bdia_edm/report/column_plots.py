@@ -17,7 +17,7 @@ from bdia_edm.report.axis_scale import can_be_drawn, scale_axis
 from bdia_edm.report.bands import band_words, half_width
 from bdia_edm.report.escaping import plot_text
 from bdia_edm.report.figure_size import figure_of, legend_beside
-from bdia_edm.report.group import Group, Row, baselines_of
+from bdia_edm.report.group import Group, Row, baselines_of, union
 from bdia_edm.report.line_styles import style_of
 from bdia_edm.report.names import paper_name
 from bdia_edm.report.numeric_columns import Family, families, number_of
@@ -66,7 +66,8 @@ def plot_columns(groups: Sequence[Group], folder: Path, name: str) -> list[str]:
     A panel for each metric and each choice of the other options. Where there are verdicts, a filled marker is a figure
     that is better or worse than the baseline's at the same NFE, and a hollow one is not distinguishable from it or has
     nothing that it could be held against; bars and bands are of standard errors. A line across is the baseline, with
-    the dashes and, at the edge, the marker of the line that it belongs to.
+    the dashes and, at the edge, the marker of the line that it belongs to. An earlier plot of a column that has none
+    any more is removed.
 
     Returns:
         The names of the files.
@@ -75,8 +76,12 @@ def plot_columns(groups: Sequence[Group], folder: Path, name: str) -> list[str]:
     for group in groups:
         for panel in _panels(group):
             by_column.setdefault(panel.family.column, []).append(panel)
+    drawn = dict([*by_column.items()][:_COLUMNS])
+    for column in union(group.columns for group in groups):
+        if column not in drawn:
+            write_pages([], folder, f"{name}_{_file_name(column)}", _draw)
     written: list[str] = []
-    for column, panels in [*by_column.items()][:_COLUMNS]:
+    for column, panels in drawn.items():
         # Two columns may be one file's name.
         file = f"{name}_{_file_name(column)}"
         file = file if f"{file}.pdf" not in written else f"{file}_{len(written)}"
