@@ -16,11 +16,12 @@ from pathlib import Path
 from bdia_edm.base.errors import UserError
 from bdia_edm.records.record import Record
 from bdia_edm.report.best import best_of_many, with_best
+from bdia_edm.report.chosen_rows import with_choices
 from bdia_edm.report.folding import folded
 from bdia_edm.report.group import Chosen, Group, Row, Spread, Value, baselines_of, title_of, union
 from bdia_edm.report.notes import codes_of, notes_on
 from bdia_edm.report.published import Published, with_card, with_published
-from bdia_edm.report.selection import Selection, has_chosen, with_choices
+from bdia_edm.report.selection import Selection, has_chosen
 from bdia_edm.report.series import at_subsets, family_of, series_of
 from bdia_edm.report.standard_errors import standard_errors_of
 from bdia_edm.report.verdict import Comparison, Run, comparisons_of, explained, joint_verdict
