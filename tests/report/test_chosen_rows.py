@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from bdia_edm.report.group import Group
-from bdia_edm.report.page.answer import answers_of
+from bdia_edm.report.page.answering import answers_of
 from bdia_edm.report.rows import group_records
 from bdia_edm.report.selection import Selection
 from tests.report.test_tables import BDIA, record

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bdia_edm.report.page.answer import answers_of
+from bdia_edm.report.page.answering import answers_of
 from bdia_edm.report.rows import group_records
 from tests.report.test_tables import BDIA, record
 

@@ -19,7 +19,8 @@ from bdia_edm.base.whole_files import write_text_whole
 from bdia_edm.records.wording import shortened
 from bdia_edm.report.columns import Cell, of_layout
 from bdia_edm.report.layout import Layout
-from bdia_edm.report.page.answer import Answer, answers_of
+from bdia_edm.report.page.answer import Answer
+from bdia_edm.report.page.answering import answers_of
 from bdia_edm.report.page.cells import cells_of
 from bdia_edm.report.page.elements import Html, element, joined, listed
 from bdia_edm.report.page.gallery import gallery

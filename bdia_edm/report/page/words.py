@@ -6,14 +6,14 @@ import math
 from collections.abc import Sequence
 
 from bdia_edm.metrics.jackknife import NUM_GROUPS
-from bdia_edm.records.wording import in_words, shortened
+from bdia_edm.records.wording import shortened
 from bdia_edm.report.names import paper_name
 from bdia_edm.report.page.answer import EXPLODED, Answer, Pick, Standing
-from bdia_edm.report.rows import Row
+from bdia_edm.report.page.figures import after, figure, gap, interval, mirrored, percent, relative
+from bdia_edm.report.page.settings import setting
 from bdia_edm.report.verdict import BETTER, NOT_DISTINGUISHABLE, WORSE, Comparison
 
-__all__ = ["Told", "counts", "figure", "gap", "headline", "how_sure", "interval", "losses", "mirrored", "name_of"]
-__all__ += ["others", "relative", "rival", "setting", "tried", "verdict"]
+__all__ = ["Told", "counts", "headline", "how_sure", "losses", "others", "rival", "verdict"]
 
 Told = tuple[str, str]
 """A text, and of what kind it is: 'good', 'bad', 'even' or 'unknown'."""
@@ -63,7 +63,7 @@ def headline(answer: Answer) -> Told:
     at = f"at NFE {most.row.nfe:g} " if len(held) > 1 else ""
     figures = (
         f"{'Most ' if len(first) > 1 else ''}{at}with {setting(most.row)}: {metric} {figure(most.figure)} against "
-        f"{figure(most.baseline)}, {_difference(most)}{_after(relative(most))}"
+        f"{figure(most.baseline)}, {_difference(most)}{after(relative(most))}"
     )
     kind = "good" if {*found} == {BETTER} else "bad" if {*found} == {WORSE} else "even"
     kind = "unknown" if not {*found} & {BETTER, WORSE, NOT_DISTINGUISHABLE} else kind
@@ -167,36 +167,6 @@ def _mirrored(difference: float | None, comparison: Comparison | None) -> str:
     return interval(None if difference is None else -difference, None if comparison is None else mirrored(comparison))
 
 
-def mirrored(comparison: Comparison) -> Comparison:
-    """The other's against this one; relative to which no longer stands in it."""
-    return comparison._replace(
-        difference=-comparison.difference, low=-comparison.high, high=-comparison.low, relative=math.nan
-    )
-
-
-def name_of(row: Row) -> str:
-    """A row in a line: 'bdia, euler, gamma 0.1, 6 steps, NFE 11'."""
-    return f"{row.sampler.partition(' ')[0]}, {setting(row)}, NFE {row.nfe:g}"
-
-
-def setting(row: Row) -> str:
-    """What of a row is not its family: 'euler, gamma 0.1, 6 steps'."""
-    options = row.sampler.split(" ")[1:]
-    return ", ".join(part for part in [*options, in_words(row.columns), f"{row.steps} steps"] if part)
-
-
-def tried(pick: Pick) -> str:
-    """From how many settings a pick was chosen, and on which seeds."""
-    chosen = pick.row.chosen
-    before = "" if chosen is None else f"{chosen.option} best of {chosen.among} on seeds {shortened(chosen.seeds, 30)}"
-    if pick.tried == 1:
-        return before or "the only setting at this NFE"
-    named = ", ".join(f"{number} of {name}" for name, number in pick.choices.items())
-    among = f"{pick.tried} ({named})" if len(pick.choices) > 1 else named or f"{pick.tried}"
-    where = f"on seeds {shortened(pick.chosen_on, 30)}" if pick.chosen_on else "on these seeds: biased"
-    return f"{f'{before}; ' if before else ''}best of {among} {where}"
-
-
 def counts(standing: Standing, answer: Answer) -> str:
     """How many of a family's rows have which verdict."""
     baseline = answer.group.baseline
@@ -227,7 +197,7 @@ def losses(standing: Standing, answer: Answer) -> Told:
         worst = max(lost, key=lambda row: row.comparisons[metric].difference)
         parts.append(
             f"worst with {setting(worst)} (NFE {worst.nfe:g}): {figure(worst.metrics[metric])}, "
-            f"{gap(None, worst.comparisons[metric])}{_after(_percent(worst.comparisons[metric].relative))}"
+            f"{gap(None, worst.comparisons[metric])}{after(percent(worst.comparisons[metric].relative))}"
         )
         kind = "bad"
     if standing.exploded:
@@ -301,50 +271,11 @@ def others(answer: Answer) -> list[str]:
             most = min(held, key=lambda pick: _relative(pick, answer))
             best = (
                 f" Best at NFE {most.row.nfe:g} with {setting(most.row)}: {figure(most.figure)}, "
-                f"{gap(most.difference, most.comparison)}{_after(relative(most))}."
+                f"{gap(most.difference, most.comparison)}{after(relative(most))}."
             )
         exploded = f" {len(standing.exploded)} explode." if standing.exploded else ""
         found.append(f"{counts(standing, answer)}{best}{exploded}")
     return found
-
-
-def figure(value: float | None, sign: str = "") -> str:
-    """A figure for people: '−0.410', '3.2e-05', 'inf'; '' where there is none."""
-    if value is None:
-        return ""
-    if 0 < abs(value) < 5e-4:
-        text = f"{value:{sign}.1e}"
-    else:
-        text = f"{value:{sign}.3f}" if abs(value) < 1e5 else f"{value:{sign}.3g}"
-    return text.replace("-", "−", 1) if value < 0 else text
-
-
-def gap(difference: float | None, comparison: Comparison | None) -> str:
-    """A difference with its interval in a sentence: '−0.410 (95 % interval −0.520 to −0.300)'."""
-    return interval(difference, comparison).replace("(", "(95 % interval ", 1 if comparison is not None else 0)
-
-
-def interval(difference: float | None, comparison: Comparison | None) -> str:
-    """A difference with its interval: '−0.410 (−0.520 to −0.300)'."""
-    if comparison is not None:
-        low, high = figure(comparison.low, "+"), figure(comparison.high, "+")
-        return f"{figure(comparison.difference, '+')} ({low} to {high})"
-    return "no finite difference" if difference is None else f"{figure(difference, '+')} (no interval)"
-
-
-def relative(pick: Pick) -> str:
-    """A pick's difference over the baseline's figure: '−31 %'; '' where that is no number."""
-    if pick.comparison is not None:
-        return _percent(pick.comparison.relative)
-    return _percent(pick.difference / abs(pick.baseline) if pick.difference is not None and pick.baseline else math.nan)
-
-
-def _percent(value: float) -> str:
-    return f"{100 * value:+.0f} %".replace("-", "−") if math.isfinite(value) else ""
-
-
-def _after(text: str) -> str:
-    return f", {text}" if text else ""
 
 
 def _nfes(picks: Sequence[Pick]) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from bdia_edm.report.page.answer import Answer
 from bdia_edm.report.page.verdicts import glance, of_answer, ranking
 from tests.report.page.studies import Point, edm, gamma, study
-from tests.report.page.test_answer import answer_of
+from tests.report.page.test_answering import answer_of
 
 
 def cells(html: str) -> list[list[str]]:

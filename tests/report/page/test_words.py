@@ -8,25 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from bdia_edm.report.page.words import (
-    counts,
-    figure,
-    gap,
-    headline,
-    how_sure,
-    interval,
-    losses,
-    mirrored,
-    name_of,
-    others,
-    relative,
-    rival,
-    tried,
-    verdict,
-)
-from bdia_edm.report.verdict import Comparison
-from tests.report.page.studies import Point, edm, gamma, groups_of, study
-from tests.report.page.test_answer import answer_of
+from bdia_edm.report.page.figures import relative
+from bdia_edm.report.page.settings import tried
+from bdia_edm.report.page.words import counts, headline, how_sure, losses, others, rival, verdict
+from tests.report.page.studies import Point, edm, gamma, study
+from tests.report.page.test_answering import answer_of
 
 RIVAL = Point("ipndm", 11, [0.4], steps=11)
 
@@ -181,33 +167,9 @@ def test_more_may_be_better(tmp_path: Path) -> None:
     assert relative(pick) == "+100 %"
 
 
-def test_figures() -> None:
-    assert [figure(each) for each in (None, 0.4, -0.4, 3.2e-5, math.inf, -math.inf, math.nan, 1e7)] == [
-        "", "0.400", "−0.400", "3.2e-05", "inf", "−inf", "nan", "1e+07",
-    ]  # fmt: skip
-    assert figure(-1e-5, "+") == "−1.0e-05"
-    found = Comparison(-0.4, -0.5, -0.3, -0.2, "influence", True)
-    assert interval(None, found) == "−0.400 (−0.500 to −0.300)"
-    assert gap(None, found) == "−0.400 (95 % interval −0.500 to −0.300)"
-    assert gap(0.5, None) == "+0.500 (no interval)"
-    assert gap(None, None) == "no finite difference"
-    assert interval(None, mirrored(found)) == "+0.400 (+0.300 to +0.500)"
-
-
-def test_a_row_in_a_line(tmp_path: Path) -> None:
-    (group,) = groups_of(study(tmp_path, gamma(0.1, 11, 0.5), edm(11, 1.0)))
-    assert [name_of(row) for row in group.rows] == ["edm, 6 steps, NFE 11", "bdia, gamma 0.1, 6 steps, NFE 11"]
-
-
 def test_many_rivals_are_told_in_short(tmp_path: Path) -> None:
     nfes = (7, 9, 11, 13)
     points = [edm(nfe, 1.0) for nfe in nfes] + [gamma(0.1, nfe, 0.9) for nfe in nfes]
     points += [RIVAL._replace(nfe=nfe) for nfe in nfes] + [Point("deis", 9, [0.3])]
     words, _ = headline(answer_of(study(tmp_path, *points)))
     assert words.endswith("A rival is better: IPNDM at NFE 7, 11 and 13; DEIS at NFE 9.")
-
-
-def test_how_a_setting_was_chosen(tmp_path: Path) -> None:
-    points = [edm(11, 1.0), *(gamma(value, 11, 0.5, steps=steps) for value in (0.1, 0.2) for steps in (6, 7))]
-    (pick,) = answer_of(study(tmp_path, *points)).standings[0].picks
-    assert tried(pick) == "best of 4 (2 of gamma, 2 of steps) on these seeds: biased"

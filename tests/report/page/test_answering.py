@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from bdia_edm.report import column_plots, heat_maps
-from bdia_edm.report.page.answer import Answer, answers_of
-from bdia_edm.report.page.words import tried
+from bdia_edm.report.page.answer import Answer
+from bdia_edm.report.page.answering import answers_of
+from bdia_edm.report.page.settings import tried
 from bdia_edm.report.rows import Chosen
 from tests.report.page.studies import BLOCKS, Point, edm, gamma, groups_of, study
 
