@@ -5,13 +5,14 @@ A family is the rows of one title. The one with the most rows leads: it is the o
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from bdia_edm.report.group import Group, Row
 from bdia_edm.report.verdict import Comparison
 
-__all__ = ["EXPLODED", "Answer", "Pick", "Price", "Rival", "Standing"]
+__all__ = ["EXPLODED", "Answer", "Pick", "Price", "Rival", "Standing", "rank"]
 
 EXPLODED = 10
 """How many times the baseline's distance is no mere loss any more."""
@@ -86,7 +87,7 @@ class Standing:
         better, worse, same: the rows of each verdict.
         unjudged: rows that have a baseline and no interval.
         alone: rows without a baseline at their NFE.
-        exploded: rows that are not finite, or over EXPLODED times the baseline's distance.
+        exploded: rows that are infinitely bad or no number, or over EXPLODED times the baseline's distance.
         picks: its best at each NFE.
     """
 
@@ -125,3 +126,12 @@ class Answer:
     prices: tuple[Price, ...]
     standings: tuple[Standing, ...]
     missing: int
+
+    def rank(self, figure: float) -> float:
+        """Less is better; what is no number is the worst."""
+        return rank(figure, self.more_is_better)
+
+
+def rank(figure: float, more_is_better: bool) -> float:
+    """Less is better; what is no number is the worst."""
+    return math.inf if math.isnan(figure) else -figure if more_is_better else figure

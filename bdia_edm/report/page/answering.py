@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from bdia_edm.base.errors import UserError
 from bdia_edm.report.folding import distinct
 from bdia_edm.report.group import Group, Row, Value, baselines_of, title_of, union
-from bdia_edm.report.page.answer import EXPLODED, Answer, Pick, Price, Rival, Standing
+from bdia_edm.report.page.answer import EXPLODED, Answer, Pick, Price, Rival, Standing, rank
 from bdia_edm.report.series import subject_of
 from bdia_edm.report.verdict import BETTER, NOT_DISTINGUISHABLE, WORSE, Comparison, comparisons_of
 
@@ -77,7 +77,7 @@ class _Report:
 
     def choosing(self, row: Row) -> float:
         """Less is better."""
-        return _rank(self._mean(row, 0, self.first) if self.first else self.figure(row), self.more_is_better)
+        return rank(self._mean(row, 0, self.first) if self.first else self.figure(row), self.more_is_better)
 
     def figure(self, row: Row) -> float:
         return self._mean(row, self.first, len(row.runs)) if self.first else row.metrics[self.metric]
@@ -111,7 +111,7 @@ def _price(
             comparison = report.comparison(best, baseline)
             pick = replace(pick, baseline=at_baseline, difference=difference, comparison=comparison)
         picks.append(pick)
-    picks.sort(key=lambda pick: (_rank(pick.figure, report.more_is_better), pick.family))
+    picks.sort(key=lambda pick: (rank(pick.figure, report.more_is_better), pick.family))
     found = []
     for pick in picks:
         others = [other for other in picks if other is not pick]
@@ -135,7 +135,7 @@ def _standing(
         value = row.metrics[metric]
         limit = math.inf if baseline is None or more else EXPLODED * baseline.metrics[metric]
         # What is beyond an infinite or missing baseline cannot be told.
-        if not math.isfinite(value) or (limit > 0 and value > limit):
+        if rank(value, more) == math.inf or (limit > 0 and value > limit):
             found.setdefault("exploded", []).append(row)
     better, worse, same, unjudged, alone, exploded = (
         tuple(found.get(name, ())) for name in (BETTER, WORSE, NOT_DISTINGUISHABLE, "unjudged", "alone", "exploded")
@@ -197,11 +197,6 @@ def _choices(rows: Sequence[Row]) -> dict[str, int]:
     # What other seeds chose for each of them is no choice among them.
     chosen = {row.chosen.option for row in rows if row.chosen is not None}
     return {name: len(values) for name, values in found.items() if len(values) > 1 and name not in chosen}
-
-
-def _rank(figure: float, more_is_better: bool) -> float:
-    """Less is better; what is no number is the worst."""
-    return math.inf if math.isnan(figure) else -figure if more_is_better else figure
 
 
 def _finite(value: float) -> float | None:

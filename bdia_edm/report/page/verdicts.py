@@ -82,8 +82,7 @@ def _ranked(price: Price, answer: Answer) -> Html:
     ]
     if price.baseline is not None:
         entries.append((price.baseline, answer.group.baseline, "the baseline", None))
-    sign = -1 if answer.more_is_better else 1
-    entries.sort(key=lambda entry: math.inf if math.isnan(entry[0]) else sign * entry[0])
+    entries.sort(key=lambda entry: answer.rank(entry[0]))
     first = entries[0]
     lines = []
     for rank, (value, family, told, pick) in enumerate(entries, 1):

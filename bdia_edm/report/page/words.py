@@ -81,8 +81,10 @@ def _standing_of(pick: Pick, answer: Answer) -> str:
     if pick.comparison is not None:
         return pick.comparison.verdict
     if pick.difference is None:
-        # Against a number, what is none has lost.
+        # Against a number, what is none has lost, but what is infinitely good has won; and so the other way round.
         if pick.baseline is not None and math.isfinite(pick.baseline) and not math.isfinite(pick.figure):
+            return WORSE if answer.rank(pick.figure) == math.inf else BETTER
+        if pick.baseline is not None and math.isfinite(pick.figure) and answer.rank(pick.baseline) == -math.inf:
             return WORSE
         return "unknown"
     return "closer" if (pick.difference > 0) == answer.more_is_better and pick.difference else "farther"
@@ -91,7 +93,7 @@ def _standing_of(pick: Pick, answer: Answer) -> str:
 def _relative(pick: Pick, answer: Answer) -> float:
     """Less is better."""
     if pick.difference is None:
-        return math.inf
+        return -math.inf if answer.rank(pick.figure) == -math.inf else math.inf
     value = pick.difference / abs(pick.baseline) if pick.baseline else pick.difference
     return -value if answer.more_is_better else value
 
@@ -120,10 +122,10 @@ def _rivals(lead: Standing, answer: Answer) -> str:
 
 
 def _lowest(answer: Answer) -> str:
-    picks = [pick for price in answer.prices for pick in price.picks if math.isfinite(pick.figure)]
+    picks = [pick for price in answer.prices for pick in price.picks if answer.rank(pick.figure) < math.inf]
     if not picks:
         return ""
-    best = (max if answer.more_is_better else min)(picks, key=lambda pick: pick.figure)
+    best = min(picks, key=lambda pick: answer.rank(pick.figure))
     which = "highest" if answer.more_is_better else "lowest"
     name = f"{best.family}, {setting(best.row)}, NFE {best.row.nfe:g}"
     return f"The {which} {paper_name(answer.metric)} is {figure(best.figure)}: {name}."
@@ -153,7 +155,8 @@ def rival(pick: Pick, answer: Answer) -> Told:
         if difference is None:
             kind, word = "unknown", "no difference"
             if math.isfinite(pick.figure) != math.isfinite(pick.rival.pick.figure):
-                kind, word = ("good", "no") if math.isfinite(pick.figure) else ("bad", "yes")
+                is_ours = answer.rank(pick.figure) < answer.rank(pick.rival.pick.figure)
+                kind, word = ("good", "no") if is_ours else ("bad", "yes")
             return f"{word}: {which}", kind
         is_ahead = (difference < 0) != answer.more_is_better and difference != 0
         return f"{'behind' if is_ahead else 'ahead'}, no interval: {which}, {_mirrored(difference, None)}", "unknown"
@@ -194,7 +197,8 @@ def losses(standing: Standing, answer: Answer) -> Told:
     """Where a family loses most, and where it explodes."""
     metric, parts, kind = answer.metric, [], "even"
     if lost := [row for row in standing.worse if all(row is not other for other in standing.exploded)]:
-        worst = max(lost, key=lambda row: row.comparisons[metric].difference)
+        sign = -1 if answer.more_is_better else 1
+        worst = max(lost, key=lambda row: sign * row.comparisons[metric].difference)
         parts.append(
             f"worst with {setting(worst)} (NFE {worst.nfe:g}): {figure(worst.metrics[metric])}, "
             f"{gap(None, worst.comparisons[metric])}{after(percent(worst.comparisons[metric].relative))}"

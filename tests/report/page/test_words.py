@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bdia_edm.report.page.figures import relative
 from bdia_edm.report.page.settings import tried
 from bdia_edm.report.page.words import counts, headline, how_sure, losses, others, rival, verdict
+from bdia_edm.report.verdict import Comparison
 from tests.report.page.studies import Point, edm, gamma, study
 from tests.report.page.test_answering import answer_of
 
@@ -124,6 +126,35 @@ def test_losses_and_explosions(tmp_path: Path) -> None:
     assert counts(answer.standings[0], answer) == (
         "BDIA, 5 settings: 1 better than EDM, 3 worse, 1 without an interval."
     )
+
+
+def test_what_lost_most_where_more_is_better(tmp_path: Path) -> None:
+    points = [edm(11, 9.0), gamma(0.1, 11, 5.0), gamma(0.2, 11, 2.0), gamma(0.3, 11, 7.0)]
+    answer = answer_of(study(tmp_path, *points, keep=False, higher_is_better=["fd_digits"]))
+    (standing,) = answer.standings
+    rows = []
+    for row in standing.unjudged:
+        less = row.metrics["fd_digits"] - 9.0
+        comparison = Comparison(less, less - 0.5, less + 0.5, less / 9.0, "influence", True)
+        rows.append(replace(row, comparisons={"fd_digits": comparison}))
+    words, _ = losses(replace(standing, worse=tuple(rows)), answer)
+    assert words.startswith("Worst with gamma 0.2, 6 steps (NFE 11): 2.000, −7.000 (95 % interval −7.500 to −6.500)")
+
+
+def test_an_infinite_figure_may_be_the_best(tmp_path: Path) -> None:
+    """As the signal-to-noise ratio of a round trip that is exact."""
+    more: dict[str, Any] = {"keep": False, "higher_is_better": ["fd_digits"]}
+    points = [edm(11, 9.0), gamma(0.1, 11, math.inf), Point("ipndm", 11, [-math.inf])]
+    answer = answer_of(study(tmp_path / "a", *points, **more))
+    ours, other = answer.standings
+    assert (len(ours.exploded), len(other.exploded)) == (0, 1)
+    assert [verdict(each.picks[0], answer)[1] for each in answer.standings] == ["good", "bad"]
+    assert headline(answer)[0].startswith("BDIA helps against EDM at NFE 11.")
+    exact = answer_of(study(tmp_path / "b", edm(11, math.inf), gamma(0.1, 11, 9.0), RIVAL, **more))
+    assert [verdict(each.picks[0], exact)[0] for each in exact.standings] == ["no, worse"] * 2
+    points = [edm(11, 1.0), gamma(0.1, 11, 9.0), RIVAL._replace(distances=[math.inf])]
+    rivals = answer_of(study(tmp_path / "c", *points, **more))
+    assert [rival(each.picks[0], rivals)[1] for each in rivals.standings] == ["bad", "good"]
 
 
 def test_nothing_lost(tmp_path: Path) -> None:
