@@ -123,7 +123,7 @@ def _compare(config: DictConfig) -> None:
     if option is not None:
         selections.append(selection_of(option, runs, alike, choices, first_metric(every[0])))
         write_selection(folder, selections[0])
-    text = write_comparison(
+    text, _ = write_comparison(
         every,
         folder,
         "comparison",

@@ -15,7 +15,7 @@ from bdia_edm.config.yaml_files import load_yaml
 from bdia_edm.records.record import read_records
 from bdia_edm.report.comparison import write_comparison
 from bdia_edm.report.layout import Layout, read_layout
-from bdia_edm.report.page.page import plots_beside, write_page
+from bdia_edm.report.page.page import write_page
 from bdia_edm.report.rows import group_records
 from bdia_edm.report.selection import read_selections
 
@@ -56,10 +56,10 @@ def main(results_dir: Path, dest: Path | None, config_dir: Path | None, page: Pa
         left_out = [line.removeprefix(f"{results_dir}/") for line in damaged]
         chosen = read_selections(results_dir)
         place = dest or results_dir
-        text = write_comparison(records, place, "table", left_out, None, folders, layout, chosen)
+        text, plots = write_comparison(records, place, "table", left_out, None, folders, layout, chosen)
         if page is not None:
             groups = group_records(records, folders, chosen)
-            write_page(page, groups, left_out, plots_beside(place, "table"), layout)
+            write_page(page, groups, left_out, plots, layout)
         to_stdout(text)
     if damaged:
         sys.exit(1)

@@ -8,8 +8,8 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from bdia_edm.base.errors import UserError
-from bdia_edm.base.option_names import options_named
 from bdia_edm.base.lines import printable
+from bdia_edm.base.option_names import options_named
 from bdia_edm.base.options import require
 from bdia_edm.config.overrides import override
 from bdia_edm.engine.plan import format_seeds, parse_seeds

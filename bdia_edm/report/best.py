@@ -7,7 +7,7 @@ seeds (``compare select=``).
 from __future__ import annotations
 
 import math
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -68,12 +68,12 @@ def best_of_many(group: Group) -> list[str]:
     """A line for each option of whose values the group has several, all else equal, with no choice on other seeds."""
     found: list[str] = []
     for name in group.columns if group.metrics else ():
-        counts: Counter[tuple[object, ...]] = Counter()
+        counts: dict[tuple[object, ...], set[Value]] = defaultdict(set)
         for row in group.rows:
             if not row.is_baseline and row.chosen is None and _is_number(row.columns.get(name)):
                 others = tuple((each, row.columns.get(each)) for each in group.columns if each != name)
-                counts[row.sampler, others, row.steps] += 1
-        most = max(counts.values(), default=0)
+                counts[row.sampler, others, row.steps].add(row.columns[name])
+        most = max(map(len, counts.values()), default=0)
         if most > 1:
             remedy = f"; compare select={name} chooses on others" if group.task == "sample" else ""
             what = "seeds" if group.task == "sample" else "images"

@@ -17,11 +17,11 @@ from bdia_edm.report.axis_scale import can_be_drawn, scale_axis
 from bdia_edm.report.bands import band_words, half_width
 from bdia_edm.report.escaping import plot_text
 from bdia_edm.report.figure_size import figure_of, legend_beside
+from bdia_edm.report.group import Group, Row, baselines_of, union
 from bdia_edm.report.line_styles import style_of
 from bdia_edm.report.names import paper_name
 from bdia_edm.report.numeric_columns import Family, families, number_of
 from bdia_edm.report.plot_files import write_pages
-from bdia_edm.report.rows import Group, Row
 from bdia_edm.report.verdict import NOT_DISTINGUISHABLE
 
 __all__ = ["family_title", "plot_columns"]
@@ -66,7 +66,8 @@ def plot_columns(groups: Sequence[Group], folder: Path, name: str) -> list[str]:
     A panel for each metric and each choice of the other options. Where there are verdicts, a filled marker is a figure
     that is better or worse than the baseline's at the same NFE, and a hollow one is not distinguishable from it or has
     nothing that it could be held against; bars and bands are of standard errors. A line across is the baseline, with
-    the dashes and, at the edge, the marker of the line that it belongs to.
+    the dashes and, at the edge, the marker of the line that it belongs to. An earlier plot of a column that has none
+    any more is removed.
 
     Returns:
         The names of the files.
@@ -75,8 +76,12 @@ def plot_columns(groups: Sequence[Group], folder: Path, name: str) -> list[str]:
     for group in groups:
         for panel in _panels(group):
             by_column.setdefault(panel.family.column, []).append(panel)
+    drawn = dict([*by_column.items()][:_COLUMNS])
+    for column in union(group.columns for group in groups):
+        if column not in drawn:
+            write_pages([], folder, f"{name}_{_file_name(column)}", _draw)
     written: list[str] = []
-    for column, panels in [*by_column.items()][:_COLUMNS]:
+    for column, panels in drawn.items():
         # Two columns may be one file's name.
         file = f"{name}_{_file_name(column)}"
         file = file if f"{file}.pdf" not in written else f"{file}_{len(written)}"
@@ -94,7 +99,9 @@ def family_title(group: Group, metric: str, family: Family) -> str:
 def _panels(group: Group) -> Iterator[_Panel]:
     for metric in group.compared:
         drawn = [row for row in group.rows if can_be_drawn(row.metrics.get(metric, math.nan))]
-        baselines = {row.nfe: row for row in drawn if row.is_baseline}
+        # One that cannot be drawn is not another's.
+        held = baselines_of(group.rows, group.baseline, metric)
+        baselines = {nfe: row for nfe, row in held.items() if can_be_drawn(row.metrics[metric])}
         for family in families(drawn):
             if len(family.values()) < _LEAST_VALUES:
                 continue

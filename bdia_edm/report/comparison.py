@@ -6,6 +6,7 @@ import zipfile
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,10 +29,22 @@ from bdia_edm.report.rows import Published, group_records, with_published
 from bdia_edm.report.selection import Selection
 from bdia_edm.report.tables import to_csv, to_latex, to_markdown
 
-__all__ = ["preview_of", "side_by_side", "write_comparison"]
+__all__ = ["Written", "preview_of", "side_by_side", "write_comparison"]
 
 _SHOWN = 24
 _FIGURES = 2
+
+
+class Written(NamedTuple):
+    """What a comparison wrote.
+
+    Attributes:
+        text: the Markdown.
+        plots: the plots' SVG files, in their order. Others beside them are of other studies.
+    """
+
+    text: str
+    plots: list[Path]
 
 
 def write_comparison(
@@ -43,8 +56,8 @@ def write_comparison(
     folders: Sequence[Path] = (),
     layout: Layout | None = None,
     selections: Sequence[Selection] = (),
-) -> str:
-    """Writes folder/name.md, .csv, .tex, .png, .svg and .pdf from the records; returns the Markdown.
+) -> Written:
+    """Writes folder/name.md, .csv, .tex, .png, .svg and .pdf from the records.
 
     Where the rows are such, ``plot_columns`` and ``plot_heat_maps`` write name_COLUMN and name_heatmap beside it.
 
@@ -69,10 +82,12 @@ def write_comparison(
     for suffix, content in ((".md", text), (".csv", to_csv(groups)), (".tex", to_latex(groups, layout))):
         write_text_whole(folder / f"{name}{suffix}", content)
     shown = of_layout(groups, layout)
-    plot_metrics(shown, folder, name)
-    plot_columns(shown, folder, name)
-    plot_heat_maps(shown, folder, f"{name}_heatmap")
-    return text
+    names = [
+        *plot_metrics(shown, folder, name),
+        *plot_columns(shown, folder, name),
+        *plot_heat_maps(shown, folder, f"{name}_heatmap"),
+    ]
+    return Written(text, [folder / each for each in names if each.endswith(".svg")])
 
 
 def side_by_side(runs: Sequence[tuple[Path, Record]], path: Path) -> None:

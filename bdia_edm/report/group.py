@@ -9,7 +9,7 @@ from typing import NamedTuple
 from bdia_edm.records.wording import shortened
 from bdia_edm.report.verdict import Comparison, Run
 
-__all__ = ["Chosen", "Group", "Row", "Spread", "Value", "union"]
+__all__ = ["Chosen", "Group", "Row", "Spread", "Value", "baselines_of", "title_of", "union"]
 
 Value = str | float | bool | None
 _HOW_SURE = ("_se", "_deviation")
@@ -69,6 +69,7 @@ class Row:
         best: the figures in which it is the best of all rows of its NFE, and distinguishable from the second.
         chosen: how an option of it was chosen; None where none was.
         runs: the blocks.
+        copies: runs of the same images that were measured too, with no figure that these have not.
     """
 
     sampler: str
@@ -91,6 +92,7 @@ class Row:
     best: tuple[str, ...] = ()
     chosen: Chosen | None = None
     runs: tuple[Run, ...] = ()
+    copies: tuple[tuple[Run, ...], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -156,6 +158,25 @@ class Group:
     def title(self) -> str:
         """The subject and what was measured."""
         return f"{self.subject}, {', '.join(self.compared) or 'nothing measured'}"
+
+
+def title_of(row: Row) -> str:
+    """Its sampler's name for people; of a row without runs what its name begins with."""
+    return row.runs[0].record["labels"]["title"] if row.runs else row.sampler.partition(" ")[0]
+
+
+def baselines_of(rows: Iterable[Row], title: str, metric: str) -> dict[float, Row]:
+    """By NFE the row that the others are held against in this figure: the first baseline that has it.
+
+    Args:
+        rows: in the table's order.
+        title: of the baseline that the table's head says; of another kind no difference is the head's.
+    """
+    found: dict[float, Row] = {}
+    for row in rows:
+        if row.is_baseline and metric in row.metrics and (not row.runs or title_of(row) == title):
+            found.setdefault(row.nfe, row)
+    return found
 
 
 def union(names: Iterable[Iterable[str]]) -> tuple[str, ...]:

@@ -18,9 +18,9 @@ from bdia_edm.report.axis_scale import can_be_drawn
 from bdia_edm.report.column_plots import family_title
 from bdia_edm.report.escaping import plot_text
 from bdia_edm.report.figure_size import figure_of
+from bdia_edm.report.group import Group, Row, baselines_of
 from bdia_edm.report.numeric_columns import Family, families, number_of
 from bdia_edm.report.plot_files import write_pages
-from bdia_edm.report.rows import Group, Row
 from bdia_edm.report.verdict import NOT_DISTINGUISHABLE
 
 __all__ = ["plot_heat_maps"]
@@ -85,7 +85,8 @@ def plot_heat_maps(groups: Sequence[Group], folder: Path, name: str) -> list[str
 
 def _panels(group: Group) -> Iterator[_Panel]:
     for metric in group.compared:
-        baselines = {row.nfe: row.metrics.get(metric, math.nan) for row in group.rows if row.is_baseline}
+        held = baselines_of(group.rows, group.baseline, metric)
+        baselines = {nfe: row.metrics[metric] for nfe, row in held.items()}
         for family in families(group.rows):
             cells: dict[tuple[int, float], _Cell] = {}
             for row in family.rows:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import repeat
 from pathlib import Path
@@ -16,11 +16,13 @@ from pathlib import Path
 from bdia_edm.base.errors import UserError
 from bdia_edm.records.record import Record
 from bdia_edm.report.best import best_of_many, with_best
-from bdia_edm.report.group import Chosen, Group, Row, Spread, Value, union
+from bdia_edm.report.chosen_rows import with_choices
+from bdia_edm.report.folding import folded
+from bdia_edm.report.group import Chosen, Group, Row, Spread, Value, baselines_of, title_of, union
 from bdia_edm.report.notes import codes_of, notes_on
 from bdia_edm.report.published import Published, with_card, with_published
-from bdia_edm.report.selection import Selection, has_chosen, with_choices
-from bdia_edm.report.series import family_of, series_of
+from bdia_edm.report.selection import Selection, has_chosen
+from bdia_edm.report.series import at_subsets, family_of, series_of
 from bdia_edm.report.standard_errors import standard_errors_of
 from bdia_edm.report.verdict import Comparison, Run, comparisons_of, explained, joint_verdict
 
@@ -32,9 +34,9 @@ def group_records(
 ) -> list[Group]:
     """Records grouped; in each group the baseline first, then by the sampler's name, its columns and the steps.
 
-    Records of one series, of as many images each on seeds that do not overlap, are one row. Where another run is there
-    for one of its blocks alone, that block is a row beside it too. Runs that chose an option for others are in groups
-    of their own, after all others: no block of what was chosen.
+    Records of one series, of as many images each on seeds that do not overlap, are one row. Where another row has some
+    of its blocks alone, there is a row of these too, so that both are compared on the same seeds. Runs that chose an
+    option for others are in groups of their own, after all others: no block of what was chosen.
 
     Args:
         folders: of each record its run's, where what intervals are computed from is kept; without them there are none.
@@ -53,11 +55,8 @@ def _grouped(runs: Sequence[Run]) -> list[Group]:
         families.setdefault(family_of(blocks[0].record), []).append(blocks)
     groups: dict[tuple[object, ...], list[list[Run]]] = {}
     for family, found in families.items():
-        alone = {blocks[0].record["seeds"] for blocks in found if len(blocks) == 1}
-        for blocks in found:
-            beside = [[run] for run in blocks if run.record["seeds"] in alone] if len(blocks) > 1 else []
-            for row in [blocks, *beside]:
-                groups.setdefault((family, tuple(run.record["seeds"] for run in row)), []).append(row)
+        for row in at_subsets(found):
+            groups.setdefault((family, tuple(run.record["seeds"] for run in row)), []).append(row)
     return [_group(rows) for rows in groups.values()]
 
 
@@ -76,28 +75,27 @@ def _group(members: list[list[Run]]) -> Group:
     columns = union(record["labels"]["columns"] for record in records)
     metrics = union(record["metrics"] for record in records)
     encoders = _encoders(records, metrics)
-    found = sorted(map(_row, members), key=lambda row: _place(row, columns))
+    found = folded(sorted(map(_row, members), key=lambda row: _place(row, columns)))
     baselines = [row for row in found if row.is_baseline]
-    title = baselines[0].runs[0].record["labels"]["title"] if baselines else ""
-    at_nfe: dict[float, Row] = {}
-    for row in baselines:
-        # The first of those by the name that the table's head says: of another kind no difference is the head's.
-        if row.runs[0].record["labels"]["title"] == title:
-            at_nfe.setdefault(row.nfe, row)
+    title = title_of(baselines[0]) if baselines else ""
+    held = {metric: baselines_of(found, title, metric) for metric in metrics}
     rows: list[Row] = []
     damages: dict[str, None] = {}
     for row in found:
-        if not row.is_baseline and row.nfe in at_nfe:
-            baseline = at_nfe[row.nfe]
+        if not row.is_baseline:
+            against = {metric: at_nfe[row.nfe] for metric, at_nfe in held.items() if row.nfe in at_nfe}
             comparisons: dict[str, Comparison] = {}
-            try:
-                comparisons = comparisons_of(row.runs, baseline.runs)
-            except UserError as damage:
-                damages[str(damage)] = None
+            for baseline in _each_once(against.values()):
+                try:
+                    both = comparisons_of(row.runs, baseline.runs)
+                except UserError as damage:
+                    damages[str(damage)] = None
+                    continue
+                comparisons |= {name: each for name, each in both.items() if against.get(name) is baseline}
             row = replace(
                 row,
-                differences=_differences(row.metrics, baseline.metrics),
-                comparisons=comparisons,
+                differences=_differences(row, against),
+                comparisons={name: comparisons[name] for name in row.metrics if name in comparisons},
                 verdict=joint_verdict(
                     {name: comparisons[each].verdict for name, each in encoders.items() if each in comparisons}
                 ),
@@ -116,7 +114,7 @@ def _group(members: list[list[Run]]) -> Group:
             *notes_on(first, metrics),
             *explained(row.comparisons for row in rows),
             *_without_interval(rows),
-            *_several_baselines(baselines, at_nfe, title),
+            *_several_baselines(baselines, held, title),
             *dict.fromkeys(damages),
             *codes_of(records),
         ),
@@ -134,13 +132,17 @@ def _encoders(records: Sequence[Record], metrics: Sequence[str]) -> dict[str, st
     return said or {figure: figure for figure in metrics}
 
 
-def _several_baselines(baselines: Sequence[Row], at_nfe: Mapping[float, Row], title: str) -> list[str]:
+def _each_once(rows: Iterable[Row]) -> list[Row]:
+    return list({id(row): row for row in rows}.values())
+
+
+def _several_baselines(baselines: Sequence[Row], held: Mapping[str, Mapping[float, Row]], title: str) -> list[str]:
     """A line where differences are of one of several baselines of the same cost."""
-    beside = [row for row in baselines if at_nfe.get(row.nfe) is not row]
-    if not beside:
+    costs = {row.nfe for row in baselines for metric in row.metrics if held[metric].get(row.nfe) is not row}
+    if not costs:
         return []
-    costs = ", ".join(f"{nfe:g}" for nfe in sorted({row.nfe for row in beside}))
-    return [f"Of several baselines (NFE {costs}) differences are from the first {title} of the NFE in the table."]
+    told = ", ".join(f"{nfe:g}" for nfe in sorted(costs))
+    return [f"Of several baselines (NFE {told}) differences are from the first {title} of the NFE that has the figure."]
 
 
 def _without_interval(rows: Sequence[Row]) -> list[str]:
@@ -191,8 +193,9 @@ def _spread(values: Sequence[float]) -> Spread:
     return Spread(min(values), statistics.stdev(values) if finite else math.nan)
 
 
-def _differences(ours: Mapping[str, float], baseline: Mapping[str, float]) -> dict[str, float]:
-    found = {name: value - baseline[name] for name, value in ours.items() if name in baseline}
+def _differences(ours: Row, baselines: Mapping[str, Row]) -> dict[str, float]:
+    """From the baseline of each figure."""
+    found = {name: value - baselines[name].metrics[name] for name, value in ours.metrics.items() if name in baselines}
     # Of infinities there is none.
     return {name: value for name, value in found.items() if math.isfinite(value)}
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TypedDict, cast
 
@@ -18,10 +17,10 @@ from bdia_edm.base.whole_files import write_text_whole
 from bdia_edm.records.json_types import checked, parse
 from bdia_edm.records.record import to_json
 from bdia_edm.records.text_files import read_text
-from bdia_edm.report.group import Chosen, Group, Row, Value
+from bdia_edm.report.group import Value
 from bdia_edm.report.verdict import Run
 
-__all__ = ["Choice", "Selection", "has_chosen", "read_selections", "with_choices", "write_selection"]
+__all__ = ["Choice", "Selection", "has_chosen", "read_selections", "write_selection"]
 
 
 class Choice(TypedDict):
@@ -84,32 +83,3 @@ def has_chosen(run: Run, selections: Sequence[Selection]) -> bool:
     """Whether the run is one of those that chose, and so reports nothing."""
     name = "" if run.folder is None else run.folder.name
     return any(name in choice["choosing"] for selection in selections for choice in selection["choices"])
-
-
-def with_choices(group: Group, selections: Sequence[Selection]) -> Group:
-    """The group with the rows marked whose option was chosen on other seeds, and how, below the table."""
-    chosen = [_chosen(row, selections) for row in group.rows]
-    rows = tuple(replace(row, chosen=each) for row, each in zip(group.rows, chosen, strict=True))
-    kinds: dict[tuple[str, str, str], list[Chosen]] = {}
-    for each in filter(None, chosen):
-        kinds.setdefault((each.option, each.seeds, each.metric), []).append(each)
-    return replace(group, rows=rows, notes=(*map(_note, kinds.values()), *group.notes))
-
-
-def _chosen(row: Row, selections: Sequence[Selection]) -> Chosen | None:
-    names = {run.folder.name for run in row.runs if run.folder is not None}
-    for selection in selections:
-        for choice in selection["choices"]:
-            if len(names) == len(row.runs) and names and names <= set(choice["reporting"]):
-                how = selection["option"], choice["value"], len(choice["among"])
-                return Chosen(*how, selection["seeds"], selection["metric"])
-    return None
-
-
-def _note(chosen: Sequence[Chosen]) -> str:
-    first, numbers = chosen[0], sorted({each.among for each in chosen})
-    count = f"{numbers[0]}" if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]}"
-    return (
-        f"Where it is so marked, {first.option} was chosen among {count} values by {first.metric} on seeds "
-        f"{first.seeds}; the seeds that are reported are others."
-    )

@@ -10,7 +10,7 @@ from itertools import pairwise
 from bdia_edm.records.record import Record
 from bdia_edm.report.verdict import Run
 
-__all__ = ["family_of", "series_of"]
+__all__ = ["at_subsets", "family_of", "series_of", "subject_of"]
 
 _OF_DATA = ("reference", "images")
 """Checksums that a record may have of what its images are held against, or are made of."""
@@ -18,6 +18,11 @@ _OF_DATA = ("reference", "images")
 
 def family_of(record: Record) -> tuple[object, ...]:
     """What records must share beside their seeds to be compared."""
+    return (record["num_images"], *subject_of(record))
+
+
+def subject_of(record: Record) -> tuple[object, ...]:
+    """Of what a record is, whichever its images: the network, the class, the device and what it is held against."""
     checksums = record["checksums"]
     data = tuple(checksums.get(name, "") for name in ("model", "detector", *_OF_DATA))
     # Where there are several detectors, each further one, and its reference.
@@ -25,7 +30,6 @@ def family_of(record: Record) -> tuple[object, ...]:
     return (
         record.get("task", "sample"),
         record["model"],
-        record["num_images"],
         record["class_idx"],
         record["device"]["type"],
         data,
@@ -53,6 +57,28 @@ def series_of(runs: Sequence[Run]) -> list[list[Run]]:
         else:
             found += [[run] for run in blocks]
     return found
+
+
+def at_subsets(found: Sequence[list[Run]]) -> list[list[Run]]:
+    """A family's rows as they are, and each also at every proper part of its blocks that is all of another row's.
+
+    So what has more blocks than another is held against it on the seeds that both have.
+
+    Args:
+        found: as of ``series_of``, of one family.
+    """
+    whole = dict.fromkeys(tuple(run.record["seeds"] for run in blocks) for blocks in found)
+    # Looked up by their first block, or a hundred rows of other seeds each would be held against one another.
+    by_first: dict[str, list[frozenset[str]]] = {}
+    for seeds in whole:
+        by_first.setdefault(seeds[0], []).append(frozenset(seeds))
+    rows: list[list[Run]] = []
+    for blocks in found:
+        rows.append(blocks)
+        own = [run.record["seeds"] for run in blocks] if len(blocks) > 1 else []
+        for part in dict.fromkeys(part for seeds in own for part in by_first.get(seeds, ()) if part < {*own}):
+            rows.append([run for run in blocks if run.record["seeds"] in part])
+    return rows
 
 
 def _ranges(seeds: str) -> list[tuple[int, int]]:

@@ -45,9 +45,23 @@ def test_side_by_side_takes_the_best_of_the_same_cost(tmp_path: Path, monkeypatc
 
 
 def test_files(tmp_path: Path) -> None:
-    text = write_comparison([record("edm", 6, 11, 0.9)], tmp_path / "new", "table")
+    text, plots = write_comparison([record("edm", 6, 11, 0.9)], tmp_path / "new", "table")
+    assert plots == [tmp_path / "new" / "table.svg"]
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == FILES
     assert (tmp_path / "new" / "table.md").read_text() == text
+
+
+def test_plots_of_other_studies_are_none_of_its_own(tmp_path: Path) -> None:
+    def study(*gammas: float) -> list[str]:
+        records = [record("edm", 6, 11, 0.9)]
+        records += [record("bdia", 6, 11, 0.5 + gamma, BDIA | {"gamma": gamma}) for gamma in gammas]
+        return [path.name for path in write_comparison(records, tmp_path, "table").plots]
+
+    (tmp_path / "table_order.svg").write_text("another study's")
+    assert study(0.1, 0.2, 0.3) == ["table.svg", "table_gamma.svg"]
+    # Of two values there is no such plot: neither is the earlier one left.
+    assert study(0.1, 0.2) == ["table.svg"]
+    assert sorted(path.name for path in tmp_path.glob("*_*")) == ["table_order.svg"]
 
 
 @pytest.mark.parametrize("content", [b"", b"garbage", b"PK\x03\x04 cut", None])

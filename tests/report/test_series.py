@@ -83,6 +83,20 @@ def test_what_has_one_block_alone_is_compared_with_that_block() -> None:
     assert groups[1].rows[1].differences == {"fd_digits": 4.0}
 
 
+def test_what_has_some_of_the_blocks_is_compared_with_these() -> None:
+    """As where a comparison chose on the first block, and another ran the baseline on it."""
+    records = [*blocks(2.0, 1.0, 4.0), *blocks(5.0, 6.0, name="bdia", first=1), *blocks(9.0, name="bdia x=1", first=2)]
+    for seed in range(3):
+        groups = group_records(random.Random(seed).sample(records, len(records)))
+        found = {group.seeds: [(row.metrics["fd_digits"], row.differences) for row in group.rows] for group in groups}
+        assert len(found) == len(groups)
+        assert found == {
+            ("0-2999", "3000-5999", "6000-8999"): [(7 / 3, {})],
+            ("3000-5999", "6000-8999"): [(2.5, {}), (5.5, {"fd_digits": 3.0})],
+            ("6000-8999",): [(4.0, {}), (6.0, {"fd_digits": 2.0}), (9.0, {"fd_digits": 5.0})],
+        }
+
+
 def test_groups_differ_in_everything_that_a_figure_depends_on() -> None:
     base = record("edm", 6, 11, 1.0)
     others = [{"num_images": 2999}, {"seeds": "1-3000"}, {"class_idx": 1}, {"device": {"type": "cuda"}}, {"model": "x"}]

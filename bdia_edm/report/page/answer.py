@@ -1,24 +1,18 @@
-"""What a group of rows says of each family of samplers: against the baseline and against rivals, at each NFE.
+"""What a group of rows says, as values: of each family of samplers against the baseline and rivals, at each NFE.
 
-No sampler is known here by name. A family is the rows of one title. The family with the most rows leads: it is the one
-whose options were tried out.
-
-Whoever reports the best of several settings on the seeds that chose it reports luck as well. Where a group has several
-blocks of seeds, the first chooses a family's setting at each NFE and the others say how good it is.
+A family is the rows of one title. The one with the most rows leads: it is the one whose options were tried out.
 """
 
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from bdia_edm.base.errors import UserError
-from bdia_edm.report.rows import Group, Row, Value, union
-from bdia_edm.report.verdict import BETTER, NOT_DISTINGUISHABLE, WORSE, Comparison, comparisons_of
+from bdia_edm.report.group import Group, Row
+from bdia_edm.report.verdict import Comparison
 
-__all__ = ["EXPLODED", "Answer", "Pick", "Price", "Rival", "Standing", "answers_of"]
+__all__ = ["EXPLODED", "Answer", "Pick", "Price", "Rival", "Standing", "rank"]
 
 EXPLODED = 10
 """How many times the baseline's distance is no mere loss any more."""
@@ -93,7 +87,7 @@ class Standing:
         better, worse, same: the rows of each verdict.
         unjudged: rows that have a baseline and no interval.
         alone: rows without a baseline at their NFE.
-        exploded: rows that are not finite, or over EXPLODED times the baseline's distance.
+        exploded: rows that are infinitely bad or no number, or over EXPLODED times the baseline's distance.
         picks: its best at each NFE.
     """
 
@@ -133,180 +127,11 @@ class Answer:
     standings: tuple[Standing, ...]
     missing: int
 
-
-def answers_of(groups: Sequence[Group]) -> list[Answer]:
-    """An answer for each group and each figure that has verdicts; without verdicts by the group's first figure.
-
-    Seeds that only chose say nothing. Those that hold something against a baseline come first.
-    """
-    reporting = [group for group in groups if not group.is_choice]
-    answers = [_answer(group, metric) for group in reporting for metric in _asked(group)]
-    answers.sort(key=lambda answer: not any(price.baseline is not None and price.picks for price in answer.prices))
-    return [_with_earlier_choices(answer, answers) for answer in answers]
+    def rank(self, figure: float) -> float:
+        """Less is better; what is no number is the worst."""
+        return rank(figure, self.more_is_better)
 
 
-def _asked(group: Group) -> Sequence[str]:
-    judged = union(row.comparisons for row in group.rows)
-    return [name for name in group.compared if name in judged] or group.compared[:1]
-
-
-def _answer(group: Group, metric: str) -> Answer:
-    rows = [row for row in group.rows if metric in row.metrics]
-    more = any(metric in run.record.get("higher_is_better", ()) for row in rows for run in row.runs)
-    at_nfe: dict[float, dict[str, list[Row]]] = {}
-    for row in rows:
-        if not row.is_baseline:
-            at_nfe.setdefault(row.nfe, {}).setdefault(_family(row, group), []).append(row)
-    is_choice = any(len(found) > 1 for families in at_nfe.values() for found in families.values())
-    # The rows of several blocks know their runs, unless somebody made them by hand.
-    can_choose = len(group.seeds) > 1 and all(len(row.runs) == len(group.seeds) for row in rows)
-    report = _Report(metric, more, 1 if is_choice and can_choose else 0)
-    chose = group.seeds[0] if report.first else ""
-    baselines = {row.nfe: row for row in rows if row.is_baseline}
-    prices = tuple(
-        _price(nfe, at_nfe.get(nfe, {}), baselines.get(nfe), report, chose) for nfe in sorted({*at_nfe, *baselines})
-    )
-    sizes = Counter(_family(row, group) for row in rows if not row.is_baseline)
-    standings = [_standing(family, group, rows, baselines, metric, more) for family in sizes]
-    standings.sort(key=lambda standing: (-standing.num_rows, standing.family))
-    missing = len(group.rows) - len(rows)
-    reporting = group.seeds[report.first :]
-    return _with_picks(Answer(group, metric, more, chose, reporting, prices, tuple(standings), missing))
-
-
-@dataclass(frozen=True)
-class _Report:
-    """By what rows are chosen and reported.
-
-    Attributes:
-        first: the first block that reports; those before it choose, all where it is 0.
-    """
-
-    metric: str
-    more_is_better: bool
-    first: int
-
-    def choosing(self, row: Row) -> float:
-        """Less is better."""
-        return _rank(self._mean(row, 0, self.first) if self.first else self.figure(row), self.more_is_better)
-
-    def figure(self, row: Row) -> float:
-        return self._mean(row, self.first, len(row.runs)) if self.first else row.metrics[self.metric]
-
-    def _mean(self, row: Row, start: int, stop: int) -> float:
-        values = [run.record["metrics"][self.metric] for run in row.runs[start:stop]]
-        return sum(values) / len(values)
-
-    def comparison(self, row: Row, other: Row) -> Comparison | None:
-        """Of the row with the other, on the seeds that report."""
-        if other.is_baseline and not self.first:
-            return row.comparisons.get(self.metric)
-        if not row.runs or len(row.runs) != len(other.runs):
-            return None
-        try:
-            return comparisons_of(row.runs[self.first :], other.runs[self.first :]).get(self.metric)
-        except UserError:  # a damaged file, which is told below the table
-            return None
-
-
-def _price(
-    nfe: float, families: Mapping[str, Sequence[Row]], baseline: Row | None, report: _Report, chose: str
-) -> Price:
-    at_baseline = None if baseline is None else report.figure(baseline)
-    picks = []
-    for family, rows in families.items():
-        best = min(rows, key=report.choosing)
-        pick = Pick(family, best, report.figure(best), len(rows), _choices(rows), chose if len(rows) > 1 else "")
-        if baseline is not None and at_baseline is not None:
-            difference = _finite(pick.figure - at_baseline)
-            comparison = report.comparison(best, baseline)
-            pick = replace(pick, baseline=at_baseline, difference=difference, comparison=comparison)
-        picks.append(pick)
-    picks.sort(key=lambda pick: (_rank(pick.figure, report.more_is_better), pick.family))
-    found = []
-    for pick in picks:
-        others = [other for other in picks if other is not pick]
-        if others:
-            comparison = report.comparison(pick.row, others[0].row)
-            pick = replace(pick, rival=Rival(others[0], _finite(pick.figure - others[0].figure), comparison))
-        found.append(pick)
-    return Price(nfe, at_baseline, tuple(found))
-
-
-def _standing(
-    family: str, group: Group, rows: Iterable[Row], baselines: Mapping[float, Row], metric: str, more: bool
-) -> Standing:
-    found: dict[str, list[Row]] = {}
-    for row in rows:
-        if row.is_baseline or _family(row, group) != family:
-            continue
-        baseline, comparison = baselines.get(row.nfe), row.comparisons.get(metric)
-        verdict = "alone" if baseline is None else "unjudged" if comparison is None else comparison.verdict
-        found.setdefault(verdict, []).append(row)
-        value = row.metrics[metric]
-        limit = math.inf if baseline is None or more else EXPLODED * baseline.metrics[metric]
-        # What is beyond an infinite or missing baseline cannot be told.
-        if not math.isfinite(value) or (limit > 0 and value > limit):
-            found.setdefault("exploded", []).append(row)
-    better, worse, same, unjudged, alone, exploded = (
-        tuple(found.get(name, ())) for name in (BETTER, WORSE, NOT_DISTINGUISHABLE, "unjudged", "alone", "exploded")
-    )
-    return Standing(family, better, worse, same, unjudged, alone, exploded, picks=())
-
-
-def _with_picks(answer: Answer) -> Answer:
-    """The answer with each family's picks in its standing too."""
-    picks: dict[str, list[Pick]] = {}
-    for price in answer.prices:
-        for pick in price.picks:
-            picks.setdefault(pick.family, []).append(pick)
-    standings = [replace(each, picks=tuple(picks[each.family])) for each in answer.standings]
-    return replace(answer, standings=tuple(standings))
-
-
-def _with_earlier_choices(answer: Answer, answers: Sequence[Answer]) -> Answer:
-    """Where a row is alone in its group, and the best of several in another on other seeds: that these chose it."""
-
-    def looked_up(pick: Pick) -> Pick:
-        for other in answers:
-            same_kind = other.group.model == answer.group.model and other.metric == answer.metric
-            if pick.tried > 1 or not same_kind or set(other.group.seeds) & set(answer.group.seeds):
-                continue
-            for standing in other.standings:
-                for choice in standing.picks:
-                    if choice.tried > 1 and _identity(choice.row) == _identity(pick.row):
-                        seeds = choice.chosen_on or "; ".join(other.group.seeds)
-                        return replace(pick, tried=choice.tried, choices=choice.choices, chosen_on=seeds)
-        return pick
-
-    prices = tuple(replace(price, picks=tuple(map(looked_up, price.picks))) for price in answer.prices)
-    return _with_picks(replace(answer, prices=prices))
-
-
-def _identity(row: Row) -> tuple[object, ...]:
-    return row.sampler, tuple(row.columns.items()), row.steps, row.nfe
-
-
-def _family(row: Row, group: Group) -> str:
-    """The title, or the name's first word; of the baseline's own title with other options: that they are others."""
-    title = row.runs[0].record["labels"]["title"] if row.runs else row.sampler.partition(" ")[0]
-    return f"{title} with other options" if title == group.baseline else title
-
-
-def _choices(rows: Sequence[Row]) -> dict[str, int]:
-    found: dict[str, set[Value]] = {}
-    for row in rows:
-        for name, value in [*row.columns.items(), ("steps", row.steps), ("options", row.sampler)]:
-            found.setdefault(name, set()).add(value)
-    # What other seeds chose for each of them is no choice among them.
-    chosen = {row.chosen.option for row in rows if row.chosen is not None}
-    return {name: len(values) for name, values in found.items() if len(values) > 1 and name not in chosen}
-
-
-def _rank(figure: float, more_is_better: bool) -> float:
+def rank(figure: float, more_is_better: bool) -> float:
     """Less is better; what is no number is the worst."""
     return math.inf if math.isnan(figure) else -figure if more_is_better else figure
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from bdia_edm.records.wording import shortened
 from bdia_edm.report.page.elements import Html, element, joined, listed
 from bdia_edm.report.page.pictures import Picture, Pictures, Track, pictures_of, tracks_of
-from bdia_edm.report.page.words import name_of
+from bdia_edm.report.page.settings import name_of
 from bdia_edm.report.rows import Group
 
 __all__ = ["gallery"]

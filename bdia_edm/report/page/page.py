@@ -19,7 +19,8 @@ from bdia_edm.base.whole_files import write_text_whole
 from bdia_edm.records.wording import shortened
 from bdia_edm.report.columns import Cell, of_layout
 from bdia_edm.report.layout import Layout
-from bdia_edm.report.page.answer import Answer, answers_of
+from bdia_edm.report.page.answer import Answer
+from bdia_edm.report.page.answering import answers_of
 from bdia_edm.report.page.cells import cells_of
 from bdia_edm.report.page.elements import Html, element, joined, listed
 from bdia_edm.report.page.gallery import gallery
@@ -29,7 +30,7 @@ from bdia_edm.report.rows import Group
 from bdia_edm.report.tables import to_csv
 from bdia_edm.report.verdict import BETTER, NOT_DISTINGUISHABLE, WORSE
 
-__all__ = ["plots_beside", "to_page", "write_page"]
+__all__ = ["to_page", "write_page"]
 
 _KINDS = {BETTER: "good", WORSE: "bad", NOT_DISTINGUISHABLE: "even"}
 _GLANCED_AT = 2
@@ -49,7 +50,7 @@ def write_page(
     Args:
         groups: whose rows know their runs' folders, where the first images are.
         left_out: which records there are beside these, and why they are not shown.
-        plots: SVG files, such as ``plots_beside``.
+        plots: SVG files, such as ``write_comparison`` returns.
         layout: the columns and figures of the tables, and the figures that answer; all where there is none.
 
     Raises:
@@ -61,12 +62,6 @@ def write_page(
         write_text_whole(path, text)
     except OSError as error:
         raise UserError(f"{path}: cannot be written ({one_line(error.strerror or error)})") from error
-
-
-def plots_beside(folder: Path, name: str) -> list[Path]:
-    """The SVG files that a comparison of this name wrote into the folder."""
-    found = [folder / f"{name}.svg", *folder.glob(f"{name}[-_]*.svg")]
-    return sorted((path for path in found if path.is_file()), key=lambda path: path.stem)
 
 
 def to_page(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from bdia_edm.records.record import to_json
 from bdia_edm.report.page.elements import Html, element, joined
-from bdia_edm.report.page.words import name_of
+from bdia_edm.report.page.settings import name_of
 from bdia_edm.report.rows import Group, Row
 
 __all__ = ["repeating"]

@@ -8,22 +8,9 @@ from collections.abc import Sequence
 from bdia_edm.report.names import paper_name
 from bdia_edm.report.page.answer import Answer, Pick, Price
 from bdia_edm.report.page.elements import Html, element, joined
-from bdia_edm.report.page.words import (
-    Told,
-    counts,
-    figure,
-    headline,
-    how_sure,
-    interval,
-    losses,
-    mirrored,
-    others,
-    relative,
-    rival,
-    setting,
-    tried,
-    verdict,
-)
+from bdia_edm.report.page.figures import figure, interval, mirrored, relative
+from bdia_edm.report.page.settings import setting, tried
+from bdia_edm.report.page.words import Told, counts, headline, how_sure, losses, others, rival, verdict
 
 __all__ = ["glance", "of_answer", "ranking"]
 
@@ -95,8 +82,7 @@ def _ranked(price: Price, answer: Answer) -> Html:
     ]
     if price.baseline is not None:
         entries.append((price.baseline, answer.group.baseline, "the baseline", None))
-    sign = -1 if answer.more_is_better else 1
-    entries.sort(key=lambda entry: math.inf if math.isnan(entry[0]) else sign * entry[0])
+    entries.sort(key=lambda entry: answer.rank(entry[0]))
     first = entries[0]
     lines = []
     for rank, (value, family, told, pick) in enumerate(entries, 1):

@@ -6,14 +6,14 @@ import math
 from collections.abc import Sequence
 
 from bdia_edm.metrics.jackknife import NUM_GROUPS
-from bdia_edm.records.wording import in_words, shortened
+from bdia_edm.records.wording import shortened
 from bdia_edm.report.names import paper_name
 from bdia_edm.report.page.answer import EXPLODED, Answer, Pick, Standing
-from bdia_edm.report.rows import Row
+from bdia_edm.report.page.figures import after, figure, gap, interval, mirrored, percent, relative
+from bdia_edm.report.page.settings import setting
 from bdia_edm.report.verdict import BETTER, NOT_DISTINGUISHABLE, WORSE, Comparison
 
-__all__ = ["Told", "counts", "figure", "gap", "headline", "how_sure", "interval", "losses", "mirrored", "name_of"]
-__all__ += ["others", "relative", "rival", "setting", "tried", "verdict"]
+__all__ = ["Told", "counts", "headline", "how_sure", "losses", "others", "rival", "verdict"]
 
 Told = tuple[str, str]
 """A text, and of what kind it is: 'good', 'bad', 'even' or 'unknown'."""
@@ -63,7 +63,7 @@ def headline(answer: Answer) -> Told:
     at = f"at NFE {most.row.nfe:g} " if len(held) > 1 else ""
     figures = (
         f"{'Most ' if len(first) > 1 else ''}{at}with {setting(most.row)}: {metric} {figure(most.figure)} against "
-        f"{figure(most.baseline)}, {_difference(most)}{_after(relative(most))}"
+        f"{figure(most.baseline)}, {_difference(most)}{after(relative(most))}"
     )
     kind = "good" if {*found} == {BETTER} else "bad" if {*found} == {WORSE} else "even"
     kind = "unknown" if not {*found} & {BETTER, WORSE, NOT_DISTINGUISHABLE} else kind
@@ -81,8 +81,10 @@ def _standing_of(pick: Pick, answer: Answer) -> str:
     if pick.comparison is not None:
         return pick.comparison.verdict
     if pick.difference is None:
-        # Against a number, what is none has lost.
+        # Against a number, what is none has lost, but what is infinitely good has won; and so the other way round.
         if pick.baseline is not None and math.isfinite(pick.baseline) and not math.isfinite(pick.figure):
+            return WORSE if answer.rank(pick.figure) == math.inf else BETTER
+        if pick.baseline is not None and math.isfinite(pick.figure) and answer.rank(pick.baseline) == -math.inf:
             return WORSE
         return "unknown"
     return "closer" if (pick.difference > 0) == answer.more_is_better and pick.difference else "farther"
@@ -91,7 +93,7 @@ def _standing_of(pick: Pick, answer: Answer) -> str:
 def _relative(pick: Pick, answer: Answer) -> float:
     """Less is better."""
     if pick.difference is None:
-        return math.inf
+        return -math.inf if answer.rank(pick.figure) == -math.inf else math.inf
     value = pick.difference / abs(pick.baseline) if pick.baseline else pick.difference
     return -value if answer.more_is_better else value
 
@@ -120,10 +122,10 @@ def _rivals(lead: Standing, answer: Answer) -> str:
 
 
 def _lowest(answer: Answer) -> str:
-    picks = [pick for price in answer.prices for pick in price.picks if math.isfinite(pick.figure)]
+    picks = [pick for price in answer.prices for pick in price.picks if answer.rank(pick.figure) < math.inf]
     if not picks:
         return ""
-    best = (max if answer.more_is_better else min)(picks, key=lambda pick: pick.figure)
+    best = min(picks, key=lambda pick: answer.rank(pick.figure))
     which = "highest" if answer.more_is_better else "lowest"
     name = f"{best.family}, {setting(best.row)}, NFE {best.row.nfe:g}"
     return f"The {which} {paper_name(answer.metric)} is {figure(best.figure)}: {name}."
@@ -153,7 +155,8 @@ def rival(pick: Pick, answer: Answer) -> Told:
         if difference is None:
             kind, word = "unknown", "no difference"
             if math.isfinite(pick.figure) != math.isfinite(pick.rival.pick.figure):
-                kind, word = ("good", "no") if math.isfinite(pick.figure) else ("bad", "yes")
+                is_ours = answer.rank(pick.figure) < answer.rank(pick.rival.pick.figure)
+                kind, word = ("good", "no") if is_ours else ("bad", "yes")
             return f"{word}: {which}", kind
         is_ahead = (difference < 0) != answer.more_is_better and difference != 0
         return f"{'behind' if is_ahead else 'ahead'}, no interval: {which}, {_mirrored(difference, None)}", "unknown"
@@ -165,36 +168,6 @@ def rival(pick: Pick, answer: Answer) -> Told:
 def _mirrored(difference: float | None, comparison: Comparison | None) -> str:
     """Of the rival's less ours."""
     return interval(None if difference is None else -difference, None if comparison is None else mirrored(comparison))
-
-
-def mirrored(comparison: Comparison) -> Comparison:
-    """The other's against this one; relative to which no longer stands in it."""
-    return comparison._replace(
-        difference=-comparison.difference, low=-comparison.high, high=-comparison.low, relative=math.nan
-    )
-
-
-def name_of(row: Row) -> str:
-    """A row in a line: 'bdia, euler, gamma 0.1, 6 steps, NFE 11'."""
-    return f"{row.sampler.partition(' ')[0]}, {setting(row)}, NFE {row.nfe:g}"
-
-
-def setting(row: Row) -> str:
-    """What of a row is not its family: 'euler, gamma 0.1, 6 steps'."""
-    options = row.sampler.split(" ")[1:]
-    return ", ".join(part for part in [*options, in_words(row.columns), f"{row.steps} steps"] if part)
-
-
-def tried(pick: Pick) -> str:
-    """From how many settings a pick was chosen, and on which seeds."""
-    chosen = pick.row.chosen
-    before = "" if chosen is None else f"{chosen.option} best of {chosen.among} on seeds {shortened(chosen.seeds, 30)}"
-    if pick.tried == 1:
-        return before or "the only setting at this NFE"
-    named = ", ".join(f"{number} of {name}" for name, number in pick.choices.items())
-    among = f"{pick.tried} ({named})" if len(pick.choices) > 1 else named or f"{pick.tried}"
-    where = f"on seeds {shortened(pick.chosen_on, 30)}" if pick.chosen_on else "on these seeds: biased"
-    return f"{f'{before}; ' if before else ''}best of {among} {where}"
 
 
 def counts(standing: Standing, answer: Answer) -> str:
@@ -224,10 +197,11 @@ def losses(standing: Standing, answer: Answer) -> Told:
     """Where a family loses most, and where it explodes."""
     metric, parts, kind = answer.metric, [], "even"
     if lost := [row for row in standing.worse if all(row is not other for other in standing.exploded)]:
-        worst = max(lost, key=lambda row: row.comparisons[metric].difference)
+        sign = -1 if answer.more_is_better else 1
+        worst = max(lost, key=lambda row: sign * row.comparisons[metric].difference)
         parts.append(
             f"worst with {setting(worst)} (NFE {worst.nfe:g}): {figure(worst.metrics[metric])}, "
-            f"{gap(None, worst.comparisons[metric])}{_after(_percent(worst.comparisons[metric].relative))}"
+            f"{gap(None, worst.comparisons[metric])}{after(percent(worst.comparisons[metric].relative))}"
         )
         kind = "bad"
     if standing.exploded:
@@ -301,50 +275,11 @@ def others(answer: Answer) -> list[str]:
             most = min(held, key=lambda pick: _relative(pick, answer))
             best = (
                 f" Best at NFE {most.row.nfe:g} with {setting(most.row)}: {figure(most.figure)}, "
-                f"{gap(most.difference, most.comparison)}{_after(relative(most))}."
+                f"{gap(most.difference, most.comparison)}{after(relative(most))}."
             )
         exploded = f" {len(standing.exploded)} explode." if standing.exploded else ""
         found.append(f"{counts(standing, answer)}{best}{exploded}")
     return found
-
-
-def figure(value: float | None, sign: str = "") -> str:
-    """A figure for people: '−0.410', '3.2e-05', 'inf'; '' where there is none."""
-    if value is None:
-        return ""
-    if 0 < abs(value) < 5e-4:
-        text = f"{value:{sign}.1e}"
-    else:
-        text = f"{value:{sign}.3f}" if abs(value) < 1e5 else f"{value:{sign}.3g}"
-    return text.replace("-", "−", 1) if value < 0 else text
-
-
-def gap(difference: float | None, comparison: Comparison | None) -> str:
-    """A difference with its interval in a sentence: '−0.410 (95 % interval −0.520 to −0.300)'."""
-    return interval(difference, comparison).replace("(", "(95 % interval ", 1 if comparison is not None else 0)
-
-
-def interval(difference: float | None, comparison: Comparison | None) -> str:
-    """A difference with its interval: '−0.410 (−0.520 to −0.300)'."""
-    if comparison is not None:
-        low, high = figure(comparison.low, "+"), figure(comparison.high, "+")
-        return f"{figure(comparison.difference, '+')} ({low} to {high})"
-    return "no finite difference" if difference is None else f"{figure(difference, '+')} (no interval)"
-
-
-def relative(pick: Pick) -> str:
-    """A pick's difference over the baseline's figure: '−31 %'; '' where that is no number."""
-    if pick.comparison is not None:
-        return _percent(pick.comparison.relative)
-    return _percent(pick.difference / abs(pick.baseline) if pick.difference is not None and pick.baseline else math.nan)
-
-
-def _percent(value: float) -> str:
-    return f"{100 * value:+.0f} %".replace("-", "−") if math.isfinite(value) else ""
-
-
-def _after(text: str) -> str:
-    return f", {text}" if text else ""
 
 
 def _nfes(picks: Sequence[Pick]) -> str:

@@ -45,10 +45,11 @@ def study(
     keep: bool = True,
     pictures: bool = False,
     seeds: Sequence[str] = BLOCKS,
+    first: int = 0,
     **changed: Any,
 ) -> Path:
-    """Writes a run for every block of every point."""
-    for number, point in enumerate(points):
+    """Writes a run for every block of every point; the first point's number is ``first``."""
+    for number, point in enumerate(points, first):
         own = np.random.default_rng(number)
         for block, (block_seeds, distance) in enumerate(zip(seeds, point.distances, strict=False)):
             run = folder / f"run-{number:02d}-{block}"
@@ -59,7 +60,7 @@ def study(
             write_record(run, {**given, "command": command, **changed})  # type: ignore[typeddict-item]
             numbers = SHARED + point.noise * own.standard_normal(NUM_IMAGES)
             if keep and np.isfinite(distance):
-                kept = KeptDistance(distance, 64, numbers - numbers.mean(), np.empty(0))
+                kept = KeptDistance(distance, 64, NUM_IMAGES, numbers - numbers.mean(), np.empty(0))
                 write_uncertainty(run, KeptUncertainty(block_seeds, {"fd_digits": kept}))
             if pictures:
                 shade = np.random.default_rng(5).integers(0, 200, (20, 8, 8, 1))

@@ -10,7 +10,7 @@ import pytest
 
 from bdia_edm.records.record import read_records
 from bdia_edm.report.comparison import write_comparison
-from bdia_edm.report.page.page import plots_beside, write_page
+from bdia_edm.report.page.page import write_page
 from bdia_edm.report.rows import group_records
 from tests.browsers import chromium, missing
 from tests.report.page.studies import Point, edm, gamma, study
@@ -38,8 +38,8 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     # A second model, without a baseline, figures that are missing, and no pictures.
     study(folder / "other", gamma(0.1, 11, 0.5), gamma(0.2, 11, 0.5, noise=0.2), model="other" * 20, keep=False)
     records, folders, left_out = read_records(folder)
-    write_comparison(records, folder, "table", folders=folders)
-    write_page(folder / "report.html", group_records(records, folders), left_out, plots_beside(folder, "table"))
+    _, plots = write_comparison(records, folder, "table", folders=folders)
+    write_page(folder / "report.html", group_records(records, folders), left_out, plots)
     return folder / "report.html"
 
 

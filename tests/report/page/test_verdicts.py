@@ -9,7 +9,7 @@ from pathlib import Path
 from bdia_edm.report.page.answer import Answer
 from bdia_edm.report.page.verdicts import glance, of_answer, ranking
 from tests.report.page.studies import Point, edm, gamma, study
-from tests.report.page.test_answer import answer_of
+from tests.report.page.test_answering import answer_of
 
 
 def cells(html: str) -> list[list[str]]:
@@ -67,3 +67,14 @@ def test_a_glance_leads_to_the_answers(tmp_path: Path) -> None:
     answer = answer_of(study(tmp_path, edm(11, 1.0), gamma(0.1, 11, 0.5)))
     assert 'id="answer-1"' in of_answer(answer, "answer-1")
     assert re.findall('href="#(.*?)"', glance([answer, answer])) == ["answer-0", "answer-1"]
+
+
+def test_a_ranking_where_more_is_better(tmp_path: Path) -> None:
+    points = [edm(11, 1.0), gamma(0.1, 11, 3.0), gamma(0.2, 11, 2.0), Point("ipndm", 11, [0.4])]
+    answer = answer_of(study(tmp_path, *points, keep=False, higher_is_better=["fd_digits"]))
+    assert [line[:3] for line in ranked(answer)] == [
+        ("1", "BDIA", "3.000"),
+        ("2", "EDM", "1.000"),
+        ("3", "IPNDM", "0.400"),
+    ]
+    assert "more is better" in of_answer(answer, "x")

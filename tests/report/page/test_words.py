@@ -5,28 +5,16 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from bdia_edm.report.page.words import (
-    counts,
-    figure,
-    gap,
-    headline,
-    how_sure,
-    interval,
-    losses,
-    mirrored,
-    name_of,
-    others,
-    relative,
-    rival,
-    tried,
-    verdict,
-)
+from bdia_edm.report.page.figures import relative
+from bdia_edm.report.page.settings import tried
+from bdia_edm.report.page.words import counts, headline, how_sure, losses, others, rival, verdict
 from bdia_edm.report.verdict import Comparison
-from tests.report.page.studies import Point, edm, gamma, groups_of, study
-from tests.report.page.test_answer import answer_of
+from tests.report.page.studies import Point, edm, gamma, study
+from tests.report.page.test_answering import answer_of
 
 RIVAL = Point("ipndm", 11, [0.4], steps=11)
 
@@ -140,6 +128,35 @@ def test_losses_and_explosions(tmp_path: Path) -> None:
     )
 
 
+def test_what_lost_most_where_more_is_better(tmp_path: Path) -> None:
+    points = [edm(11, 9.0), gamma(0.1, 11, 5.0), gamma(0.2, 11, 2.0), gamma(0.3, 11, 7.0)]
+    answer = answer_of(study(tmp_path, *points, keep=False, higher_is_better=["fd_digits"]))
+    (standing,) = answer.standings
+    rows = []
+    for row in standing.unjudged:
+        less = row.metrics["fd_digits"] - 9.0
+        comparison = Comparison(less, less - 0.5, less + 0.5, less / 9.0, "influence", True)
+        rows.append(replace(row, comparisons={"fd_digits": comparison}))
+    words, _ = losses(replace(standing, worse=tuple(rows)), answer)
+    assert words.startswith("Worst with gamma 0.2, 6 steps (NFE 11): 2.000, −7.000 (95 % interval −7.500 to −6.500)")
+
+
+def test_an_infinite_figure_may_be_the_best(tmp_path: Path) -> None:
+    """As the signal-to-noise ratio of a round trip that is exact."""
+    more: dict[str, Any] = {"keep": False, "higher_is_better": ["fd_digits"]}
+    points = [edm(11, 9.0), gamma(0.1, 11, math.inf), Point("ipndm", 11, [-math.inf])]
+    answer = answer_of(study(tmp_path / "a", *points, **more))
+    ours, other = answer.standings
+    assert (len(ours.exploded), len(other.exploded)) == (0, 1)
+    assert [verdict(each.picks[0], answer)[1] for each in answer.standings] == ["good", "bad"]
+    assert headline(answer)[0].startswith("BDIA helps against EDM at NFE 11.")
+    exact = answer_of(study(tmp_path / "b", edm(11, math.inf), gamma(0.1, 11, 9.0), RIVAL, **more))
+    assert [verdict(each.picks[0], exact)[0] for each in exact.standings] == ["no, worse"] * 2
+    points = [edm(11, 1.0), gamma(0.1, 11, 9.0), RIVAL._replace(distances=[math.inf])]
+    rivals = answer_of(study(tmp_path / "c", *points, **more))
+    assert [rival(each.picks[0], rivals)[1] for each in rivals.standings] == ["bad", "good"]
+
+
 def test_nothing_lost(tmp_path: Path) -> None:
     answer = answer_of(study(tmp_path, edm(11, 1.0), gamma(0.1, 11, 0.5)))
     assert losses(answer.standings[0], answer) == ("nowhere that can be told", "even")
@@ -181,33 +198,9 @@ def test_more_may_be_better(tmp_path: Path) -> None:
     assert relative(pick) == "+100 %"
 
 
-def test_figures() -> None:
-    assert [figure(each) for each in (None, 0.4, -0.4, 3.2e-5, math.inf, -math.inf, math.nan, 1e7)] == [
-        "", "0.400", "−0.400", "3.2e-05", "inf", "−inf", "nan", "1e+07",
-    ]  # fmt: skip
-    assert figure(-1e-5, "+") == "−1.0e-05"
-    found = Comparison(-0.4, -0.5, -0.3, -0.2, "influence", True)
-    assert interval(None, found) == "−0.400 (−0.500 to −0.300)"
-    assert gap(None, found) == "−0.400 (95 % interval −0.500 to −0.300)"
-    assert gap(0.5, None) == "+0.500 (no interval)"
-    assert gap(None, None) == "no finite difference"
-    assert interval(None, mirrored(found)) == "+0.400 (+0.300 to +0.500)"
-
-
-def test_a_row_in_a_line(tmp_path: Path) -> None:
-    (group,) = groups_of(study(tmp_path, gamma(0.1, 11, 0.5), edm(11, 1.0)))
-    assert [name_of(row) for row in group.rows] == ["edm, 6 steps, NFE 11", "bdia, gamma 0.1, 6 steps, NFE 11"]
-
-
 def test_many_rivals_are_told_in_short(tmp_path: Path) -> None:
     nfes = (7, 9, 11, 13)
     points = [edm(nfe, 1.0) for nfe in nfes] + [gamma(0.1, nfe, 0.9) for nfe in nfes]
     points += [RIVAL._replace(nfe=nfe) for nfe in nfes] + [Point("deis", 9, [0.3])]
     words, _ = headline(answer_of(study(tmp_path, *points)))
     assert words.endswith("A rival is better: IPNDM at NFE 7, 11 and 13; DEIS at NFE 9.")
-
-
-def test_how_a_setting_was_chosen(tmp_path: Path) -> None:
-    points = [edm(11, 1.0), *(gamma(value, 11, 0.5, steps=steps) for value in (0.1, 0.2) for steps in (6, 7))]
-    (pick,) = answer_of(study(tmp_path, *points)).standings[0].picks
-    assert tried(pick) == "best of 4 (2 of gamma, 2 of steps) on these seeds: biased"

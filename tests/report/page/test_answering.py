@@ -6,11 +6,14 @@ import json
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from bdia_edm.report.page.answer import Answer, answers_of
-from bdia_edm.report.page.words import tried
+from bdia_edm.report import column_plots, heat_maps
+from bdia_edm.report.page.answer import Answer
+from bdia_edm.report.page.answering import answers_of
+from bdia_edm.report.page.settings import tried
 from bdia_edm.report.rows import Chosen
 from tests.report.page.studies import BLOCKS, Point, edm, gamma, groups_of, study
 
@@ -88,6 +91,16 @@ def test_a_choice_in_another_group_is_found(tmp_path: Path) -> None:
     assert answers[0].standings[0].picks[0].is_biased
 
 
+@pytest.mark.parametrize(
+    "other", [{"checksums": {"model": "another network"}}, {"class_idx": 3}, {"device": {"type": "cuda"}}]
+)
+def test_what_was_chosen_for_another_network_is_no_choice_for_this(other: dict[str, Any], tmp_path: Path) -> None:
+    study(tmp_path / "chose", edm(11, 1.0), gamma(0.1, 11, 0.5), gamma(0.2, 11, 0.4), seeds=["90000-92999"], **other)
+    study(tmp_path / "reports", edm(11, 1.0), gamma(0.2, 11, 0.45), keep=False, seeds=["0-2999"])
+    picks = [answer.standings[0].picks[0] for answer in answers_of(groups_of(tmp_path))]
+    assert sorted((pick.tried, pick.chosen_on) for pick in picks) == [(1, ""), (2, "")]
+
+
 def test_a_row_that_was_not_the_best_elsewhere_was_not_chosen_there(tmp_path: Path) -> None:
     study(tmp_path / "chose", edm(11, 1.0), gamma(0.1, 11, 0.3), gamma(0.2, 11, 0.4), seeds=["90000-92999"])
     study(tmp_path / "reports", edm(11, 1.0), gamma(0.2, 11, 0.45), num_images=2000, keep=False, seeds=["0-1999"])
@@ -137,6 +150,21 @@ def test_a_baseline_with_other_options_is_a_family(tmp_path: Path) -> None:
     study(tmp_path / "a", edm(11, 1.0))
     study(tmp_path / "b", edm(11, 0.9), labels=labels)
     assert [each.family for each in answer_of(tmp_path).standings] == ["EDM with other options"]
+
+
+def test_of_several_baselines_it_takes_the_tables(tmp_path: Path) -> None:
+    """And so do the plots."""
+    labels = {"sampler": "edm x=1", "title": "EDM", "columns": {}, "is_baseline": True}
+    study(tmp_path / "a", edm(11, 1.0), gamma(0.1, 11, 0.5), gamma(0.2, 11, 0.4), gamma(0.3, 11, 0.3))
+    study(tmp_path / "a", gamma(0.1, 22, 0.5, steps=12), edm(22, 1.0, steps=12), gamma(0.2, 22, 0.4, steps=12), first=4)
+    study(tmp_path / "b", edm(11, 2.0), edm(22, 2.0, steps=12), labels=labels)
+    (group,) = groups_of(tmp_path)
+    (answer,) = answers_of([group])
+    assert [price.baseline for price in answer.prices] == [1.0, 1.0]
+    (panel, *_) = column_plots._panels(group)
+    assert {nfe: row.metrics["fd_digits"] for nfe, row in panel.baselines.items()} == {11: 1.0, 22: 1.0}
+    (cells, *_) = heat_maps._panels(replace(group, rows=tuple(replace(row, comparisons={}) for row in group.rows)))
+    assert cells.cells[6, 0.1].relative == -0.5
 
 
 def test_what_has_a_baseline_comes_first(tmp_path: Path) -> None:
