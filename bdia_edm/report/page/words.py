@@ -23,8 +23,8 @@ _METHODS = {
     "jackknife": f"the jackknife over {NUM_GROUPS} groups of seeds",
 }
 _CORRECTED = (
-    ", which corrects a difference, and the baseline that it is relative to, for their bias in the number of images: "
-    "they are not quite those of the figures"
+    ", which corrects a difference for its bias in the number of images: it is not quite that of the figures, and its "
+    "share is of the baseline's as it is shown"
 )
 _TOLD = 3
 """Of what there may be many, so many are told in full."""
