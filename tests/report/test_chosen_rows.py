@@ -65,7 +65,8 @@ def test_choices_of_which_none_is_among_all_values_are_the_best_of_many() -> Non
 
 def test_choices_at_unequal_costs_are_no_rivals() -> None:
     records: list[Any] = [
-        record("bdia", 6, nfe, 1.0, BDIA | {"gamma": gamma}, seeds=REPORTING[0]) for nfe, gamma in ((11, 0.5), (12, 0.1))
+        record("bdia", 6, nfe, 1.0, BDIA | {"gamma": gamma}, seeds=REPORTING[0])
+        for nfe, gamma in ((11, 0.5), (12, 0.1))
     ]
     folders = [Path("0.5-1"), Path("0.1-1")]
     (group,) = group_records(records, folders, [choice(0.5, 0.5, 1), choice(0.1, 0.1, 0.2)])
