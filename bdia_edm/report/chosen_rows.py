@@ -87,11 +87,11 @@ def _claims(place: int, row: Row, selections: Sequence[Selection]) -> list[_Clai
 
 
 def _all_but(row: Row, option: str) -> str:
-    """What a row is beside an option of its sampler, as a text."""
+    """What a row is beside an option of its sampler, as a text: with its NFE, as none is chosen among unequal costs."""
     every = [(run.record["sampler"], run.record.get("iterations")) for run in row.runs[:1]]
     others = [({name: value for name, value in options.items() if name != option}, more) for options, more in every]
     columns = {name: value for name, value in row.columns.items() if name != option}
-    return json.dumps([row.is_baseline, others, columns], sort_keys=True, default=str)
+    return json.dumps([row.is_baseline, row.nfe, others, columns], sort_keys=True, default=str)
 
 
 def _note(chosen: Sequence[Chosen]) -> str:

@@ -63,6 +63,16 @@ def test_choices_of_which_none_is_among_all_values_are_the_best_of_many() -> Non
         assert any(note.startswith("The best gamma is the best of 2 on the seeds") for note in group.notes)
 
 
+def test_choices_at_unequal_costs_are_no_rivals() -> None:
+    records: list[Any] = [
+        record("bdia", 6, nfe, 1.0, BDIA | {"gamma": gamma}, seeds=REPORTING[0])
+        for nfe, gamma in ((11, 0.5), (12, 0.1))
+    ]
+    folders = [Path("0.5-1"), Path("0.1-1")]
+    (group,) = group_records(records, folders, [choice(0.5, 0.5, 1), choice(0.1, 0.1, 0.2)])
+    assert [row.chosen.among if row.chosen else 0 for row in group.rows] == [2, 2]
+
+
 def test_of_a_grid_that_is_reported_whole_nothing_is_left_out() -> None:
     selections = [choice(0.5, 0.5, 1), choice(0.1, 0.1, 0.5, 1)]
     assert shown(group_of(0.1, 0.5, 1, selections=selections)) == [(0.1, 3), (0.5, 0), (1, 0)]
