@@ -35,8 +35,10 @@ def test_a_comparison(tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch
         ("bdia", "heun", "6"),
     ]
     # The difference to EDM is there where an EDM run has the same NFE, and nowhere else.
-    difference = float(rows[2]["fd_digits"]) - float(rows[0]["fd_digits"])
-    assert float(rows[2]["fd_digits_difference"]) == pytest.approx(difference)
+    # That of few images is corrected for its bias: the middle of the interval, near the figures' own.
+    low, middle, high = (float(rows[2][f"fd_digits_{each}"]) for each in ("low", "difference", "high"))
+    assert middle == pytest.approx((low + high) / 2)
+    assert low < float(rows[2]["fd_digits"]) - float(rows[0]["fd_digits"]) < high
     assert [row["fd_digits_difference"] for row in rows[:2] + rows[3:]] == ["", "", ""]
     for name in ("comparison.png", "side_by_side.png"):
         assert Image.open(folder / name).size > (300, 50)
