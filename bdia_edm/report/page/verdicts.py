@@ -16,7 +16,7 @@ from bdia_edm.report.page.words import Told, counts, headline, how_sure, losses,
 
 __all__ = ["glance", "of_answer", "ranking"]
 
-_CLASSES: tuple[str | bool, ...] = (False, "setting", False, "whole", False, "rival")
+_CLASSES: tuple[str | bool, ...] = (False, "setting", "figures", "whole", False, "rival")
 """Of the cells of a line of an answer after its NFE."""
 
 
