@@ -33,7 +33,7 @@ __all__ = ["main"]
     help="a folder with a table.yaml that says which columns and figures are shown; ours, in conf/, if not given",
 )
 @click.option(
-    "--html", "page", type=click.Path(dir_okay=False, path_type=Path), help="a page to write too, in one file"
+    "--html", "page", type=click.Path(path_type=Path), help="a page to write too, in one file that ends in .html"
 )
 def main(results_dir: Path, dest: Path | None, config_dir: Path | None, page: Path | None) -> None:
     """Writes table.md, .csv, .tex, .png, .svg and .pdf from the records in RESULTS_DIR and below; prints the table.
@@ -44,6 +44,8 @@ def main(results_dir: Path, dest: Path | None, config_dir: Path | None, page: Pa
     A damaged record is named, and the table is made of the others; the exit status is then 1.
     """
     with one_line_errors():
+        if page is not None:
+            _check_page(page)
         layout = _layout(config_dir)
         records, folders, damaged = read_records(results_dir)
         if not records and not damaged:
@@ -63,6 +65,16 @@ def main(results_dir: Path, dest: Path | None, config_dir: Path | None, page: Pa
         to_stdout(text)
     if damaged:
         sys.exit(1)
+
+
+def _check_page(page: Path) -> None:
+    """Before anything is written."""
+    if page.suffix != ".html":
+        raise UserError(f"--html: {page}: the page's name must end in .html")
+    if not page.parent.is_dir():
+        raise UserError(f"--html: {page.parent}: no such folder; the page must lie in one that exists")
+    if page.is_dir():
+        raise UserError(f"--html: {page}: is a folder; a page is one file")
 
 
 def _layout(config_dir: Path | None) -> Layout:

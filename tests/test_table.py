@@ -70,7 +70,7 @@ def test_damaged_records_are_told_beside_the_others(tmp_path: Path) -> None:
 def test_a_page_beside_the_table(tmp_path: Path) -> None:
     run(tmp_path, "+model=digits", "sampler=edm")
     run(tmp_path, "+model=digits", "sampler.gamma=0.1")
-    page = tmp_path / "new" / "report.html"
+    page = tmp_path / "report.html"
     done = CliRunner().invoke(main, [str(tmp_path), "--html", str(page)])
     assert done.exit_code == 0, done.output
     text = page.read_text()
@@ -82,9 +82,15 @@ def test_a_page_beside_the_table(tmp_path: Path) -> None:
     first = page.read_bytes()
     assert CliRunner().invoke(main, [str(tmp_path), "--html", str(page)]).exit_code == 0
     assert page.read_bytes() == first
-    refused = CliRunner().invoke(main, [str(tmp_path), "--html", "/proc/nothere/report.html"])
-    assert refused.exit_code == 2
-    assert refused.stderr.startswith("error: /proc/nothere/report.html: cannot be written (")
+    (tmp_path / "folder.html").mkdir()
+    for name, said in (
+        ("q.txt", f"{tmp_path}/q.txt: the page's name must end in .html"),
+        ("new/a.html", f"{tmp_path}/new: no such folder; the page must lie in one that exists"),
+        ("folder.html", f"{tmp_path}/folder.html: is a folder; a page is one file"),
+    ):
+        refused = CliRunner().invoke(main, [str(tmp_path), "--html", str(tmp_path / name)])
+        assert (refused.exit_code, refused.stderr) == (2, f"error: --html: {said}\n")
+    assert not (tmp_path / "new").exists()
 
 
 def test_columns_and_figures_are_those_of_the_folders_table_yaml(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from bdia_edm.report.numeric_columns import Family, families, number_of
 from bdia_edm.report.plot_files import write_pages
 from bdia_edm.report.verdict import NOT_DISTINGUISHABLE
 
-__all__ = ["family_title", "plot_columns"]
+__all__ = ["family_title", "is_of_choices", "plot_columns"]
 
 _LEAST_VALUES = 3
 _LINES = 12
@@ -96,6 +96,11 @@ def family_title(group: Group, metric: str, family: Family) -> str:
     return plot_text(shortened(f"{paper_name(metric)}, {whose}; {group.subject}", _TITLE))
 
 
+def is_of_choices(family: Family) -> bool:
+    """Whether other seeds chose every value: of each number of steps there is one, and nothing goes along them."""
+    return all(row.chosen is not None and row.chosen.option == family.column for row in family.rows)
+
+
 def _panels(group: Group) -> Iterator[_Panel]:
     for metric in group.compared:
         drawn = [row for row in group.rows if can_be_drawn(row.metrics.get(metric, math.nan))]
@@ -103,7 +108,7 @@ def _panels(group: Group) -> Iterator[_Panel]:
         held = baselines_of(group.rows, group.baseline, metric)
         baselines = {nfe: row for nfe, row in held.items() if can_be_drawn(row.metrics[metric])}
         for family in families(drawn):
-            if len(family.values()) < _LEAST_VALUES:
+            if len(family.values()) < _LEAST_VALUES or is_of_choices(family):
                 continue
             lines: dict[int, list[Row]] = {}
             for row in sorted(family.rows, key=lambda row: (row.steps, number_of(row, family.column))):

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bdia_edm.report.axis_scale import can_be_drawn
-from bdia_edm.report.column_plots import family_title
+from bdia_edm.report.column_plots import family_title, is_of_choices
 from bdia_edm.report.escaping import plot_text
 from bdia_edm.report.figure_size import figure_of
 from bdia_edm.report.group import Group, Row, baselines_of
@@ -95,7 +95,7 @@ def _panels(group: Group) -> Iterator[_Panel]:
                     cells.setdefault((row.steps, number_of(row, family.column)), cell)
             steps = sorted({place[0] for place in cells})[:_MOST]
             values = sorted({place[1] for place in cells})[:_MOST]
-            if len(steps) > 1 and len(values) > 1:
+            if len(steps) > 1 and len(values) > 1 and not is_of_choices(family):
                 shown = {place: cell for place, cell in cells.items() if place[0] in steps and place[1] in values}
                 yield _Panel(group, metric, family, steps, values, shown, len(cells) - len(shown))
 

@@ -44,12 +44,14 @@ class _Panel:
     Attributes:
         lines: by name.
         told: the column whose value is told at the points; '' where none is.
+        is_of_chosen: whether it is told of the rows alone for which other seeds chose it.
     """
 
     group: Group
     metric: str
     lines: dict[str, list[Row]]
     told: str
+    is_of_chosen: bool = False
 
     @property
     def has_dots(self) -> bool:
@@ -97,6 +99,9 @@ def _prepare(group: Group, metric: str) -> _Panel:
             passable = all(len({*map(along, each)}) == len(each) for each in merged.values())
             if passable and 2 * len(merged) <= len(lines):
                 lines, told = merged, column
+    chosen = [option for row in rows if (option := _chosen_option(row))]
+    if chosen and not told:
+        return _Panel(group, metric, lines, chosen[0], is_of_chosen=True)
     return _Panel(group, metric, lines, told)
 
 
@@ -116,7 +121,7 @@ def _plot(axes: Any, panel: _Panel) -> None:
     axes.set_title(plot_text(shortened(f"{group.subject}, {paper_name(metric)}", _TITLE)), fontsize=11)
     axes.grid(alpha=0.3)
     if panel.has_dots:
-        dots = {f"{name}, NFE {rows[0].nfe:g}": rows[0] for name, rows in panel.lines.items()}
+        dots = {_dot_name(rows[0], name): rows[0] for name, rows in panel.lines.items()}
         draw_dots(axes, dict([*dots.items()][:_LINES]), metric, shown, max(len(dots) - _LINES, 0))
         return
     along, lines = _along(group), list(panel.lines.items())
@@ -178,7 +183,10 @@ def _tell_points(axes: Any, lines: Sequence[list[Row]], panel: _Panel) -> None:
     if sum(map(len, lines)) > _POINTS_TOLD:
         return
     along = _along(panel.group)
+    of_chosen = panel.is_of_chosen
     for row in (row for rows in lines for row in rows if panel.told in row.columns):
+        if of_chosen and _chosen_option(row) != panel.told:
+            continue
         told, place = in_words({"": row.columns[panel.told]}).strip(), (along(row), row.metrics[panel.metric])
         axes.annotate(plot_text(told), place, (3, 3), textcoords="offset points", fontsize=6)
 
@@ -194,5 +202,20 @@ def _plot_unnamed(axes: Any, lines: Sequence[list[Row]], metric: str, along: Alo
 
 
 def _name(row: Row, without: str = "") -> str:
-    columns = in_words({name: value for name, value in row.columns.items() if name != without})
-    return f"{row.sampler} {columns}" if columns else row.sampler
+    """A value that other seeds chose for a row makes no other line: it is told at its point."""
+    option = _chosen_option(row)
+    columns = in_words({name: value for name, value in row.columns.items() if name not in (without, option)})
+    name = f"{row.sampler} {columns}" if columns else row.sampler
+    return f"{name} ({option} chosen)" if option else name
+
+
+def _dot_name(row: Row, name: str) -> str:
+    """Of a line of one point, where nothing is told at it."""
+    option = _chosen_option(row)
+    whole = f"{name.removesuffix(f' ({option} chosen)')}, {in_words({option: row.columns[option]})}" if option else name
+    return f"{whole}, NFE {row.nfe:g}"
+
+
+def _chosen_option(row: Row) -> str:
+    """The column whose value was chosen on other seeds; '' where none was."""
+    return row.chosen.option if row.chosen is not None and row.chosen.option in row.columns else ""

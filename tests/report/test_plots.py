@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -16,8 +17,10 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from bdia_edm.report import plots
+from bdia_edm.report.column_plots import plot_columns
+from bdia_edm.report.heat_maps import plot_heat_maps
 from bdia_edm.report.plots import plot_metrics
-from bdia_edm.report.rows import group_records
+from bdia_edm.report.rows import Chosen, group_records
 from tests.report.test_tables import BDIA, blocks, record
 
 
@@ -237,6 +240,27 @@ def test_a_column_that_makes_the_nfe_is_told_at_the_points(drawn: list[Figure], 
     assert all(list(line.get_xdata()) == [18, 26, 34] for line in axes.lines)
     assert sorted(text.get_text() for text in axes.texts) == ["0", "0", "4", "4", "8", "8"]
     assert "at the points: edit step" in axes.get_xlabel()
+
+
+def test_what_other_seeds_chose_is_one_line_and_told_at_its_points(drawn: list[Figure], tmp_path: Path) -> None:
+    records = [record("edm", steps, 2 * steps - 1, 1.0) for steps in (5, 6, 7)]
+    values = {5: 0.1, 6: 0.3, 7: 0.2}
+    records += [record("bdia", steps, 2 * steps - 1, 0.5, {"gamma": gamma}) for steps, gamma in values.items()]
+    (group,) = group_records(records)
+    rows = [
+        row if row.is_baseline else replace(row, chosen=Chosen("gamma", row.columns["gamma"], 3, "9000-9999", "fd"))
+        for row in group.rows
+    ]
+    plot_metrics([replace(group, rows=tuple(rows))], tmp_path, "chosen")
+    (axes,) = drawn[0].axes
+    assert [line.get_label() for line in named_lines(drawn[0])] == ["edm", "bdia (gamma chosen)"]
+    assert sorted((text.get_text(), text.xy[0]) for text in axes.texts) == [("0.1", 9), ("0.2", 13), ("0.3", 11)]
+    assert plot_columns([replace(group, rows=tuple(rows))], tmp_path, "chosen") == []
+    assert plot_heat_maps([replace(group, rows=tuple(rows))], tmp_path, "chosen_heatmap") == []
+    alone = tuple(row for row in rows if row.steps == 6)
+    plot_metrics([replace(group, rows=alone)], tmp_path, "alone")
+    names = [label.get_text() for label in drawn[1].axes[0].get_yticklabels()]
+    assert any("bdia, gamma 0.3, NFE 11" in name for name in names)
 
 
 def test_runs_that_are_alone_are_labelled_dots(drawn: list[Figure], tmp_path: Path) -> None:

@@ -24,11 +24,13 @@ class Rival:
 
     Attributes:
         pick: which it is.
+        figure: the rival's, on the seeds of the difference.
         difference: ours less the rival's; None where that is no finite number.
         comparison: of ours against the rival's, on the same seeds; None where nothing was kept for it.
     """
 
     pick: Pick
+    figure: float
     difference: float | None
     comparison: Comparison | None
 
@@ -38,13 +40,15 @@ class Pick:
     """A family's best row at one NFE.
 
     Attributes:
-        figure: on the seeds that report.
+        figure: on the seeds that report: on all where nothing had to be chosen.
         tried: how many rows it was chosen from.
         choices: of each column, and of 'steps', that differed among them, how many values there were.
         chosen_on: the seeds that chose it; '' where they are the ones that report too.
         baseline: the baseline's figure at this NFE, on the seeds that report; None where there is none.
         difference: from the baseline's; None where that is no finite number.
         comparison: with the baseline's; None where nothing was kept for it.
+        ranked: the figure on the seeds on which all of this NFE are ranked.
+        ranked_comparison: with the baseline's on those.
         rival: the best other family; None where there is no other.
     """
 
@@ -57,6 +61,8 @@ class Pick:
     baseline: float | None = None
     difference: float | None = None
     comparison: Comparison | None = None
+    ranked: float = math.nan
+    ranked_comparison: Comparison | None = None
     rival: Rival | None = None
 
     @property
@@ -70,13 +76,15 @@ class Price:
     """What an NFE buys.
 
     Attributes:
-        baseline: the baseline's figure on the seeds that report; None where there is none.
+        baseline: the baseline's figure on the seeds on which all of this NFE are ranked; None where there is none.
         picks: each family's best, the best family first.
+        is_of_others: whether seeds chose here, so that all are ranked on the others.
     """
 
     nfe: float
     baseline: float | None
     picks: tuple[Pick, ...]
+    is_of_others: bool = False
 
 
 @dataclass(frozen=True)
@@ -113,7 +121,7 @@ class Answer:
     Attributes:
         more_is_better: of the figure.
         chose: the seeds of the block that chose; '' where none did.
-        report: the seeds of each block that reports.
+        report: the seeds of each block that reports what was chosen; what was not is reported on all.
         standings: of each family but the baseline, the leading one first.
         missing: how many rows have no such figure.
     """

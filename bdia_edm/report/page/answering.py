@@ -3,7 +3,8 @@
 No sampler is known here by name.
 
 Whoever reports the best of several settings on the seeds that chose it reports luck as well. Where a group has several
-blocks of seeds, the first chooses a family's setting at each NFE and the others say how good it is.
+blocks of seeds, the first chooses a family's setting at each NFE and the others say how good it is. Where there is
+nothing to choose all blocks say so.
 """
 
 from __future__ import annotations
@@ -101,25 +102,32 @@ class _Report:
 def _price(
     nfe: float, families: Mapping[str, Sequence[Row]], baseline: Row | None, report: _Report, chose: str
 ) -> Price:
-    at_baseline = None if baseline is None else report.figure(baseline)
+    everywhere = replace(report, first=0)
+    # Beside each other all must be of the same seeds: blocks differ by more than samplers do.
+    common = report if any(len(rows) > 1 for rows in families.values()) else everywhere
     picks = []
     for family, rows in families.items():
+        own = report if len(rows) > 1 else everywhere
         best = min(rows, key=report.choosing)
-        pick = Pick(family, best, report.figure(best), len(rows), _choices(rows), chose if len(rows) > 1 else "")
-        if baseline is not None and at_baseline is not None:
-            difference = _finite(pick.figure - at_baseline)
-            comparison = report.comparison(best, baseline)
-            pick = replace(pick, baseline=at_baseline, difference=difference, comparison=comparison)
+        chosen_on = chose if len(rows) > 1 else ""
+        pick = Pick(family, best, own.figure(best), len(rows), _choices(rows), chosen_on, ranked=common.figure(best))
+        if baseline is not None:
+            at_baseline = own.figure(baseline)
+            difference, comparison = _finite(pick.figure - at_baseline), own.comparison(best, baseline)
+            ranked = comparison if own == common else common.comparison(best, baseline)
+            pick = replace(
+                pick, baseline=at_baseline, difference=difference, comparison=comparison, ranked_comparison=ranked
+            )
         picks.append(pick)
-    picks.sort(key=lambda pick: (rank(pick.figure, report.more_is_better), pick.family))
+    picks.sort(key=lambda pick: (rank(pick.ranked, report.more_is_better), pick.family))
     found = []
     for pick in picks:
         others = [other for other in picks if other is not pick]
         if others:
-            comparison = report.comparison(pick.row, others[0].row)
-            pick = replace(pick, rival=Rival(others[0], _finite(pick.figure - others[0].figure), comparison))
+            comparison, figure = common.comparison(pick.row, others[0].row), others[0].ranked
+            pick = replace(pick, rival=Rival(others[0], figure, _finite(pick.ranked - figure), comparison))
         found.append(pick)
-    return Price(nfe, at_baseline, tuple(found))
+    return Price(nfe, None if baseline is None else common.figure(baseline), tuple(found), common.first > 0)
 
 
 def _standing(

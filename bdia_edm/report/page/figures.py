@@ -14,6 +14,9 @@ def figure(value: float | None, sign: str = "") -> str:
     """A figure for people: '−0.410', '3.2e-05', 'inf'; '' where there is none."""
     if value is None:
         return ""
+    value += 0.0  # no minus before nothing
+    if value == 0:
+        return "0.000"
     if 0 < abs(value) < 5e-4:
         text = f"{value:{sign}.1e}"
     else:

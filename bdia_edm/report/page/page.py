@@ -17,6 +17,7 @@ from bdia_edm.base.errors import UserError
 from bdia_edm.base.lines import one_line
 from bdia_edm.base.whole_files import write_text_whole
 from bdia_edm.records.wording import shortened
+from bdia_edm.report.best import best_of_many
 from bdia_edm.report.columns import Cell, of_layout
 from bdia_edm.report.layout import Layout
 from bdia_edm.report.page.answer import Answer
@@ -33,9 +34,9 @@ from bdia_edm.report.verdict import BETTER, NOT_DISTINGUISHABLE, WORSE
 __all__ = ["to_page", "write_page"]
 
 _KINDS = {BETTER: "good", WORSE: "bad", NOT_DISTINGUISHABLE: "even"}
-_GLANCED_AT = 2
+_NOTHING, _SIGNS = re.compile(r"^[+-]0\.000(?!\d)"), re.compile("^-")
 _LARGEST_PLOT = 4_000_000
-"""Answers that need no list above them; bytes of a plot that finds room."""
+"""Bytes of a plot that finds room."""
 
 
 def write_page(
@@ -54,11 +55,10 @@ def write_page(
         layout: the columns and figures of the tables, and the figures that answer; all where there is none.
 
     Raises:
-        UserError: the page cannot be written.
+        UserError: the page cannot be written, as where its folder does not exist.
     """
     text = to_page(groups, left_out, plots, layout)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         write_text_whole(path, text)
     except OSError as error:
         raise UserError(f"{path}: cannot be written ({one_line(error.strerror or error)})") from error
@@ -74,7 +74,7 @@ def to_page(
     sections = [
         ("verdict", "Verdict", _verdict(answers)),
         ("ranking", "Ranking at each NFE", joined(*(ranking(answer) for answer in answers if answer.prices))),
-        ("tables", "Tables", _tables(groups, left_out, layout)),
+        ("tables", "Tables", _tables(groups, answers, left_out, layout)),
         ("plots", "Plots", joined(*map(_plot, plots))),
         ("pictures", "Same seeds, side by side", gallery(groups)),
         ("runs", "Runs, and how to repeat them", repeating(groups)),
@@ -135,13 +135,39 @@ def _verdict(answers: Sequence[Answer]) -> Html:
     if not answers:
         return element("p", "Nothing was measured here, so nothing can be said.")
     numbered = list(enumerate(answers))
-    top = glance(answers) if len(answers) > _GLANCED_AT else ""
+    top = glance(answers) if len(answers) > 1 else ""
     return joined(top, *(of_answer(answer, f"answer-{number}") for number, answer in numbered))
 
 
-def _tables(groups: Sequence[Group], left_out: Sequence[str], layout: Layout) -> Html:
-    parts = [joined(_table(group, layout), listed(group.notes)) for group in groups]
+def _tables(groups: Sequence[Group], answers: Sequence[Answer], left_out: Sequence[str], layout: Layout) -> Html:
+    parts = [joined(_table(group, layout), _chosen(group, answers), listed(_notes(group, answers))) for group in groups]
     return joined(*parts, listed([f"Left out: {line}" for line in left_out]))
+
+
+def _chose(group: Group, answers: Sequence[Answer]) -> Answer | None:
+    """An answer of the group whose settings one block chose for the others."""
+    return next((answer for answer in answers if answer.group is group and answer.chose), None)
+
+
+def _notes(group: Group, answers: Sequence[Answer]) -> list[str]:
+    """The table's, but that to choose on other seeds is to be done: the page has done it."""
+    done = best_of_many(group) if _chose(group, answers) is not None else []
+    return [note for note in group.notes if note not in done]
+
+
+def _chosen(group: Group, answers: Sequence[Answer]) -> Html:
+    """Why the answers have other figures than the table, and where they stand."""
+    answer = _chose(group, answers)
+    if answer is None:
+        return Html()
+    return element(
+        "p",
+        f"This table is of all {len(group.seeds)} blocks of seeds. Where several settings were tried the answers above "
+        f"are chosen on {shortened(answer.chose, 48)} and reported on {shortened('; '.join(answer.report), 48)}: their "
+        "figures stand under ",
+        element("a", "Ranking at each NFE", href="#ranking"),
+        ". The best of this table was chosen on the seeds that are reported here, and so looks better than it is.",
+    )
 
 
 def _table(group: Group, layout: Layout) -> Html:
@@ -176,7 +202,8 @@ def _cell(cell: Cell, name: str, is_text: bool) -> Html:
         return element("th", cell.text, scope="row")
     if is_text and cell.text in _KINDS:
         return element("td", element("span", cell.text, class_=f"badge {_KINDS[cell.text]}"))
-    text = element("strong", cell.text) if cell.is_best else cell.text
+    shown = cell.text if is_text else _SIGNS.sub("−", _NOTHING.sub("0.000", cell.text))
+    text = element("strong", shown) if cell.is_best else shown
     return element("td", text, class_=not is_text and "n")
 
 

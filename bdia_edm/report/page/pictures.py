@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import io
 import zipfile
+from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -22,6 +23,7 @@ from bdia_edm.images.grids import PNG_CHANNELS, make_grid
 from bdia_edm.records.run_folder import RunFolder
 from bdia_edm.records.wording import in_words
 from bdia_edm.report.comparison import preview_of
+from bdia_edm.report.group import title_of
 from bdia_edm.report.rows import Group, Row
 
 __all__ = ["Picture", "Pictures", "Stop", "Track", "pictures_of", "tracks_of"]
@@ -168,10 +170,11 @@ def _picture(images: Pixels) -> Picture:
 
 
 def tracks_of(group: Group, pictures: Pictures) -> list[Track]:
-    """Every way along a column of numbers, or along the steps, of rows that have a picture; the longest first.
+    """Every way along a column of numbers, or along the steps, of rows that have a picture.
 
-    A row that has no other beside it on any way is one of its own. At the left of each stands what was edited; else the
-    baseline of its NFE, or of the nearest; without a baseline the group's first row.
+    Those of the family with the most rows come first, and of each family the longest. A row that has no other beside it
+    on any way is one of its own. At the left of each stands what was edited; else the baseline of its NFE, or of the
+    nearest; without a baseline the group's first row; nothing beside itself where there is another.
     """
     shown = {index: group.rows[index] for index in pictures.of_rows}
     baselines = {index: row for index, row in shown.items() if row.is_baseline}
@@ -189,26 +192,37 @@ def tracks_of(group: Group, pictures: Pictures) -> list[Track]:
             beside = [_beside(index, shown, baselines, pictures) for _, index in stops]
             told = [Stop(f"{value:g}", left, index) for (value, index), left in zip(stops, beside, strict=True)]
             ways.append(Track(name, along, tuple(told)))
-    longer = sorted((way for way in ways if len(way.stops) > 1), key=lambda way: -len(way.stops))
+    longer = [way for way in ways if len(way.stops) > 1]
     seen = {stop.right for way in longer for stop in way.stops}
     alone = {way.stops[0].right: way for way in ways if way.stops[0].right not in seen}
-    return [*longer, *alone.values()]
+    sizes = Counter(title_of(row) for row in rows.values())
+    leading = sizes.most_common(1)[0][0] if sizes else ""
+
+    def place(way: Track) -> tuple[bool, int]:
+        return title_of(rows[way.stops[0].right]) != leading, -len(way.stops)
+
+    return sorted([*longer, *alone.values()], key=place)
 
 
 def _without(row: Row, along: str) -> str:
     """The row's options but one, in words."""
-    columns = {name: value for name, value in row.columns.items() if name != along and value is not None}
+    # What other seeds chose at each number of steps is one way along them.
+    chosen = row.chosen.option if row.chosen is not None and along == "steps" else ""
+    columns = {name: value for name, value in row.columns.items() if name not in (along, chosen) and value is not None}
     steps = "" if along == "steps" else f"{row.steps} steps"
-    return ", ".join(part for part in [row.sampler, in_words(columns), steps] if part)
+    how = f"{chosen} chosen" if chosen in row.columns else ""
+    return ", ".join(part for part in [row.sampler, in_words(columns), how, steps] if part)
 
 
 def _beside(index: int, shown: dict[int, Row], baselines: dict[int, Row], pictures: Pictures) -> int:
     if pictures.originals is not None:
         return -1
-    if not baselines:
-        return next(iter(shown))
+    others = [each for each in shown if each != index] or [index]
+    held = [each for each in baselines if each != index]
+    if not held:
+        return others[0]
     row = shown[index]
-    return min(baselines, key=lambda each: (abs(baselines[each].nfe - row.nfe), abs(baselines[each].steps - row.steps)))
+    return min(held, key=lambda each: (abs(baselines[each].nfe - row.nfe), abs(baselines[each].steps - row.steps)))
 
 
 def _is_number(value: object) -> bool:

@@ -6,7 +6,7 @@ from bdia_edm.records.wording import in_words, shortened
 from bdia_edm.report.group import Row
 from bdia_edm.report.page.answer import Pick
 
-__all__ = ["name_of", "setting", "tried"]
+__all__ = ["name_of", "setting", "tried", "tried_in_short"]
 
 
 def name_of(row: Row) -> str:
@@ -18,6 +18,14 @@ def setting(row: Row) -> str:
     """What of a row is not its family: 'euler, gamma 0.1, 6 steps'."""
     options = row.sampler.split(" ")[1:]
     return ", ".join(part for part in [*options, in_words(row.columns), f"{row.steps} steps"] if part)
+
+
+def tried_in_short(pick: Pick) -> str:
+    """What must be seen beside a setting: 'best of 6, biased'."""
+    chosen = pick.row.chosen
+    if pick.tried > 1:
+        return f"best of {pick.tried}{', biased' if pick.is_biased else ''}"
+    return "the only one" if chosen is None else f"{chosen.option} best of {chosen.among}"
 
 
 def tried(pick: Pick) -> str:

@@ -13,7 +13,7 @@ from bdia_edm.report.page.figures import after, figure, gap, interval, mirrored,
 from bdia_edm.report.page.settings import setting
 from bdia_edm.report.verdict import BETTER, NOT_DISTINGUISHABLE, WORSE, Comparison
 
-__all__ = ["Told", "counts", "headline", "how_sure", "losses", "others", "rival", "verdict"]
+__all__ = ["Told", "counts", "headline", "how_sure", "losses", "others", "rival", "summary", "verdict"]
 
 Told = tuple[str, str]
 """A text, and of what kind it is: 'good', 'bad', 'even' or 'unknown'."""
@@ -32,6 +32,14 @@ _TOLD = 3
 
 def headline(answer: Answer) -> Told:
     """The leading family against the baseline and the rivals, in a sentence or two."""
+    words, kind = summary(answer)
+    if not answer.standings or all(pick.baseline is None for pick in answer.standings[0].picks):
+        return words, kind
+    return " ".join(part for part in (words, _most(answer), _rivals(answer.standings[0], answer)) if part), kind
+
+
+def summary(answer: Answer) -> Told:
+    """Where the leading family helps against the baseline and where it hurts, in a sentence."""
     group, metric = answer.group, paper_name(answer.metric)
     if not answer.standings:
         if not group.baseline:
@@ -46,9 +54,7 @@ def headline(answer: Answer) -> Told:
             f"No {group.baseline} has the NFE of a {lead.family}, so it cannot be said whether that helps. "
             f"{_lowest(answer)}"
         ), "unknown"
-    found: dict[str, list[Pick]] = {}
-    for pick in held:
-        found.setdefault(_standing_of(pick, answer), []).append(pick)
+    found = _by_standing(held, answer)
     words = {
         BETTER: f"{lead.family} helps against {group.baseline}",
         WORSE: f"{lead.family} hurts against {group.baseline}",
@@ -58,17 +64,35 @@ def headline(answer: Answer) -> Told:
         "unknown": f"{lead.family} and {group.baseline} have figures without a difference",
     }
     parts = [f"{words[name]} at NFE {_nfes(found[name])}" for name in words if name in found]
-    first = next(found[name] for name in words if name in found)
-    most = min(first, key=lambda pick: _relative(pick, answer))
-    at = f"at NFE {most.row.nfe:g} " if len(held) > 1 else ""
-    figures = (
-        f"{'Most ' if len(first) > 1 else ''}{at}with {setting(most.row)}: {metric} {figure(most.figure)} against "
-        f"{figure(most.baseline)}, {_difference(most)}{after(relative(most))}"
-    )
     kind = "good" if {*found} == {BETTER} else "bad" if {*found} == {WORSE} else "even"
     kind = "unknown" if not {*found} & {BETTER, WORSE, NOT_DISTINGUISHABLE} else kind
-    sentence = f"{'; '.join(parts)}. {figures[0].upper()}{figures[1:]}."
-    return f"{sentence} {_rivals(lead, answer)}".strip(), kind
+    return f"{'; '.join(parts)}.", kind
+
+
+def _by_standing(held: Sequence[Pick], answer: Answer) -> dict[str, list[Pick]]:
+    found: dict[str, list[Pick]] = {}
+    for pick in held:
+        found.setdefault(_standing_of(pick, answer), []).append(pick)
+    return found
+
+
+def _most(answer: Answer) -> str:
+    """The figures of what helps most or else hurts most; '' where nothing of several can be distinguished."""
+    held = [pick for pick in answer.standings[0].picks if pick.baseline is not None]
+    found = _by_standing(held, answer)
+    first = held if len(held) == 1 else found.get(BETTER) or found.get(WORSE)
+    if not first:
+        return ""
+    # What hurts most is the last by what is better.
+    is_loss = len(held) > 1 and BETTER not in found
+    most = (max if is_loss else min)(first, key=lambda pick: _relative(pick, answer))
+    at = f"at NFE {most.row.nfe:g} " if len(held) > 1 else ""
+    which = f"most, relative to {answer.group.baseline}'s, " if len(first) > 1 else ""
+    figures = (
+        f"{which}{at}with {setting(most.row)}: {paper_name(answer.metric)} {figure(most.figure)} against "
+        f"{figure(most.baseline)}, {_difference(most)}{after(relative(most))}"
+    )
+    return f"{figures[0].upper()}{figures[1:]}."
 
 
 def _difference(pick: Pick) -> str:
@@ -141,21 +165,21 @@ def verdict(pick: Pick, answer: Answer) -> Told:
         "farther": ("behind, but no interval", "unknown"),
     }
     if pick.baseline is None:
-        return f"no {answer.group.baseline} at this NFE", "unknown"
+        return f"no {answer.group.baseline} here", "unknown"
     return words.get(_standing_of(pick, answer), ("no difference", "unknown"))
 
 
 def rival(pick: Pick, answer: Answer) -> Told:
     """Whether another family's best is better than this one, from the paired interval where there is one."""
     if pick.rival is None:
-        return "no rival at this NFE", "unknown"
-    which = f"{pick.rival.pick.family} {figure(pick.rival.pick.figure)}"
+        return "no rival here", "unknown"
+    which = f"{pick.rival.pick.family} {figure(pick.rival.figure)}"
     difference, comparison = pick.rival.difference, pick.rival.comparison
     if comparison is None:
         if difference is None:
             kind, word = "unknown", "no difference"
-            if math.isfinite(pick.figure) != math.isfinite(pick.rival.pick.figure):
-                is_ours = answer.rank(pick.figure) < answer.rank(pick.rival.pick.figure)
+            if math.isfinite(pick.ranked) != math.isfinite(pick.rival.figure):
+                is_ours = answer.rank(pick.ranked) < answer.rank(pick.rival.figure)
                 kind, word = ("good", "no") if is_ours else ("bad", "yes")
             return f"{word}: {which}", kind
         is_ahead = (difference < 0) != answer.more_is_better and difference != 0
@@ -182,7 +206,7 @@ def counts(standing: Standing, answer: Answer) -> str:
             (standing.worse, "worse"),
             (standing.same, "not distinguishable"),
             (standing.unjudged, "without an interval"),
-            (standing.alone, f"without a {baseline} at the same NFE"),
+            (standing.alone, f"without {baseline} at the same NFE"),
         )
         if rows
     ]
@@ -220,16 +244,20 @@ def how_sure(answer: Answer) -> list[Told]:
     """On what the verdicts stand, and what speaks against them."""
     group = answer.group
     found = [pick.comparison for standing in answer.standings for pick in standing.picks if pick.comparison is not None]
-    number = len(answer.report) * group.num_images
+    # What chose here; what other seeds chose has its figures of all of these.
+    picks = [pick for standing in answer.standings for pick in standing.picks]
+    is_chosen = [bool(answer.chose) and pick.chosen_on == answer.chose for pick in picks]
+    reporting = answer.report if any(is_chosen) else group.seeds
+    number, all_numbers = len(reporting) * group.num_images, len(group.seeds) * group.num_images
     what = "seeds" if group.task == "sample" else "images"
-    blocks = "one block" if len(answer.report) == 1 else f"{len(answer.report)} blocks"
+    blocks = "one block" if len(reporting) == 1 else f"{len(reporting)} blocks"
     sentences: list[Told] = []
     if found:
         methods = " and ".join(_METHODS[method] for method in dict.fromkeys(each.method for each in found))
         is_corrected = any(each.method == "jackknife" for each in found)
         sentences.append(
             (
-                f"Differences are of the same {number:,} {what} ({blocks}: {shortened('; '.join(answer.report), 48)}), "
+                f"Differences are of the same {number:,} {what} ({blocks}: {shortened('; '.join(reporting), 48)}), "
                 f"their 95 % intervals by {methods}{_CORRECTED if is_corrected else ''}.",
                 "",
             )
@@ -242,11 +270,12 @@ def how_sure(answer: Answer) -> list[Told]:
                 "bad",
             )
         )
-    if answer.chose:
+    if any(is_chosen):
+        without = ("what had nothing to choose, " if not all(is_chosen) else "") + "counts of settings and the tables"
         sentences.append(
             (
                 f"Where several settings were tried, seeds {shortened(answer.chose, 48)} chose the best, and the "
-                f"figures here are of the other {what}; counts of settings are of all.",
+                f"figures here are of the other {what}; {without} are of all {all_numbers:,}.",
                 "",
             )
         )
@@ -273,8 +302,9 @@ def others(answer: Answer) -> list[str]:
         best = ""
         if held:
             most = min(held, key=lambda pick: _relative(pick, answer))
+            which = "Best" if len(held) == 1 else f"Best, relative to {answer.group.baseline}'s,"
             best = (
-                f" Best at NFE {most.row.nfe:g} with {setting(most.row)}: {figure(most.figure)}, "
+                f" {which} at NFE {most.row.nfe:g} with {setting(most.row)}: {figure(most.figure)}, "
                 f"{gap(most.difference, most.comparison)}{after(relative(most))}."
             )
         exploded = f" {len(standing.exploded)} explode." if standing.exploded else ""

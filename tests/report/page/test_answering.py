@@ -81,6 +81,17 @@ def test_where_nothing_was_chosen_all_blocks_report(tmp_path: Path) -> None:
     assert not answer.standings[0].picks[0].is_biased
 
 
+def test_an_nfe_without_a_choice_is_of_all_blocks_beside_one_with(tmp_path: Path) -> None:
+    points = [edm(11, 1.0, 1.0), gamma(0.1, 11, 0.2, 0.9), gamma(0.2, 11, 0.5, 0.5)]
+    more = [edm(17, 0.6, 1.0, steps=9), gamma(0.1, 17, 0.3, 0.7, steps=9)]
+    answer = answer_of(study(tmp_path, *points, *more))
+    chosen, only = answer.standings[0].picks
+    assert (chosen.figure, chosen.baseline, chosen.chosen_on) == (0.9, 1.0, BLOCKS[0])
+    assert (only.figure, only.baseline, only.chosen_on) == (0.5, 0.8, "")
+    assert only.comparison == only.row.comparisons["fd_digits"]
+    assert [price.baseline for price in answer.prices] == [1.0, 0.8]
+
+
 def test_a_choice_in_another_group_is_found(tmp_path: Path) -> None:
     study(tmp_path / "chose", edm(11, 1.0), gamma(0.1, 11, 0.5), gamma(0.2, 11, 0.4), seeds=["90000-92999"])
     # Of another number of images they are no blocks of one series.

@@ -166,6 +166,25 @@ def test_many_answers_begin_with_a_list_of_them(tmp_path: Path) -> None:
     assert "glance" not in to_page(groups_of(tmp_path / "a")).partition("<body>")[2].partition("<script>")[0]
 
 
+def test_where_a_block_chose_the_page_says_which_figures_are_whose(tmp_path: Path) -> None:
+    points = [edm(11, 1.0, 1.0, 1.0), gamma(0.1, 11, 0.2, 0.9, 0.95), gamma(0.2, 11, 0.5, 0.5, 0.5)]
+    groups = groups_of(study(tmp_path / "a", *points))
+    assert any("compare select=gamma" in note for note in groups[0].notes)
+    text = to_page(groups)
+    assert "compare select=" not in text
+    assert "chosen on 0-2999 and reported on 3000-5999; 6000-8999" in text
+    biased = [point._replace(distances=point.distances[:1]) for point in points]
+    assert "compare select=gamma" in to_page(groups_of(study(tmp_path / "b", *biased)))
+
+
+def test_one_minus_sign_and_none_before_nothing(tmp_path: Path) -> None:
+    text = to_page(groups_of(study(tmp_path, edm(11, 1.0), gamma(0.1, 11, 0.5), gamma(0.0, 11, 1.0, noise=0.1))))
+    table = text.partition('id="tables"')[2].partition("</table>")[0]
+    figures = re.findall(r'<td class="n">(.*?)</td>', table)
+    assert any(each.startswith("−0.500 ±") for each in figures)
+    assert not any(each.startswith(("-", "−0.000 ", "+0.000 ")) for each in figures)
+
+
 def test_what_is_left_out_and_what_was_not_measured_is_said(tmp_path: Path) -> None:
     study(tmp_path, edm(11, 1.0), metrics={}, keep=False)
     (tmp_path / "table.svg").write_text(SVG)
@@ -183,7 +202,7 @@ def test_a_plot_that_is_too_large_is_named(tmp_path: Path, monkeypatch: pytest.M
 
 def test_where_nothing_can_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match=r"report.html: cannot be written \(File exists\)$"):
+    with pytest.raises(UserError, match=r"report.html: cannot be written \(Not a directory\)$"):
         write_page(tmp_path / "file" / "report.html", [])
     with pytest.raises(UserError, match=r"no\.svg: not readable \(No such file or directory\)$"):
         write_page(tmp_path / "report.html", [], plots=[tmp_path / "no.svg"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from PIL import Image
 from bdia_edm.records.run_folder import RunFolder
 from bdia_edm.report.page import pictures
 from bdia_edm.report.page.pictures import Picture, Pictures, pictures_of, tracks_of
-from bdia_edm.report.rows import Group
+from bdia_edm.report.rows import Chosen, Group
 from tests.report.page.studies import Point, edm, gamma, groups_of, study
 
 
@@ -117,12 +118,29 @@ def test_ways_along_gamma_and_steps(tmp_path: Path) -> None:
 
 def test_without_a_baseline_the_first_row_stands_at_the_left(tmp_path: Path) -> None:
     (group,) = groups_of(study(tmp_path, gamma(0.1, 11, 0.5), gamma(0.2, 11, 0.4), pictures=True))
-    assert tracks(group) == [("bdia, 6 steps", "gamma", ["0.1", "0.2"], [0, 0])]
+    assert tracks(group) == [("bdia, 6 steps", "gamma", ["0.1", "0.2"], [1, 0])]
 
 
 def test_baselines_alone_have_a_way_of_their_own(tmp_path: Path) -> None:
     (group,) = groups_of(study(tmp_path, edm(11, 1.0), edm(17, 0.4, steps=9), pictures=True))
-    assert tracks(group) == [("edm", "steps", ["6", "9"], [0, 1])]
+    assert tracks(group) == [("edm", "steps", ["6", "9"], [1, 0])]
+
+
+def test_what_other_seeds_chose_is_one_way_along_the_steps_and_its_family_leads(tmp_path: Path) -> None:
+    points = [edm(11, 1.0), edm(17, 0.5, steps=9), edm(23, 0.5, steps=12)]
+    points += [Point("ipndm", nfe, [0.4], steps=nfe + 1) for nfe in (11, 17)]
+    points += [gamma(0.1, 11, 0.4), gamma(0.2, 17, 0.3, steps=9), gamma(0.3, 23, 0.3, steps=12)]
+    (group,) = groups_of(study(tmp_path, *points, pictures=True))
+    rows = [
+        replace(row, chosen=Chosen("gamma", row.columns["gamma"], 3, "9000-9999", "fd_digits"))
+        if "gamma" in row.columns
+        else row
+        for row in group.rows
+    ]
+    assert [way[:3] for way in tracks(replace(group, rows=tuple(rows)))] == [
+        ("bdia, gamma chosen", "steps", ["6", "9", "12"]),
+        ("ipndm", "steps", ["12", "18"]),
+    ]
 
 
 def test_what_was_edited_stands_at_the_left(tmp_path: Path) -> None:

@@ -55,12 +55,36 @@ def test_an_answer_has_a_line_for_each_nfe(tmp_path: Path) -> None:
     assert first[:4] == [
         "11",
         "yes, better",
-        "gamma 0.1, 6 steps best of 2 of gamma on these seeds: biased",
+        "gamma 0.1, 6 steps best of 2, biased",
         "1.000 → 0.500",
     ]
-    assert first[5:] == ["−50 %", "no rival at this NFE"]
+    assert first[5:] == ["−50 %", "no rival here"]
     assert second[:2] == ["17", "no, worse"]
     assert second[6].startswith("yes IPNDM 0.300, −0.300 (")
+
+
+def test_equals_share_a_rank(tmp_path: Path) -> None:
+    """As gamma 0 and the baseline that it is."""
+    points = [edm(11, 1.0), gamma(0.0, 11, 1.0), Point("ipndm", 11, [1.5])]
+    assert [line[:2] for line in ranked(answer_of(study(tmp_path, *points)))] == [
+        ("1", "BDIA"),
+        ("1", "EDM"),
+        ("3", "IPNDM"),
+    ]
+
+
+def test_all_that_are_ranked_are_of_the_same_seeds(tmp_path: Path) -> None:
+    """The rival had nothing to choose: its own answer is of all blocks, beside what was chosen it is of the others."""
+    points = [edm(11, 1.0, 1.0, 1.0), gamma(0.1, 11, 0.2, 0.9, 0.9), gamma(0.2, 11, 0.5, 0.5, 0.5)]
+    answer = answer_of(study(tmp_path, *points, Point("ipndm", 11, [0.1, 0.7, 0.7])))
+    assert [line[:3] for line in ranked(answer)] == [
+        ("1", "IPNDM", "0.700"),
+        ("2", "BDIA", "0.900"),
+        ("3", "EDM", "1.000"),
+    ]
+    assert "here on the seeds of those that were chosen" in ranking(answer)
+    (line,) = cells(of_answer(answer, "a"))
+    assert line[6].startswith("yes IPNDM 0.700, −0.200")
 
 
 def test_a_glance_leads_to_the_answers(tmp_path: Path) -> None:

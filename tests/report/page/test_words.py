@@ -112,6 +112,18 @@ def test_what_speaks_for_an_answer_and_against_it(tmp_path: Path) -> None:
     assert tried(biased.standings[0].picks[0]) == "best of 2 of gamma on these seeds: biased"
 
 
+def test_most_is_said_of_what_can_be_told_alone(tmp_path: Path) -> None:
+    even = [edm(11, 1.0), edm(17, 0.5), gamma(0.1, 11, 1.0001), gamma(0.1, 17, 0.5001)]
+    words, _ = headline(answer_of(study(tmp_path / "a", *even)))
+    assert words == "BDIA cannot be told from EDM at NFE 11 and 17. No other sampler is here at its NFE."
+    points = [edm(11, 1.0), edm(17, 0.5), gamma(0.1, 11, 0.7), gamma(0.1, 17, 0.3)]
+    words, _ = headline(answer_of(study(tmp_path / "b", *points)))
+    assert "11 and 17. Most, relative to EDM's, at NFE 17 with gamma 0.1, 6 steps: fd_digits 0.300 against" in words
+    worse = [edm(11, 1.0), edm(17, 0.5), gamma(0.1, 11, 1.7), gamma(0.1, 17, 0.6)]
+    words, _ = headline(answer_of(study(tmp_path / "c", *worse)))
+    assert "Most, relative to EDM's, at NFE 11 with" in words
+
+
 def test_losses_and_explosions(tmp_path: Path) -> None:
     points = [edm(11, 1.0), gamma(0.1, 11, 0.5), gamma(0.3, 11, 1.5), gamma(0.4, 11, 3.0), gamma(1.0, 11, 40.0)]
     points += [gamma(1.1, 11, math.inf)]
