@@ -41,18 +41,20 @@ def agreement(answers: Sequence[Answer]) -> str:
     }
     agreed = [f"{words[name]} at NFE {nfe_list(joint[name])}" for name in words if name in joint]
     alone = [f"{name} at NFE {nfe_list(nfes)}" for name, nfes in joint.items() if name not in (*words, DISAGREE)]
+    # A distance that is in no features, as from the exact solution, is no encoder's.
+    what = "encoders" if all(each.metric in each.group.encoders.values() for each in answers) else "figures"
     whose = "Both" if len(answers) == _BOTH else "All"
     if DISAGREE in joint:
         told = [
             f"at NFE {nfe:g} {', '.join(f'{name} says {verdict}' for name, verdict in said[nfe].items())}"
             for nfe in joint[DISAGREE]
         ]
-        begin = f"The encoders disagree: {'; '.join(told)}."
+        begin = f"The {what} disagree: {'; '.join(told)}."
         agree = f" {whose} agree: {'; '.join(agreed)}." if agreed else ""
     elif agreed:
-        begin, agree = f"{whose} encoders agree: {'; '.join(agreed)}.", ""
+        begin, agree = f"{whose} {what} agree: {'; '.join(agreed)}.", ""
     else:
-        begin, agree = "The encoders do not agree, but none contradicts another.", ""
+        begin, agree = f"The {what} do not agree, but none contradicts another.", ""
     return f"{begin}{agree}" + (f" Of one alone: {'; '.join(alone)}." if alone else "")
 
 

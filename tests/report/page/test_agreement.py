@@ -28,6 +28,8 @@ def test_encoders_that_agree(tmp_path: Path) -> None:
         "Both encoders agree: BDIA helps against EDM at NFE 11; BDIA hurts at NFE 17; it cannot be told from EDM at "
         "NFE 21."
     )
+    other = replace(both[1], group=replace(both[1].group, encoders={}))
+    assert agreement([both[0], other]).startswith("Both figures agree: BDIA helps")
     assert agreement([*both, of(tmp_path, "third", 0.5, 1.5, 1.0001)]).startswith("All encoders agree")
 
 
