@@ -17,7 +17,8 @@ import torch
 from bdia_edm.api import InversionRun, finish, prepare_inversion
 from bdia_edm.base.errors import UserError
 from bdia_edm.checkpoints.locating import ASSETS
-from bdia_edm.records.record import read_record
+from bdia_edm.records.json_types import parse
+from bdia_edm.records.record import as_record, read_record
 from bdia_edm.records.run_folder import RunFolder
 from bdia_edm.samplers.denoising import BatchDenoiser
 from tests.commands import run_here
@@ -41,7 +42,7 @@ def states_of(run: InversionRun) -> np.ndarray:
 def test_the_record_and_what_lies_beside_it(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     done = run_here(capsys, "invert", "+model=digits", f"results_dir={tmp_path}", *SMALL)
     assert done.status == 0, done.err
-    record = json.loads(done.out)
+    record = as_record(parse(done.out))
     (folder,) = tmp_path.iterdir()
     assert record == read_record(folder)
     assert sorted(path.name for path in folder.iterdir()) == ["log.txt", "record.json", "round_trips.png", "shards"]

@@ -70,7 +70,11 @@ def help_text(
     if issubclass(config, RunConfig | EditingConfig):
         several = "NAME or [NAME,...]" if samples else "NAME"
         detectors = f"detector={several}, of {', '.join(detector_names())}"
-        parts += [detectors, *describe_options(DetectorCard, "detector."), ""]
+        parts += [
+            *textwrap.wrap(detectors, _WIDTH, subsequent_indent=" " * 8, break_on_hyphens=False),
+            *describe_options(DetectorCard, "detector."),
+            "",
+        ]
     if samples:
         parts += ["metric=[NAME,...]", *listed({name: _first_line(METRICS[name]) for name in METRICS.names()}), ""]
     if more:

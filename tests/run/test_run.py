@@ -17,7 +17,6 @@ from bdia_edm.config.detector_card import DetectorCard
 from bdia_edm.config.inversion_config import InversionOptions
 from bdia_edm.config.model_card import MODEL_KINDS
 from bdia_edm.config.run_config import RunConfig, RunOptions
-from bdia_edm.detectors.pixels import PixelDetector
 from bdia_edm.run import run as module
 from bdia_edm.samplers.euler import EulerSampler
 from bdia_edm.samplers.registry import SAMPLERS
@@ -119,12 +118,12 @@ def test_a_folder_of_an_earlier_version_is_gone_on_with(tmp_path: Path) -> None:
 
 
 def test_every_field_is_an_option_or_looked_at() -> None:
-    """A field without words could be forgotten; model, sampler and detector are walked through, source is the rest."""
+    """A field without words could be forgotten; model, sampler and detectors are walked through, source is the rest."""
     kinds = [*(SAMPLERS[name] for name in SAMPLERS.names()), *(MODEL_KINDS[name] for name in MODEL_KINDS.names())]
     for kind in (*kinds, DetectorCard, RunOptions):
         assert {each.name for each, _ in options_of(kind)} == {each.name for each in fields(kind)}, kind
     plain = {each.name for each in fields(RunConfig)} - {each.name for each, _ in options_of(RunConfig)}
-    assert plain == {"model", "sampler", "detector", "source"}
+    assert plain == {"model", "sampler", "detector", "more_detectors", "source"}
 
 
 def test_the_harmless_ones_are_few_and_say_why() -> None:
@@ -134,7 +133,7 @@ def test_the_harmless_ones_are_few_and_say_why() -> None:
     assert harmless == {
         *("batch_size", "device", "workers", "results_dir", "save_images", "keep_features", "modules", "verbosity"),
         *("path", "sha256", "reference", "reference_sha256", "images", "most_bytes", "reference_most_bytes"),
-        *("reference_features", "tracker"),
+        *("reference_features", "references", "tracker"),
     }
 
 
@@ -213,8 +212,7 @@ def test_a_runs_parts_are_not_replaced(tmp_path: Path) -> None:
     others: dict[str, Any] = {
         "config": run_of(tmp_path, "sampler.num_steps=5").config,
         "denoiser": GaussianMixture(img_resolution=4),
-        "detector": PixelDetector((1, 4, 4)),
-        "reference": None,
+        "encoders": (),
         "metrics": (),
         "checksums": {},
     }
