@@ -18,11 +18,10 @@ from bdia_edm.base.lines import one_line
 from bdia_edm.base.whole_files import write_text_whole
 from bdia_edm.records.wording import shortened
 from bdia_edm.report.best import best_of_many
-from bdia_edm.report.columns import Cell, of_layout
+from bdia_edm.report.columns import Cell, columns_of, of_layout
 from bdia_edm.report.layout import Layout
 from bdia_edm.report.page.answer import Answer
 from bdia_edm.report.page.answering import answers_of
-from bdia_edm.report.page.cells import cells_of
 from bdia_edm.report.page.elements import Html, element, joined, listed
 from bdia_edm.report.page.gallery import gallery
 from bdia_edm.report.page.repeating import repeating
@@ -171,7 +170,9 @@ def _chosen(group: Group, answers: Sequence[Answer]) -> Html:
 
 
 def _table(group: Group, layout: Layout) -> Html:
-    head, rows = cells_of(group, layout)
+    columns = columns_of(group, str, layout)
+    head = [(column.name, column.is_text) for column in columns]
+    rows = [[column.cell(row) for column in columns] for row in group.rows]
     heads = [element("th", name, scope="col", class_=False if is_text else "n") for name, is_text in head]
     lines = [
         element(
