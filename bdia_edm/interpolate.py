@@ -6,18 +6,16 @@
 from __future__ import annotations
 
 from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from bdia_edm.base.lines import to_stdout
 from bdia_edm.config.composing import own_folder, plain_values, shell_command
 from bdia_edm.config.hydra_command import run_command, say
 from bdia_edm.config.interpolation_config import InterpolationConfig, read_interpolation_config
 from bdia_edm.config.inversion_config import refuse_detector
-from bdia_edm.records.record import to_json
 from bdia_edm.run.finish import finish
 from bdia_edm.run.interpolating import write_strips
 from bdia_edm.run.loading_inversion import prepare_inversion
+from bdia_edm.run.one_run import print_result
 from bdia_edm.workers.meeting import is_leader
 
 __all__ = ["main"]
@@ -42,17 +40,16 @@ _MORE = (
 
 
 def _interpolate(config: DictConfig) -> None:
-    hydra_config = HydraConfig.get()
-    refuse_detector(hydra_config.overrides.task)
-    command = shell_command(hydra_config.overrides.task, own_folder(), "interpolate")
+    given = HydraConfig.get().overrides.task
+    refuse_detector(given)
+    command = shell_command(given, own_folder(), "interpolate")
     checked = read_interpolation_config(plain_values(config))
     run = prepare_inversion(checked, command)
     finish(run, say)
     if is_leader():
         told = write_strips(run, checked.frames)
         say(f"written: {told['picture']}")
-        # One is for reading; those of a sweep are one a line.
-        to_stdout(to_json(told, indent=None if hydra_config.mode == RunMode.MULTIRUN else 2))
+        print_result(told)
 
 
 def main() -> None:

@@ -6,16 +6,14 @@
 from __future__ import annotations
 
 from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from bdia_edm.base.lines import to_stdout
 from bdia_edm.config.composing import own_folder, plain_values, shell_command
 from bdia_edm.config.hydra_command import run_command, say
 from bdia_edm.config.inversion_config import refuse_detector
 from bdia_edm.config.trajectory_config import TrajectoryOptions, read_trajectory_config
-from bdia_edm.records.record import to_json
 from bdia_edm.run.loading import prepare_run
+from bdia_edm.run.one_run import print_result
 from bdia_edm.run.tracing import write_ways_of
 from bdia_edm.workers.meeting import is_leader
 
@@ -40,15 +38,14 @@ _MORE = (
 
 
 def _trajectory(config: DictConfig) -> None:
-    hydra_config = HydraConfig.get()
-    refuse_detector(hydra_config.overrides.task, "nothing is measured here")
-    command = shell_command(hydra_config.overrides.task, own_folder(), "trajectory")
+    given = HydraConfig.get().overrides.task
+    refuse_detector(given, "nothing is measured here")
+    command = shell_command(given, own_folder(), "trajectory")
     run = prepare_run(read_trajectory_config(plain_values(config)), command)
     if is_leader():
         told = write_ways_of(run)
         say(f"written: {told['picture']}")
-        # One is for reading; those of a sweep are one a line.
-        to_stdout(to_json(told, indent=None if hydra_config.mode == RunMode.MULTIRUN else 2))
+        print_result(told)
 
 
 def main() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
@@ -14,7 +17,7 @@ from bdia_edm.run.finish import finish
 from bdia_edm.run.kinds import KINDS
 from bdia_edm.workers.meeting import is_leader
 
-__all__ = ["one_run"]
+__all__ = ["one_run", "print_result"]
 
 
 def one_run(task: str, config: DictConfig) -> None:
@@ -27,5 +30,9 @@ def one_run(task: str, config: DictConfig) -> None:
     command = shell_command(hydra_config.overrides.task, own_folder(), task)
     record = finish(kind.prepare(kind.read(plain_values(config)), command), say)
     if is_leader():
-        # One record is for reading; those of a sweep are one a line.
-        to_stdout(to_json(record, indent=None if hydra_config.mode == RunMode.MULTIRUN else 2))
+        print_result(record)
+
+
+def print_result(result: Mapping[str, Any]) -> None:
+    """Prints what a Hydra command found, as JSON: one is for reading; those of a sweep are one a line."""
+    to_stdout(to_json(result, indent=None if HydraConfig.get().mode == RunMode.MULTIRUN else 2))
