@@ -37,7 +37,7 @@ from bdia_edm.report.selection import Selection, write_selection
 from bdia_edm.report.tradeoff import plot_tradeoff
 from bdia_edm.run.finish import finish
 from bdia_edm.run.kinds import KINDS
-from bdia_edm.run.run import AnyRun, EditingRun
+from bdia_edm.run.run import EditingRun, ModelRun
 from bdia_edm.run.selecting import alike_but_for, at_equal_nfe, best_of, first_metric, read_option, selection_of
 from bdia_edm.workers.meeting import is_leader
 
@@ -88,7 +88,7 @@ def _compare(config: DictConfig) -> None:
     option = read_option(values.get("select"), task, len(blocks))
 
     # Every point is checked before the first is run.
-    runs: list[list[AnyRun]] = []
+    runs: list[list[ModelRun]] = []
     for seeds in blocks:
         of_block = [[*_without_seeds(shared, seeds), *point, *seeds] for point in points]
         runs.append([kind.prepare(kind.read(compose_run(each, task)), _command(each, task)) for each in of_block])
@@ -153,7 +153,7 @@ class _Finished:
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
 
-    def __call__(self, runs: Sequence[AnyRun], which: str = "") -> list[Record]:
+    def __call__(self, runs: Sequence[ModelRun], which: str = "") -> list[Record]:
         found: list[Record] = []
         for number, run in enumerate(runs, 1):
             say(f"[{which}{number}/{len(runs)}] {run.command}")
@@ -162,7 +162,7 @@ class _Finished:
         return found
 
 
-def _measure_the_same(runs: Sequence[AnyRun]) -> bool:
+def _measure_the_same(runs: Sequence[ModelRun]) -> bool:
     """Whether all have the same figures: an edit's depend on the new class."""
     return len({run.config.edit.class_idx for run in runs if isinstance(run, EditingRun)}) < 2
 

@@ -21,7 +21,17 @@ from bdia_edm.samplers.registry import make_sampler
 from bdia_edm.samplers.sampler import Sampler
 from bdia_edm.trackers.tracker import check_tracker
 
-__all__ = ["MOST", "AnyConfig", "CommonOptions", "import_modules", "read_parts", "require_blocks", "section"]
+__all__ = [
+    "MOST",
+    "AnyConfig",
+    "CommonOptions",
+    "ModelConfig",
+    "WorkOptions",
+    "import_modules",
+    "read_parts",
+    "require_blocks",
+    "section",
+]
 
 # For people and for other options' defaults; a run itself does not need them.
 _NOTES = ("description", "published", "licence", "settings")
@@ -32,18 +42,9 @@ _MOST_BLOCKS = 100_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class CommonOptions:
-    """The options of every kind of run beside model and sampler."""
+class WorkOptions:
+    """The options of how a run's work is done, which every kind of run has."""
 
-    class_idx: int | None = option(None, words="one class for all images; null draws one for each", low=0, high=MOST)
-    batch_size: int = option(
-        words="images sampled at once",
-        low=1,
-        high=MOST,
-        default_words="the model's card",
-        # In one batch or another an image differs in float32's last bits, as it does on another machine.
-        harmless="changes an image's last bits at most, so that a run goes on where there is less memory",
-    )
     block_size: int = option(500, words="images of one block, which is what an interruption costs", low=1, high=MOST)
     device: str = option(
         "auto",
@@ -84,30 +85,36 @@ class CommonOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AnyConfig(CommonOptions, ABC):
+class CommonOptions(WorkOptions):
+    """The options of every kind of run that has a model and a sampler, beside these."""
+
+    class_idx: int | None = option(None, words="one class for all images; null draws one for each", low=0, high=MOST)
+    batch_size: int = option(
+        words="images sampled at once",
+        low=1,
+        high=MOST,
+        default_words="the model's card",
+        # In one batch or another an image differs in float32's last bits, as it does on another machine.
+        harmless="changes an image's last bits at most, so that a run goes on where there is less memory",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnyConfig(WorkOptions, ABC):
     """Everything that the user chose.
 
     Attributes:
         source: the config as plain values, for the record.
     """
 
-    model: ModelCard
-    sampler: Sampler
     source: dict[str, Any] = field(compare=False, repr=False)
 
-    @property
     @abstractmethod
-    def remote_files(self) -> list[RemoteFile]:
-        """The files that must be fetched."""
-
     def sections(self) -> list[tuple[str, Any]]:
         """The parts that have options of their own, with what the user types before these."""
-        return [("model.", self.model), ("sampler.", self.sampler)]
 
     def deciding(self) -> Iterator[tuple[str, Any]]:
         """Every option that can change a figure, as (name, plain value): all but those that say why they cannot."""
-        yield "model.kind", self.model.kind
-        yield "sampler.name", self.sampler.name
         for where, part in self.sections():
             harmless = {found.name for found, facts in options_of(part) if facts.harmless}
             for each in fields(part):
@@ -116,6 +123,27 @@ class AnyConfig(CommonOptions, ABC):
         for found, facts in options_of(self):
             if not facts.harmless:
                 yield found.name, getattr(self, found.name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig(CommonOptions, AnyConfig):
+    """Everything that the user chose, a model and a sampler among it."""
+
+    model: ModelCard
+    sampler: Sampler
+
+    @property
+    @abstractmethod
+    def remote_files(self) -> list[RemoteFile]:
+        """The files that must be fetched."""
+
+    def sections(self) -> list[tuple[str, Any]]:
+        return [("model.", self.model), ("sampler.", self.sampler)]
+
+    def deciding(self) -> Iterator[tuple[str, Any]]:
+        yield "model.kind", self.model.kind
+        yield "sampler.name", self.sampler.name
+        yield from super().deciding()
 
 
 def import_modules(names: Sequence[str]) -> None:

@@ -134,13 +134,16 @@ def _hydra_of_ones_own() -> Iterator[None]:
             VersionBase.instance().version_base = base_before
 
 
-def plain_values(config: DictConfig) -> dict[str, Any]:
+def plain_values(config: DictConfig, has_model: bool = True) -> dict[str, Any]:
     """The config resolved to plain values.
+
+    Args:
+        has_model: whether it needs one.
 
     Raises:
         UserError: no model is chosen, an option that must be given is missing, or a value takes too many others.
     """
-    if "model" not in config:
+    if has_model and "model" not in config:
         models = "\n".join(listed(model_list(*own_folders())))
         raise UserError(f"no model chosen; add +model=NAME, one of\n{models}")
     unresolved = OmegaConf.to_container(config, resolve=False)
@@ -150,7 +153,8 @@ def plain_values(config: DictConfig) -> dict[str, Any]:
         values = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     except MissingMandatoryValue as error:
         name = re.search(r"full_key: (\S+)", str(error))
-        raise UserError(f"{name[1] if name else 'an option'}: missing; this model needs it") from error
+        why = "; this model needs it" if has_model else "; it must be given"
+        raise UserError(f"{name[1] if name else 'an option'}: missing{why}") from error
     except OmegaConfBaseException as error:
         raise UserError(_explain_reference(error)) from error
     assert isinstance(values, dict)

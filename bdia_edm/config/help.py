@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bdia_edm.base.options import Option, options_of
-from bdia_edm.config.common_config import AnyConfig
+from bdia_edm.config.common_config import AnyConfig, ModelConfig
 from bdia_edm.config.conf_folder import conf_folder, model_list
 from bdia_edm.config.detector_card import DetectorCard, detector_names
 from bdia_edm.config.editing_config import Edit, EditingConfig
@@ -47,6 +47,9 @@ def help_text(
         more: lines about the command's own options, or its files.
         config: the dataclass of its options.
     """
+    if not issubclass(config, ModelConfig | TrajectoryOptions):
+        lines = [what, "", *(f"  {line}" for line in examples), "", *describe_options(config, ""), ""]
+        return "\n".join([*lines, *([*more, ""] if more else []), _FOOT])
     experiments = sorted(
         path.stem for folder in (conf_folder(), *folders) for path in (folder / "experiment").glob("*.yaml")
     )

@@ -11,7 +11,7 @@ from bdia_edm.base.errors import UserError
 from bdia_edm.base.option_names import named
 from bdia_edm.base.options import option, read_options, require
 from bdia_edm.checkpoints.locating import RemoteFile
-from bdia_edm.config.common_config import MOST, AnyConfig, CommonOptions, read_parts
+from bdia_edm.config.common_config import MOST, CommonOptions, ModelConfig, read_parts
 from bdia_edm.engine.plan import parse_seeds
 from bdia_edm.samplers.inversion import InvertibleSampler
 from bdia_edm.samplers.registry import SAMPLERS
@@ -69,7 +69,7 @@ class InversionOptions(CommonOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class InversionConfig(InversionOptions, AnyConfig):
+class InversionConfig(InversionOptions, ModelConfig):
     """Everything that the user chose."""
 
     sampler: InvertibleSampler

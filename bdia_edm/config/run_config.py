@@ -8,7 +8,7 @@ from typing import Any
 
 from bdia_edm.base.options import option, read_options, require
 from bdia_edm.checkpoints.locating import RemoteFile
-from bdia_edm.config.common_config import AnyConfig, CommonOptions, read_parts, require_blocks, section
+from bdia_edm.config.common_config import CommonOptions, ModelConfig, read_parts, require_blocks, section
 from bdia_edm.config.detector_card import NONE, DetectorCard
 from bdia_edm.engine.plan import format_seeds, parse_seeds
 from bdia_edm.metrics.metric import make_metrics
@@ -40,7 +40,7 @@ class RunOptions(CommonOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunConfig(RunOptions, AnyConfig):
+class RunConfig(RunOptions, ModelConfig):
     """Everything that the user chose."""
 
     seeds: Sequence[int] = option(

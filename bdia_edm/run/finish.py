@@ -118,7 +118,7 @@ def _by_workers(run: AnyRun) -> Ending:
     record = _record_of(run, deeds)
     if record is not None and not _has_shards_to_remove(run, deeds):
         return Ending(record, True)
-    task = {"kind": run.task, "config": run.config.source, "command": run.command}
+    task = {"home": run.home, "kind": run.task, "config": run.config.source, "command": run.command}
     try:
         outcome = launch("bdia_edm.run.worker_process", task, run.num_workers)
     except UserError as error:

@@ -20,7 +20,7 @@ from bdia_edm.records.run_folder import RunFolder
 from bdia_edm.records.wording import run_words
 from bdia_edm.report.pictures import write_round_trips
 from bdia_edm.run.run import InversionRun
-from bdia_edm.run.summary import facts_of, finish_record, labels_of, whole
+from bdia_edm.run.summary import finish_record, labels_of, model_facts, whole
 from bdia_edm.samplers.inversion import growth_warning
 
 __all__ = ["Cost", "Inverting", "OfImages"]
@@ -92,7 +92,7 @@ class OfImages(Generic[R]):
             "iterations": config.iterations,
             "nfe_inverse": whole(cost.evaluations_inverse / len(run.indices)),
         }
-        everything = {**facts_of(run), **own, **facts}
+        everything = {**model_facts(run), **own, **facts}
         return finish_record(run.folder, run.indices, config.sampler, cost.evaluations, cost.seconds, everything)
 
 

@@ -1,4 +1,7 @@
-"""The kinds of runs, by the command that makes them: how each is read from plain values, loaded, and done."""
+"""The kinds of runs, by their task: how each is read from plain values, loaded, and done.
+
+A module of a floor above adds its own to ``KINDS``; ``AnyRun.home`` names it, so that a worker process knows it too.
+"""
 
 from __future__ import annotations
 
@@ -34,12 +37,12 @@ class Kind(NamedTuple):
     config: type[AnyConfig]
     beside: tuple[str, ...]
     read: Callable[[Mapping[str, Any]], AnyConfig]
-    prepare: Callable[[Any, str], AnyRun]
+    prepare: Callable[[Any, str], Any]
     deeds: Callable[[Any], Deeds[Any]]
 
 
 _OF_EDITS = ("iterations", "edit.step", "edit.class_idx", "edit.partner")
-KINDS = {
+KINDS: dict[str, Kind] = {
     "sample": Kind(RunConfig, (), read_config, prepare_run, Sampling),
     "invert": Kind(InversionConfig, ("iterations",), read_inversion_config, prepare_inversion, Inverting),
     "edit": Kind(EditingConfig, _OF_EDITS, read_editing_config, prepare_editing, Editing),

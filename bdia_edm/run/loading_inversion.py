@@ -25,12 +25,12 @@ from bdia_edm.models.denoiser import Denoiser
 from bdia_edm.run.loading import check_class, check_workers, load_denoiser, place_of, require_writable
 from bdia_edm.run.loading_detectors import load_detector, load_reference
 from bdia_edm.run.own_parts import own_sources
-from bdia_edm.run.run import AnyRun, EditingRun, InversionRun
+from bdia_edm.run.run import EditingRun, InversionRun, ModelRun
 from bdia_edm.samplers.denoising import BatchDenoiser
 
 __all__ = ["prepare_editing", "prepare_inversion"]
 
-T = TypeVar("T", bound=AnyRun)
+T = TypeVar("T", bound=ModelRun)
 
 _AT_ONCE = 1000
 

@@ -10,6 +10,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from bdia_edm.base.lines import to_stdout
+from bdia_edm.config.common_config import ModelConfig
 from bdia_edm.config.composing import own_folder, plain_values, shell_command
 from bdia_edm.config.hydra_command import say
 from bdia_edm.records.record import to_json
@@ -20,15 +21,19 @@ from bdia_edm.workers.meeting import is_leader
 __all__ = ["one_run", "print_result"]
 
 
-def one_run(task: str, config: DictConfig) -> None:
-    """Makes the run of the command ``task`` and prints its record.
+def one_run(task: str, config: DictConfig, command: str = "") -> None:
+    """Makes a run of the kind ``task`` and prints its record.
+
+    Args:
+        command: that makes it, where its name is not the task's.
 
     Raises:
         UserError: an option or a file is wrong, or the run cannot go on.
     """
     hydra_config, kind = HydraConfig.get(), KINDS[task]
-    command = shell_command(hydra_config.overrides.task, own_folder(), task)
-    record = finish(kind.prepare(kind.read(plain_values(config)), command), say)
+    typed = shell_command(hydra_config.overrides.task, own_folder(), command or task)
+    values = plain_values(config, has_model=issubclass(kind.config, ModelConfig))
+    record = finish(kind.prepare(kind.read(values), typed), say)
     if is_leader():
         print_result(record)
 

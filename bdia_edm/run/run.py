@@ -23,7 +23,7 @@ import torch
 from numpy.typing import NDArray
 
 from bdia_edm.base.errors import UserError
-from bdia_edm.config.common_config import AnyConfig
+from bdia_edm.config.common_config import AnyConfig, ModelConfig
 from bdia_edm.config.editing_config import EditingConfig
 from bdia_edm.config.inversion_config import InversionConfig
 from bdia_edm.config.run_config import RunConfig
@@ -36,7 +36,7 @@ from bdia_edm.models.denoiser import Denoiser
 from bdia_edm.run.encoders import Encoder
 from bdia_edm.samplers.sampler import Sampler
 
-__all__ = ["ARITHMETIC", "AnyRun", "EditingRun", "InversionRun", "Run", "count_workers"]
+__all__ = ["ARITHMETIC", "AnyRun", "EditingRun", "InversionRun", "ModelRun", "Run", "count_workers"]
 
 ARITHMETIC = 2
 """Raised with every change of this program that gives an image or a figure other bits for the same options.
@@ -60,6 +60,7 @@ class AnyRun(ABC):
 
     Attributes:
         task: the command that makes such runs.
+        home: the module that makes this kind of run known (``kinds``).
         command: what the user typed, for the record.
         device: where everything is; the CPU where other processes will do the work.
         device_type: 'cpu' or 'cuda', where the images are made.
@@ -72,9 +73,9 @@ class AnyRun(ABC):
     """
 
     task: ClassVar[str]
+    home: ClassVar[str] = "bdia_edm.run.kinds"
     config: AnyConfig
     command: str
-    denoiser: Denoiser
     device: torch.device
     device_type: str
     checksums: dict[str, str]
@@ -116,27 +117,19 @@ class AnyRun(ABC):
         )
 
     @property
+    @abstractmethod
     def title(self) -> str:
-        """The sampler and its options in one line, without those that are the default."""
-        sampler = self.config.sampler
-        columns = [f"{name}={_shown(value)}" for name, value in sampler.columns.items()]
-        return " ".join([sampler.label, *columns, f"{sampler.num_steps} steps"])
+        """The run in one line."""
 
     @property
+    @abstractmethod
     def folder(self) -> Path:
         """Where the run's files are."""
-        digest = hashlib.sha256(self.identity.encode()).hexdigest()[:12]
-        sampler = self.config.sampler
-        begin = "-".join([self.config.model.name, *self._kind_in_file_names, sampler.name, f"{sampler.num_steps}steps"])
-        # Earlier versions told no more; what lies there is the same run.
-        before = Path(self.config.results_dir) / f"{begin}-{digest}"
-        if before.is_dir():
-            return before
-        return before.with_name("-".join([begin, *_in_file_names(sampler), digest]))
 
     @property
-    def _kind_in_file_names(self) -> list[str]:
-        return [self.task]
+    def digest(self) -> str:
+        """The identity in a few letters."""
+        return hashlib.sha256(self.identity.encode()).hexdigest()[:12]
 
     @cached_property
     def blocks(self) -> Sequence[Block]:
@@ -150,7 +143,38 @@ class AnyRun(ABC):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run(AnyRun):
+class ModelRun(AnyRun):
+    """A run of a denoiser and a sampler."""
+
+    config: ModelConfig
+    denoiser: Denoiser
+
+    __repr__ = AnyRun.__repr__
+
+    @property
+    def title(self) -> str:
+        """The sampler and its options in one line, without those that are the default."""
+        sampler = self.config.sampler
+        columns = [f"{name}={_shown(value)}" for name, value in sampler.columns.items()]
+        return " ".join([sampler.label, *columns, f"{sampler.num_steps} steps"])
+
+    @property
+    def folder(self) -> Path:
+        digest, sampler = self.digest, self.config.sampler
+        begin = "-".join([self.config.model.name, *self._kind_in_file_names, sampler.name, f"{sampler.num_steps}steps"])
+        # Earlier versions told no more; what lies there is the same run.
+        before = Path(self.config.results_dir) / f"{begin}-{digest}"
+        if before.is_dir():
+            return before
+        return before.with_name("-".join([begin, *_in_file_names(sampler), digest]))
+
+    @property
+    def _kind_in_file_names(self) -> list[str]:
+        return [self.task]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run(ModelRun):
     """A run of sampling.
 
     Attributes:
@@ -191,7 +215,7 @@ class Run(AnyRun):
 
 
 @dataclass(frozen=True, kw_only=True)
-class InversionRun(AnyRun):
+class InversionRun(ModelRun):
     """A run of inversion.
 
     Attributes:

@@ -18,7 +18,7 @@ from bdia_edm.records.record import Record
 from bdia_edm.records.wording import run_words
 from bdia_edm.run.encoders import together
 from bdia_edm.run.run import Run
-from bdia_edm.run.summary import facts_of, labels_of, summarize
+from bdia_edm.run.summary import labels_of, model_facts, summarize
 from bdia_edm.workers.sharing import read_all
 
 __all__ = ["Sampling"]
@@ -85,7 +85,7 @@ class Sampling:
             metrics=run.metrics,
             again=lambda: read_all(self.work(), say),
             facts={
-                **facts_of(run),
+                **model_facts(run),
                 "detector": run.encoders[0].detector.name if run.encoders else config.detector.name,
                 "series": run.series,
                 **facts,

@@ -18,7 +18,7 @@ from bdia_edm.base.option_names import named
 from bdia_edm.engine.plan import format_seeds
 from bdia_edm.records.record import Record
 from bdia_edm.report.selection import Choice, Selection
-from bdia_edm.run.run import AnyRun, Run
+from bdia_edm.run.run import ModelRun, Run
 
 __all__ = ["alike_but_for", "at_equal_nfe", "best_of", "first_metric", "read_option", "selection_of"]
 
@@ -47,7 +47,7 @@ def read_option(option: object, task: str, num_blocks: int) -> str | None:
     return option
 
 
-def alike_but_for(option: str, runs: Sequence[AnyRun]) -> list[list[int]]:
+def alike_but_for(option: str, runs: Sequence[ModelRun]) -> list[list[int]]:
     """The indices of the runs that differ in the option alone, together; those of two or more values.
 
     Args:
@@ -78,7 +78,7 @@ def _can_be_chosen(option: str, values: Sequence[Mapping[str, Any]], alike: Sequ
     return bool(chosen) and all(value is None or isinstance(value, str | float | int) for value in chosen)
 
 
-def _alike(option: str, runs: Sequence[AnyRun], values: Sequence[Mapping[str, Any]]) -> list[list[int]]:
+def _alike(option: str, runs: Sequence[ModelRun], values: Sequence[Mapping[str, Any]]) -> list[list[int]]:
     groups: dict[str, dict[str, int]] = {}
     for index, (run, options) in enumerate(zip(runs, values, strict=True)):
         if option in options:
@@ -136,7 +136,7 @@ def first_metric(record: Record) -> str:
 
 
 def selection_of(
-    option: str, runs: Sequence[Sequence[AnyRun]], alike: Sequence[Sequence[int]], choices: Sequence[int], metric: str
+    option: str, runs: Sequence[Sequence[ModelRun]], alike: Sequence[Sequence[int]], choices: Sequence[int], metric: str
 ) -> Selection:
     """What is kept of a comparison's choices.
 

@@ -7,7 +7,7 @@ import platform
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import numpy as np
 import torch
@@ -24,10 +24,26 @@ from bdia_edm.records.record import Labels, Record, write_record
 from bdia_edm.records.run_folder import RunFolder
 from bdia_edm.records.uncertainty import KeptUncertainty, write_uncertainty
 from bdia_edm.run.encoders import Encoder, Measurement
-from bdia_edm.run.run import ARITHMETIC, AnyRun
+from bdia_edm.run.run import ARITHMETIC, AnyRun, ModelRun
 from bdia_edm.samplers.sampler import Sampler
 
-__all__ = ["describe_device", "facts_of", "finish_record", "labels_of", "summarize", "whole"]
+__all__ = ["Labelled", "describe_device", "facts_of", "finish_record", "labels_of", "model_facts", "summarize", "whole"]
+
+
+class Labelled(Protocol):
+    """What says how it is called in tables: a sampler, or what makes images in its place."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def label(self) -> str: ...
+    @property
+    def title(self) -> str: ...
+    @property
+    def columns(self) -> Mapping[str, str | float | bool | None]: ...
+    @property
+    def is_baseline(self) -> bool: ...
+    def options(self) -> dict[str, Any]: ...
 
 
 def summarize(
@@ -81,7 +97,7 @@ def summarize(
 def finish_record(
     folder: Path,
     items: Sequence[int],
-    sampler: Sampler,
+    sampler: Labelled,
     evaluations: int,
     seconds: float,
     facts: Mapping[str, Any],
@@ -115,21 +131,27 @@ def finish_record(
 
 def facts_of(run: AnyRun) -> dict[str, Any]:
     """What the record of a run of any kind says of it."""
-    config = run.config
     return {
         "task": run.task,
-        "model": config.model.name,
-        "class_idx": config.class_idx,
         "command": without_secrets(run.command),
         "device": describe_device(run.device),
-        "precision": describe_precision(run.denoiser, run.device),
         "checksums": run.checksums,
-        "config": without_secrets_in(config.source),
+        "config": without_secrets_in(run.config.source),
         "arithmetic": ARITHMETIC,
     }
 
 
-def labels_of(sampler: Sampler) -> Labels:
+def model_facts(run: ModelRun) -> dict[str, Any]:
+    """What it says of a run of a denoiser and a sampler."""
+    return {
+        **facts_of(run),
+        "model": run.config.model.name,
+        "class_idx": run.config.class_idx,
+        "precision": describe_precision(run.denoiser, run.device),
+    }
+
+
+def labels_of(sampler: Labelled) -> Labels:
     """How the sampler calls itself."""
     return {
         "sampler": sampler.label,

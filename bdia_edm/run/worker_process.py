@@ -31,8 +31,8 @@ def main(task: dict[str, Any]) -> None:
     """Does this worker's part; the leader leaves how the run ended, or the user's error, as the outcome.
 
     Args:
-        task: "kind", the run's; "config", its options as plain values; "command", what the user typed; and what
-            ``launch`` says.
+        task: "kind", the run's, and "home", the module that makes it known; "config", its options as plain values;
+            "command", what the user typed; and what ``launch`` says.
     """
     # The launcher speaks for all: a worker ends at once, even within a long computation, and says nothing.
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -42,6 +42,8 @@ def main(task: dict[str, Any]) -> None:
     end_with(task["launcher"])
     # The launcher's stdout is for the result.
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+
+    from importlib import import_module
 
     from bdia_edm.base.errors import UserError
     from bdia_edm.base.lines import to_stderr
@@ -54,6 +56,7 @@ def main(task: dict[str, Any]) -> None:
     board = next_board()
     try:
         with telling(board):
+            import_module(task["home"])
             kind = KINDS[task["kind"]]
             run = kind.prepare(kind.read(task["config"]), task["command"])
         outcome = take_part(run, board, to_stderr)._asdict()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bdia_edm.base.errors import UserError
-from bdia_edm.config.common_config import AnyConfig, import_modules, read_parts, require_blocks, section
+from bdia_edm.config.common_config import AnyConfig, ModelConfig, import_modules, read_parts, require_blocks, section
 from bdia_edm.config.composing import compose_values
 from bdia_edm.config.inversion_config import InversionConfig
 from bdia_edm.config.run_config import RunConfig
@@ -16,7 +16,7 @@ from bdia_edm.samplers.registry import make_sampler
 
 def test_a_kind_must_say_what_is_fetched() -> None:
     with pytest.raises(TypeError, match="remote_files"):
-        AnyConfig(batch_size=1, model=None, sampler=None, source={})  # type: ignore[abstract,arg-type]
+        ModelConfig(batch_size=1, model=None, sampler=None, source={})  # type: ignore[abstract,arg-type]
     assert all(issubclass(kind, AnyConfig) for kind in (RunConfig, InversionConfig))
 
 
