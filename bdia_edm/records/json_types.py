@@ -11,8 +11,9 @@ import json
 import math
 import re
 import types
+from collections.abc import Callable
 from dataclasses import MISSING, dataclass, fields, is_dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints, is_typeddict
 
 __all__ = ["AtLeast", "checked", "parse", "schema_of"]
@@ -53,45 +54,78 @@ def checked(value: Any, hint: Any, where: str = "") -> Any:
     Raises:
         ValueError: it is not; says where, and what it must be.
     """
+    return _checker(hint)(value, where)
+
+
+_Checker = Callable[[Any, str], Any]
+
+
+@cache
+def _checker(hint: Any) -> _Checker:
+    """What checks values of the type, at a place: to take the type apart for every value takes most of the time."""
     if get_origin(hint) is Annotated:
-        hint, bound = get_args(hint)
+        return _bounded(*get_args(hint))
+    if get_origin(hint) in (Union, types.UnionType):
+        return partial(_one_of, get_args(hint))
+    if hint is Any:
+        return _shallow
+    if get_origin(hint) is list:
+        return partial(_checked_list, get_args(hint)[0])
+    if get_origin(hint) is dict:
+        return partial(_checked_dict, get_args(hint)[1])
+    if _is_object(hint):
+        return partial(_checked_object, _hints(hint), _required(hint))
+    return partial(_checked_plain, hint)
+
+
+def _bounded(hint: Any, bound: AtLeast) -> _Checker:
+    def check(value: Any, where: str) -> Any:
         number = checked(value, hint, where)
         if not (math.isfinite(number) and number >= bound.least):
             raise ValueError(f"{where}: must be {_WORDS[hint]} from {bound.least}")
         return number
-    if get_origin(hint) in (Union, types.UnionType):
-        return _one_of(value, get_args(hint), where)
-    if hint is Any:
-        _require_shallow(value, where, _DEEPEST)
-        return value
-    if get_origin(hint) is list:
-        _require(isinstance(value, list), where, "a list")
-        return [checked(each, get_args(hint)[0], f"{where}[{index}]") for index, each in enumerate(value)]
-    if get_origin(hint) is dict or _is_object(hint):
-        _require(isinstance(value, dict), where, "an object")
-        return _checked_object(value, hint, where)
+
+    return check
+
+
+def _shallow(value: Any, where: str) -> Any:
+    _require_shallow(value, where, _DEEPEST)
+    return value
+
+
+def _checked_plain(hint: Any, value: Any, where: str) -> Any:
     if hint is float and isinstance(value, str) and value in _NOT_FINITE:
         return float(value)
     # true and false are numbers in Python; whole numbers beyond 64 bits are none that a run writes.
     kinds = (int, float) if hint is float else hint
     _require(isinstance(value, kinds) and isinstance(value, bool) == (hint is bool), where, _WORDS[hint])
-    _require(not isinstance(value, int) or abs(value) < 2**63, where, f"{_WORDS[hint]} below 2**63")
+    if isinstance(value, int) and abs(value) >= 2**63:
+        _require(False, where, f"{_WORDS[hint]} below 2**63")
     return value
+
+
+def _checked_list(hint: Any, value: Any, where: str) -> list[Any]:
+    _require(isinstance(value, list), where, "a list")
+    return [checked(each, hint, f"{where}[{index}]") for index, each in enumerate(value)]
+
+
+def _checked_dict(hint: Any, value: Any, where: str) -> dict[str, Any]:
+    _require(isinstance(value, dict), where, "an object")
+    prefix = f"{where}." if where else ""
+    return {key: checked(each, hint, prefix + key) for key, each in value.items()}
+
+
+def _checked_object(hints: dict[str, Any], required: list[str], value: Any, where: str) -> dict[str, Any]:
+    _require(isinstance(value, dict), where, "an object")
+    prefix = f"{where}." if where else ""
+    missing = [name for name in required if name not in value]
+    if missing:
+        raise ValueError(f"{prefix}{missing[0]}: missing")
+    return {key: checked(each, hints.get(key, Any), prefix + key) for key, each in value.items()}
 
 
 def _is_object(hint: Any) -> bool:
     return is_typeddict(hint) or is_dataclass(hint)
-
-
-def _checked_object(value: dict[str, Any], hint: Any, where: str) -> dict[str, Any]:
-    prefix = f"{where}." if where else ""
-    if get_origin(hint) is dict:
-        return {key: checked(each, get_args(hint)[1], prefix + key) for key, each in value.items()}
-    hints = _hints(hint)
-    missing = [name for name in _required(hint) if name not in value]
-    if missing:
-        raise ValueError(f"{prefix}{missing[0]}: missing")
-    return {key: checked(each, hints.get(key, Any), prefix + key) for key, each in value.items()}
 
 
 @cache
@@ -106,7 +140,7 @@ def _required(hint: Any) -> list[str]:
     return [each.name for each in fields(hint) if each.default is MISSING]
 
 
-def _one_of(value: Any, hints: tuple[Any, ...], where: str) -> Any:
+def _one_of(hints: tuple[Any, ...], value: Any, where: str) -> Any:
     for hint in hints:
         try:
             return checked(value, hint, where)
