@@ -21,12 +21,14 @@ from bdia_edm.samplers.registry import make_sampler
 from bdia_edm.samplers.sampler import Sampler
 from bdia_edm.trackers.tracker import check_tracker
 
-__all__ = ["MOST", "AnyConfig", "CommonOptions", "import_modules", "read_parts", "require_blocks", "section"]
+__all__ = ["AUTO", "MOST", "AnyConfig", "CommonOptions", "import_modules", "read_parts", "require_blocks", "section"]
 
 # For people and for other options' defaults; a run itself does not need them.
 _NOTES = ("description", "published", "licence", "settings")
 
 MOST = 1_000_000
+AUTO = "auto"
+"""The batch size that is measured."""
 _MOST_WORKERS = 1024
 _MOST_BLOCKS = 100_000
 
@@ -36,10 +38,8 @@ class CommonOptions:
     """The options of every kind of run beside model and sampler."""
 
     class_idx: int | None = option(None, words="one class for all images; null draws one for each", low=0, high=MOST)
-    batch_size: int = option(
-        words="images sampled at once",
-        low=1,
-        high=MOST,
+    batch_size: int | str = option(
+        words="images sampled at once; auto measures, once for each device and model, how many are fastest",
         default_words="the model's card",
         # In one batch or another an image differs in float32's last bits, as it does on another machine.
         harmless="changes an image's last bits at most, so that a run goes on where there is less memory",
@@ -77,10 +77,18 @@ class CommonOptions:
 
     def __post_init__(self) -> None:
         check_ranges(self, "")
+        sized = isinstance(self.batch_size, int) and 1 <= self.batch_size <= MOST
+        require(self.batch_size == AUTO or sized, "batch_size", self.batch_size, f"from 1 to {MOST}, or {AUTO}")
         counted = isinstance(self.workers, int) and 1 <= self.workers <= _MOST_WORKERS
         require(self.workers == "auto" or counted, "workers", self.workers, f"auto or from 1 to {_MOST_WORKERS}")
         require(bool(self.results_dir.strip()), "results_dir", self.results_dir, "a folder; '.' is this one")
         check_tracker(self.tracker)
+
+    @property
+    def images_at_once(self) -> int:
+        """The batch size; of a run that was prepared, which has a number in any case."""
+        assert isinstance(self.batch_size, int)
+        return self.batch_size
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -120,6 +120,7 @@ def facts_of(run: AnyRun) -> dict[str, Any]:
         "task": run.task,
         "model": config.model.name,
         "class_idx": config.class_idx,
+        "batch_size": config.batch_size,
         "command": without_secrets(run.command),
         "device": describe_device(run.device),
         "precision": describe_precision(run.denoiser, run.device),
