@@ -12,7 +12,7 @@ from bdia_edm.base.errors import UserError
 from bdia_edm.base.file_lock import is_locked, locked
 from bdia_edm.base.lines import to_stderr
 from bdia_edm.base.whole_files import PARTIAL
-from bdia_edm.checkpoints.downloads import LOCK, SIDECAR, cache_folder, cached_path, lock_of, sidecar_of
+from bdia_edm.checkpoints.downloads import LOCK, NOTES, SIDECAR, cache_folder, cached_path, lock_of, sidecar_of
 
 __all__ = ["CachedFile", "cached_files", "chosen", "take_out"]
 
@@ -44,7 +44,9 @@ def cached_files() -> list[CachedFile]:
     """
     found: list[CachedFile] = []
     folder = cache_folder()
-    for root, _, names in os.walk(folder, onerror=_refuse):
+    for root, folders, names in os.walk(folder, onerror=_refuse):
+        if Path(root) == folder and NOTES in folders:
+            folders.remove(NOTES)
         for name in names:
             path, whole = Path(root, name), not _PARTIAL.search(name)
             if name.endswith((SIDECAR, LOCK)) or not path.is_file():

@@ -31,10 +31,12 @@ from bdia_edm.base.urls import LOOPBACK_HOSTS, is_allowed, without_secrets
 from bdia_edm.base.whole_files import clear_partials, write_text_whole, written_whole
 from bdia_edm.checkpoints.transfer import MOST_BYTES, Refused, refuse_content, transfer_patiently
 
-__all__ = ["LOCK", "SIDECAR", "cache_folder", "cached_path", "fetch", "file_sha256", "lock_of", "sidecar_of"]
+__all__ = ["LOCK", "NOTES", "SIDECAR", "cache_folder", "cached_path", "fetch", "file_sha256", "lock_of", "sidecar_of"]
 
 SHA256 = re.compile("[0-9a-f]{64}")
 SIDECAR, LOCK = ".sha256", ".lock"
+NOTES = ".notes"
+"""The folder of the cache where this program remembers what it measured; no host has such a name."""
 _LONGEST_RECORD = 4096
 _READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
 

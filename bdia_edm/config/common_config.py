@@ -22,6 +22,7 @@ from bdia_edm.samplers.sampler import Sampler
 from bdia_edm.trackers.tracker import check_tracker
 
 __all__ = [
+    "AUTO",
     "MOST",
     "AnyConfig",
     "CommonOptions",
@@ -37,6 +38,8 @@ __all__ = [
 _NOTES = ("description", "published", "licence", "settings")
 
 MOST = 1_000_000
+AUTO = "auto"
+"""The batch size that is measured."""
 _MOST_WORKERS = 1024
 _MOST_BLOCKS = 100_000
 
@@ -89,14 +92,23 @@ class CommonOptions(WorkOptions):
     """The options of every kind of run that has a model and a sampler, beside these."""
 
     class_idx: int | None = option(None, words="one class for all images; null draws one for each", low=0, high=MOST)
-    batch_size: int = option(
-        words="images sampled at once",
-        low=1,
-        high=MOST,
+    batch_size: int | str = option(
+        words="images sampled at once; auto measures, once for each device and model, how many are fastest",
         default_words="the model's card",
         # In one batch or another an image differs in float32's last bits, as it does on another machine.
         harmless="changes an image's last bits at most, so that a run goes on where there is less memory",
     )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        sized = isinstance(self.batch_size, int) and 1 <= self.batch_size <= MOST
+        require(self.batch_size == AUTO or sized, "batch_size", self.batch_size, f"from 1 to {MOST}, or {AUTO}")
+
+    @property
+    def images_at_once(self) -> int:
+        """The batch size; of a run that was prepared, which has a number in any case."""
+        assert isinstance(self.batch_size, int)
+        return self.batch_size
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -36,7 +36,7 @@ class TrajectoryOptions:
         "0-3", words=f"one image each, {_MOST_SEEDS} at most: numbers and ranges such as 0-3 or '0,7,20-22'"
     )
     class_idx: int | None = _as_of_a_run("class_idx")
-    batch_size: int = _as_of_a_run("batch_size")
+    batch_size: int | str = _as_of_a_run("batch_size")
     device: str = _as_of_a_run("device")
     results_dir: str = _as_of_a_run("results_dir")
     modules: tuple[str, ...] = _as_of_a_run("modules")

@@ -51,16 +51,19 @@ class BlockWork(Generic[R]):
         """Whether the block is there, whole and this run's; says where it is not what it should be."""
         return self.folder.is_good(block, say)
 
-    def make(self, block: Block, progress: Callable[[int], object], say: Say) -> R:
-        """Makes the block and writes it.
+    def make(self, block: Block, progress: Callable[[int], object], say: Say) -> Callable[[], R]:
+        """Makes the block; what it returns writes it, gives its results, and raises OSError where it cannot.
 
         Raises:
             UserError: as ``BlockMaker.run``.
-            OSError: the folder cannot be written.
         """
         results, pixels = self.maker.run(block, progress, say)
-        self.folder.write(block, results, pixels)
-        return results
+
+        def write() -> R:
+            self.folder.write(block, results, pixels)
+            return results
+
+        return write
 
     def read(self, block: Block) -> R:
         """The block's shard; raises FileNotFoundError or DamagedError."""

@@ -51,7 +51,7 @@ class Editing(OfImages[EditShard]):
     def work(self) -> BlockWork[EditShard]:
         run, edit = self.run, self.run.config.edit
         inverter = self.inverter(new_labels=run.new_labels, step=edit.step, keeps_partner=edit.partner == "keep")
-        editor = BlockEditor(inverter, run.detector, run.device, run.config.batch_size)
+        editor = BlockEditor(inverter, run.detector, run.device, run.config.images_at_once)
         return BlockWork(run.title, run.blocks, self.folder, editor)
 
     def warnings(self) -> list[str]:

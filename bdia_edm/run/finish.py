@@ -22,6 +22,7 @@ from bdia_edm.base.urls import without_secrets
 from bdia_edm.base.versions import code_version
 from bdia_edm.engine.block_work import BlockWork
 from bdia_edm.engine.device import share_cores
+from bdia_edm.engine.host_memory import memory_kept
 from bdia_edm.engine.precision import full_precision
 from bdia_edm.records.log import logged
 from bdia_edm.records.notes import Plan, forget_plan, note_error, plan_kept
@@ -104,7 +105,7 @@ def take_part(run: AnyRun, board: Board, say: Say) -> Ending:
     """
     deeds = deeds_of(run)
     work = deeds.work()
-    with telling(board), _disk_errors_said(run.folder), full_precision():
+    with telling(board), _disk_errors_said(run.folder), full_precision(), memory_kept():
         if board.rank:
             return _told(json.loads(follow(work, board, run.config.verbosity)))
         ending = _lead(run, deeds, work, board, say)

@@ -134,7 +134,7 @@ def _strips(run: InversionRun, found: _Inverted, weights: Tensor) -> Iterator[tu
     denoiser = run.denoiser if device == run.device else load_denoiser(run.config.model, device)[0]
     frames, labels = len(weights), _one_hot(found.labels, denoiser)
     made = torch.empty(0, *found.states.shape[2:], dtype=torch.float64)
-    for numbers in torch.arange(len(found.indices) // 2 * frames).split(run.config.batch_size):
+    for numbers in torch.arange(len(found.indices) // 2 * frames).split(run.config.images_at_once):
         start = numbers // frames * 2
         images, nfe = interpolate(
             denoiser,

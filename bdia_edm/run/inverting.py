@@ -64,7 +64,7 @@ class OfImages(Generic[R]):
             images=run.images,
             labels=run.labels,
             device=run.device,
-            batch_size=config.batch_size,
+            batch_size=config.images_at_once,
             iterations=config.iterations,
             **edit,
         )

@@ -25,6 +25,7 @@ from bdia_edm.engine.plan import format_seeds
 from bdia_edm.images.grids import PNG_CHANNELS
 from bdia_edm.metrics.metric import Metric, make_metrics
 from bdia_edm.models.denoiser import Denoiser
+from bdia_edm.run.batch_size import with_batch_size
 from bdia_edm.run.encoders import Encoder, Measurement
 from bdia_edm.run.loaded_once import loaded_once
 from bdia_edm.run.loading_detectors import check_reference_detectors, load_encoders
@@ -101,7 +102,7 @@ def prepare_run(config: RunConfig, command: str, own: OwnParts | None = None) ->
     )
     check_workers(run)
     require_writable(Path(config.results_dir))
-    return run
+    return with_batch_size(run)
 
 
 def place_of(config: AnyConfig) -> tuple[torch.device, str]:

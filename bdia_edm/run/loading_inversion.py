@@ -22,6 +22,7 @@ from bdia_edm.config.inversion_config import REFERENCE, InversionConfig
 from bdia_edm.detectors.registry import DETECTORS
 from bdia_edm.images.image_source import ImageSource, open_images
 from bdia_edm.models.denoiser import Denoiser
+from bdia_edm.run.batch_size import with_batch_size
 from bdia_edm.run.loading import check_class, check_workers, load_denoiser, place_of, require_writable
 from bdia_edm.run.loading_detectors import load_detector, load_reference
 from bdia_edm.run.own_parts import own_sources
@@ -83,7 +84,7 @@ def prepare_editing(config: EditingConfig, command: str) -> EditingRun:
 def _checked(run: T) -> T:
     check_workers(run)
     require_writable(Path(run.config.results_dir))
-    return run
+    return with_batch_size(run)
 
 
 def _loaded(config: InversionConfig) -> dict[str, Any]:

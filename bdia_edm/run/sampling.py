@@ -41,7 +41,7 @@ class Sampling:
             sampler=config.sampler,
             detector=together(run.encoders),
             device=run.device,
-            batch_size=config.batch_size,
+            batch_size=config.images_at_once,
             class_idx=config.class_idx,
             keep_images=config.save_images != "none",
             keep_logits=any("logits" in metric.needs for metric in run.metrics),

@@ -147,6 +147,7 @@ def model_facts(run: ModelRun) -> dict[str, Any]:
         **facts_of(run),
         "model": run.config.model.name,
         "class_idx": run.config.class_idx,
+        "batch_size": run.config.batch_size,
         "precision": describe_precision(run.denoiser, run.device),
     }
 

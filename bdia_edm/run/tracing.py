@@ -24,12 +24,10 @@ def write_ways_of(run: Run) -> dict[str, Any]:
         What is said of them, in values that JSON takes: where they are, the noise levels, the evaluations per image,
         and the seeds whose image is not finite.
     """
-    config, folder = run.config, RunFolder(run.folder)
+    config, folder, size = run.config, RunFolder(run.folder), run.config.images_at_once
     ways = [
-        denoised_way(
-            run.denoiser, config.sampler, config.seeds[first : first + config.batch_size], config.class_idx, run.device
-        )
-        for first in range(0, len(config.seeds), config.batch_size)
+        denoised_way(run.denoiser, config.sampler, config.seeds[first : first + size], config.class_idx, run.device)
+        for first in range(0, len(config.seeds), size)
     ]
     levels = ways[0].levels
     states, denoised = (_joined(ways, name) for name in ("states", "denoised"))

@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Protocol, TypeVar
 
 import torch.distributed as dist
@@ -21,6 +22,7 @@ from bdia_edm.base.lines import Say, to_stderr
 from bdia_edm.workers.board import Board, ToldError, wait_until
 from bdia_edm.workers.meeting import was_started_again
 from bdia_edm.workers.progress import Progress
+from bdia_edm.workers.writer import Writer
 
 __all__ = ["Work", "WorkBlock", "announce_end", "follow", "lead", "read_all", "telling"]
 
@@ -71,13 +73,16 @@ class Work(Protocol[B, R_co]):
     def is_good(self, block: B, say: Say) -> bool:
         """Whether the block is there and whole; says where it is not what it should be."""
 
-    def make(self, block: B, progress: Callable[[int], object], say: Say) -> R_co:
-        """Makes the block and leaves it where all find it.
+    def make(self, block: B, progress: Callable[[int], object], say: Say) -> Callable[[], R_co]:
+        """Makes the block.
 
         Args:
             block: which.
             progress: called with the number of items made since its last call.
             say: takes lines for the user.
+
+        Returns:
+            What leaves the block where all find it, and gives it; another thread may call it while the next is made.
         """
 
     def read(self, block: B) -> R_co:
@@ -214,10 +219,28 @@ class _OverError(Exception):
 
 
 def _draw_blocks(work: Work[B, R], board: Board, verbosity: str) -> None:
+    try:
+        with Writer() as writer:
+            _make_blocks(work, board, verbosity, writer)
+    except (_OverError, UserError, OSError):
+        if board.outcome() is None:
+            raise
+
+
+def _make_blocks(work: Work[B, R], board: Board, verbosity: str, writer: Writer) -> None:
     def count(num: int) -> None:
         board.count_made(num)
         if board.outcome() is not None:
             raise _OverError
+        writer.check()
+
+    def leave(block: B, write: Callable[[], R], start: float) -> None:
+        write()
+        if verbosity == "verbose":
+            seconds = time.monotonic() - start
+            board.tell(f"worker {board.rank}: {work.where(block)}: {block.num} {work.unit} in {seconds:.1f} s")
+        # Last: a block counts as finished when all find it.
+        board.finish_block()
 
     while (drawn := board.draw()) < len(work.blocks):
         board.check()
@@ -225,17 +248,9 @@ def _draw_blocks(work: Work[B, R], board: Board, verbosity: str) -> None:
         start = time.monotonic()
         if work.is_good(block, board.tell):
             board.count_found(block.num)
+            board.finish_block()
         else:
-            try:
-                work.make(block, count, board.tell)
-            except (_OverError, UserError, OSError):
-                if board.outcome() is None:
-                    raise
-                return
-            if verbosity == "verbose":
-                seconds = time.monotonic() - start
-                board.tell(f"worker {board.rank}: {work.where(block)}: {block.num} {work.unit} in {seconds:.1f} s")
-        board.finish_block()
+            writer.give(partial(leave, block, work.make(block, count, board.tell), start))
 
 
 def read_all(work: Work[B, R], say: Say) -> Iterator[R]:
@@ -246,7 +261,7 @@ def read_all(work: Work[B, R], say: Say) -> Iterator[R]:
         except (FileNotFoundError, DamagedError) as error:
             reason = error if isinstance(error, DamagedError) else "it is gone"
             say(f"{work.where(block)}: {reason}; made again")
-            result = work.make(block, lambda num: None, say)
+            result = work.make(block, lambda num: None, say)()
         yield result
 
 

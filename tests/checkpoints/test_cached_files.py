@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from bdia_edm.checkpoint import main
 from bdia_edm.checkpoints.cached_files import cached_files, take_out
-from bdia_edm.checkpoints.downloads import cached_path
+from bdia_edm.checkpoints.downloads import NOTES, cached_path
 
 BASE = "https://example.org/nets"
 
@@ -50,6 +50,9 @@ def test_all_is_listed_with_sizes(cache: Path) -> None:
     put(f"{BASE}/a.pkl", 2_500_000)
     put(f"{BASE}/b.pkl?token=1", 10)
     put("https://example.org:8443/b.npz", 1500)
+    # What this program remembers is no fetched file.
+    (cache / NOTES).mkdir()
+    (cache / NOTES / "batch_size-0.json").write_text("{}")
     (cache / "example.org" / "nets" / f"c.pkl.{'0' * 32}.partial").write_bytes(bytes(7))
     query = cached_path(f"{BASE}/b.pkl?token=1").parent.name
     assert run("list").stdout.splitlines() == [

@@ -35,8 +35,10 @@ def test_a_block_is_made_and_found(tmp_path: Path) -> None:
     block = sampling.blocks[0]
     assert (sampling.found(), sampling.is_good(block, pytest.fail)) == (0, False)
     counted: list[int] = []
-    made = sampling.make(block, counted.append, pytest.fail)
+    write = sampling.make(block, counted.append, pytest.fail)
     assert counted == [5, 5]
+    assert (sampling.found(), sampling.is_good(block, pytest.fail)) == (0, False)
+    made = write()
     assert (sampling.found(), sampling.is_good(block, pytest.fail)) == (10, True)
     assert np.array_equal(sampling.read(block).features, made.features)
     assert len(list((tmp_path / "images").glob("*.npz"))) == 1

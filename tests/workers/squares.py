@@ -37,6 +37,8 @@ class Squares:
     unit: str = "numbers"
     # Called with every block before it is made.
     before: Callable[[Numbers], object] = lambda block: None
+    # Called with every block before it is written.
+    writing: Callable[[Numbers], object] = lambda block: None
     blocks: list[Numbers] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -58,12 +60,17 @@ class Squares:
             return False
         return True
 
-    def make(self, block: Numbers, progress: Callable[[int], object], say: Say) -> list[int]:
+    def make(self, block: Numbers, progress: Callable[[int], object], say: Say) -> Callable[[], list[int]]:
         self.before(block)
         squares = [value**2 for value in block.values]
-        self.path(block).write_text(json.dumps(squares))
         progress(block.num)
-        return squares
+
+        def write() -> list[int]:
+            self.writing(block)
+            self.path(block).write_text(json.dumps(squares))
+            return squares
+
+        return write
 
     def read(self, block: Numbers) -> list[int]:
         try:

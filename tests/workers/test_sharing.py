@@ -135,6 +135,57 @@ def test_results_are_read_one_at_a_time(tmp_path: Path) -> None:
     assert next(results) == [7, 7]
 
 
+def test_the_next_block_is_made_while_one_is_written(tmp_path: Path) -> None:
+    """And a block counts as finished only when it is written."""
+    work, board = Squares(tmp_path), Board()
+    second_is_made = threading.Event()
+
+    def writing(block: Numbers) -> None:
+        if block.index == 0:
+            assert second_is_made.wait(10)
+            assert board.blocks_finished() == 0
+
+    def before(block: Numbers) -> None:
+        if block.index == 1:
+            second_is_made.set()
+
+    work.before, work.writing = before, writing
+    assert list(lead(work, board, str)) == squares_of(10)
+    assert board.blocks_finished() == 10
+
+
+def test_what_cannot_be_written_ends_the_work(tmp_path: Path) -> None:
+    """At the next batch, with the error that it met; what came before is there."""
+    work, made = Squares(tmp_path), list[int]()
+
+    def writing(block: Numbers) -> None:
+        if block.index == 3:
+            raise OSError("no space left")
+
+    def before(block: Numbers) -> None:
+        made.append(block.index)
+        time.sleep(0.05)
+
+    work.before, work.writing = before, writing
+    with pytest.raises(OSError, match="no space left"):
+        lead(work, Board(), str)
+    assert made == [0, 1, 2, 3, 4]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["0.json", "1.json", "2.json"]
+
+
+def test_an_error_of_a_block_leaves_the_one_before(tmp_path: Path) -> None:
+    work = Squares(tmp_path)
+
+    def before(block: Numbers) -> None:
+        if block.index == 1:
+            raise UserError("not finite")
+
+    work.before, work.writing = before, lambda block: time.sleep(0.3)
+    with pytest.raises(UserError, match="not finite"):
+        lead(work, Board(), str)
+    assert json.loads((tmp_path / "0.json").read_text()) == [0, 1]
+
+
 @pytest.mark.parametrize("failing", [0, 1])
 def test_an_error_of_one_ends_all(failing: int, together: Together) -> None:
     made: list[int] = []
