@@ -75,6 +75,9 @@ def test_works_take_turns_and_the_first_is_not_counted() -> None:
     found = in_turns({"a": lambda: work("a"), "b": lambda: work("b")}, 2)
     assert "".join(done) == "ababba"
     assert [each.wall for each in found["b"]] == [4, 5]
+    done.clear()
+    in_turns({"a": lambda: work("a"), "b": lambda: work("b")}, 1, warm=("b",))
+    assert "".join(done) == "bab"
 
 
 def test_short_works_are_done_often_and_told_for_once() -> None:

@@ -11,7 +11,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -102,14 +102,15 @@ def process(*arguments: str) -> Took:
     return Took(time.perf_counter() - start, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
-def in_turns(works: Mapping[str, Work], repeats: int, warm: bool = True) -> dict[str, list[Took]]:
+def in_turns(works: Mapping[str, Work], repeats: int, warm: Collection[str] | None = None) -> dict[str, list[Took]]:
     """Each work ``repeats`` times, in turns, every second round backwards.
 
     Args:
-        warm: whether each is done once before, uncounted: what is done at first only is no part of its speed.
+        warm: those that are done once before, uncounted, as what is done at first only is no part of a speed; None:
+            all.
     """
-    if warm:
-        for work in works.values():
+    for name, work in works.items():
+        if warm is None or name in warm:
             work()
     found: dict[str, list[Took]] = {name: [] for name in works}
     names: Sequence[str] = list(works)

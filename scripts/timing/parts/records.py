@@ -40,7 +40,7 @@ def measure(num: int, repeats: int) -> Section:
             "table": partial(process, *table),
             "table --html": partial(process, *table, "--html", str(dest / "page.html")),
         }
-        took = in_turns(works, repeats, warm=False)
+        took = in_turns(works, repeats, warm=())
     settings = num // (_STEPS * _BLOCKS)
     words = _WORDS.format(num=num, gammas=settings - 1, steps=_STEPS, blocks=_BLOCKS, rows=settings * _STEPS)
     section = Section("records", "machine", "Records of a sweep", words)
