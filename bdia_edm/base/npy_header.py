@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from functools import lru_cache
 from typing import IO, Any, NamedTuple
 
 import numpy as np
@@ -37,8 +38,14 @@ def read_npy_header(stream: IO[bytes]) -> NpyHeader:
     length = int.from_bytes(start, "little")
     if length > _LONGEST:
         raise ValueError(f"an array's header says that it has {length} bytes; must be {_LONGEST} at most")
-    reader = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-    header = NpyHeader(*reader(io.BytesIO(start + stream.read(length))))
+    header = _parsed(version, start + stream.read(length))
     if len(header.shape) > _MOST_AXES or not all(0 <= size < 2**63 for size in header.shape):
         raise ValueError("an array's header gives it a shape that no array has")
     return header
+
+
+@lru_cache(maxsize=256)
+def _parsed(version: tuple[int, int], text: bytes) -> NpyHeader:
+    """Arrays of one kind have the same header in every file; parsing it takes longer than reading a short array."""
+    reader = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+    return NpyHeader(*reader(io.BytesIO(text)))

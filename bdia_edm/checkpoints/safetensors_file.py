@@ -19,7 +19,7 @@ from bdia_edm.base.errors import UserError
 from bdia_edm.base.file_kind import kind_of
 from bdia_edm.base.lines import one_line, printable
 from bdia_edm.base.whole_files import written_whole
-from bdia_edm.checkpoints.building import MOST_TENSORS, build_empty
+from bdia_edm.checkpoints.building import MOST_TENSORS, build_empty, fill
 
 __all__ = ["StoredNetwork", "load_weights", "read_network", "write_network"]
 
@@ -114,9 +114,7 @@ def load_weights(classes: Mapping[str, type[nn.Module]], stored: StoredNetwork, 
         if not tensor.is_floating_point():
             raise UserError(f"{path}: its {printable(name)} is of type {tensor.dtype}; weights are floating-point")
     try:
-        # Copied into memory that PyTorch aligns: where a file's tensors happen to lie decides which kernels run, and
-        # so the last bits of the images.
-        network.to_empty(device="cpu").load_state_dict(stored.state_dict, strict=True)
+        fill(network, stored.state_dict)
     except RuntimeError as error:
         raise UserError(f"{path}: the weights do not fit: {one_line(error)}") from error
     return network.eval().requires_grad_(False)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from bdia_edm.checkpoints.building import fill
 from bdia_edm.detectors.extractors import ExtractorFeatures, read_extractor
 from bdia_edm.detectors.registry import DETECTORS, NetworkKind
 
@@ -159,8 +160,7 @@ def dinov2_network(state_dict: Mapping[str, Tensor]) -> ExtractorFeatures:
     grid = round((positions.shape[1] - 1) ** 0.5)
     with torch.device("meta"):
         model = VisionTransformer(positions.shape[2], depth, grid, gated="blocks.0.mlp.w12.weight" in state_dict)
-    model.to_empty(device="cpu").load_state_dict(dict(state_dict))
-    return ExtractorFeatures(Extractor(model.float()))
+    return ExtractorFeatures(Extractor(fill(model, state_dict).float()))
 
 
 @DETECTORS.add("dinov2")

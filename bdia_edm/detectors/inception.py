@@ -13,7 +13,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from bdia_edm.detectors.extractors import ExtractorFeatures, read_extractor
+from bdia_edm.detectors.extractors import ExtractorFeatures, extractor_module, read_extractor
 from bdia_edm.detectors.registry import DETECTORS, NetworkKind
 
 __all__ = ["Inception", "InceptionFeatures", "inception_network"]
@@ -37,15 +37,15 @@ def inception_network(state_dict: Mapping[str, Tensor]) -> InceptionFeatures:
     Raises:
         RuntimeError: they do not fit.
     """
-    # Imported here: torch-fidelity brings torchvision, which takes seconds, and most runs need neither.
-    from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
+    # Imported here, as most runs do without.
+    of_fidelity = extractor_module("feature_extractor_inceptionv3")
 
     # The extractor unpickles the file that it is given, with all that a pickle can do; so it is given these tensors,
     # pickled here, and never a file from elsewhere.
     pickled = io.BytesIO()
     torch.save(dict(state_dict), pickled)
     pickled.seek(0)
-    extractor = FeatureExtractorInceptionV3(
+    extractor = of_fidelity.FeatureExtractorInceptionV3(
         "inception-v3-compat", ["2048"], feature_extractor_weights_path=pickled, feature_extractor_internal_dtype=None
     )
     return InceptionFeatures(extractor)

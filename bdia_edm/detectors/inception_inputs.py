@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from bdia_edm.detectors.detector import as_rgb
-from bdia_edm.detectors.extractors import ExtractorFeatures, read_extractor
+from bdia_edm.detectors.extractors import ExtractorFeatures, extractor_module, read_extractor
 from bdia_edm.detectors.inception import InceptionFeatures, inception_network
 from bdia_edm.detectors.registry import NetworkKind
 
@@ -36,10 +36,9 @@ def tensorflow_input(images: Tensor) -> Tensor:
 
     Bilinear with the source at i·in/299: no half pixel, no antialiasing, no rounding. torch-fidelity's own.
     """
-    # Imported here: it brings torchvision, which takes seconds, and most runs need neither.
-    from torch_fidelity.interpolate_compat_tensorflow import interpolate_bilinear_2d_like_tensorflow1x
-
-    x = interpolate_bilinear_2d_like_tensorflow1x(images.to(torch.float32), size=(SIZE, SIZE), align_corners=False)
+    # Imported here, as most runs do without.
+    resized = extractor_module("interpolate_compat_tensorflow").interpolate_bilinear_2d_like_tensorflow1x
+    x = resized(images.to(torch.float32), size=(SIZE, SIZE), align_corners=False)
     return (x - 128) / 128
 
 

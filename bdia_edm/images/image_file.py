@@ -33,6 +33,7 @@ _COLOUR = ("P", "PA", "RGB", "RGBA")
 _PNG = b"\x89PNG\r\n\x1a\n"
 _PNG_DEPTH = 24  # where a PNG says its bits per channel
 _START = 1000
+_PIECE = 1 << 16
 # Pillow takes a PNG that says wrongly to be animated as a picture, as we do. It may say so at any chunk of the file.
 warnings.filterwarnings("ignore", "Invalid APNG", UserWarning)
 # Pillow would scale other maxima than 255 without a word, read numbers as text for a minute, and a comment without end.
@@ -40,12 +41,12 @@ _GAP = rb"\s(?:\s|#[^\r\n]*[\r\n])*"
 _NETPBM = re.compile(rb"P(?:4%b\d+%b\d+|[56]%b\d+%b\d+%b255)\s" % ((_GAP,) * 5))
 
 
-def image_shape(file: IO[bytes], name: str) -> tuple[int, int, int]:
+def image_shape(file: IO[bytes], name: object) -> tuple[int, int, int]:
     """The shape (C, H, W) by the file's header alone; C is 1 or 3.
 
     Args:
         file: open and seekable.
-        name: what the messages call it.
+        name: what the messages call it, by its text.
 
     Raises:
         UserError: it is no image, or one that is refused whatever its pixels are.
@@ -58,20 +59,22 @@ def image_shape(file: IO[bytes], name: str) -> tuple[int, int, int]:
     return channels, height, width
 
 
-def read_image(file: IO[bytes], name: str) -> NDArray[np.uint8]:
+def read_image(file: IO[bytes], name: object) -> NDArray[np.uint8]:
     """The pixels (H, W, C); C is 1 or 3. Alpha is dropped where it hides nothing.
 
     Raises:
         UserError: it is no image, a damaged one, or one of other than opaque 8-bit grey or RGB pixels.
     """
     try:
-        content = file.read(MAX_BYTES)
+        content = _read(file)
     except Exception as error:  # a damaged zip raises many things
         raise UserError(f"{name}: cannot be read: {_reason(error)}") from error
     image, channels, _ = _open(io.BytesIO(content), name)
     transparent = "transparency" in image.info or image.mode in ("LA", "PA", "RGBA")
     try:
-        pixels = np.asarray(image.convert("RGBA" if transparent else "L" if channels == 1 else "RGB"))
+        mode = "RGBA" if transparent else "L" if channels == 1 else "RGB"
+        # An image that is of this mode would only be copied.
+        pixels = np.asarray(image if image.mode == mode else image.convert(mode))
     except Exception as error:  # Pillow's decoders raise whatever they stumble over
         raise UserError(f"{name}: the image is damaged: {_reason(error)}") from error
     if transparent and (pixels[..., 3] != 255).any():
@@ -80,7 +83,16 @@ def read_image(file: IO[bytes], name: str) -> NDArray[np.uint8]:
     return pixels[..., None] if pixels.ndim == 2 else pixels[..., :channels]
 
 
-def _open(file: IO[bytes], name: str) -> tuple[Image.Image, int, tuple[int, int]]:
+def _read(file: IO[bytes]) -> bytes:
+    """All of a file, but no more than MAX_BYTES; memory for so many would be taken, and given back, for every image."""
+    content = piece = file.read(min(_PIECE, MAX_BYTES))
+    while piece and len(content) < MAX_BYTES:
+        piece = file.read(min(len(content), MAX_BYTES - len(content)))
+        content += piece
+    return content
+
+
+def _open(file: IO[bytes], name: object) -> tuple[Image.Image, int, tuple[int, int]]:
     """The image with its header read and checked, its channels (1 or 3), and its width and height."""
     start = b"-"
     try:

@@ -10,6 +10,7 @@ import os
 import zipfile
 from bisect import bisect_right
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import accumulate
 from pathlib import Path, PurePosixPath
 from typing import IO, Protocol
@@ -28,6 +29,8 @@ from bdia_edm.images.listing import is_hidden, sort_names
 
 __all__ = ["ImageSource", "open_images"]
 
+_READERS = min(os.cpu_count() or 1, 8)
+"""Threads that decode images; each has one at a time."""
 _ALIKE = "all images must be of one size and kind"
 _TAKEN = f"a folder of images ({', '.join(EXTENSIONS)}) or of npz files with arr_0, a zip of images, or such an npz"
 
@@ -86,20 +89,25 @@ class _Container(Protocol):
 
 
 class _Folder:
+    """Paths are texts here: to make pathlib's takes as long as to read a small image."""
+
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self._path = str(path)
 
     def has(self, name: str) -> bool:
-        return (self._path / name).is_file()
+        return os.path.isfile(self._at(name))
 
     def open(self, name: str) -> IO[bytes]:
-        return (self._path / name).open("rb")
+        return open(self._at(name), "rb")
 
     def size(self, name: str) -> int:
-        return (self._path / name).stat().st_size
+        return os.stat(self._at(name)).st_size
 
     def label(self, name: str) -> str:
-        return printable(str(self._path / name))
+        return printable(str(Path(self._at(name))))
+
+    def _at(self, name: str) -> str:
+        return os.path.join(self._path, name)
 
     def close(self) -> None:
         """Every file is closed where it was opened."""
@@ -125,17 +133,32 @@ class _Zip:
         return f"{self._path}: {printable(name)}"
 
 
+class _Label:
+    """What messages call a file, put into words where there is a message."""
+
+    def __init__(self, container: _Container, name: str) -> None:
+        self._container, self._name = container, name
+
+    def __str__(self) -> str:
+        return self._container.label(self._name)
+
+
 class _Files:
     """One file an image."""
 
     def __init__(self, container: _Container, names: Sequence[str]) -> None:
         self._container = container
         self._names = names
-        self.close = container.close
+        # Pillow lets other threads run while it decodes.
+        self._readers = ThreadPoolExecutor(_READERS)
         self.shape = self._header(self._names[0])
 
     def __len__(self) -> int:
         return len(self._names)
+
+    def close(self) -> None:
+        self._readers.shutdown()
+        self._container.close()
 
     def check(self, indices: Sequence[int]) -> None:
         for index in indices:
@@ -144,13 +167,21 @@ class _Files:
     def read(self, indices: Sequence[int]) -> NDArray[np.uint8]:
         channels, height, width = self.shape
         pixels = np.empty((len(indices), height, width, channels), np.uint8)
+        share = max(-(-len(indices) // _READERS), 1)
+        parts = [slice(first, first + share) for first in range(0, len(indices), share)]
+        # In their order, so that of several bad images the first is named.
+        shares = [pixels[part] for part in parts], [indices[part] for part in parts]
+        for _ in self._readers.map(self._read_into, *shares):
+            pass
+        return pixels
+
+    def _read_into(self, pixels: NDArray[np.uint8], indices: Sequence[int]) -> None:
         for image, index in zip(pixels, indices, strict=True):
             name = self._names[index]
             with self._open(name) as file:
-                found = read_image(file, self._container.label(name))
+                found = read_image(file, _Label(self._container, name))
             self._require_shape(name, (found.shape[2], found.shape[0], found.shape[1]))
             image[:] = found
-        return pixels
 
     def read_labels(self) -> NDArray[np.int64] | None:
         if not self._container.has(LIST):
@@ -160,10 +191,10 @@ class _Files:
 
     def _header(self, name: str) -> tuple[int, int, int]:
         with self._open(name) as file:
-            return image_shape(file, self._container.label(name))
+            return image_shape(file, _Label(self._container, name))
 
     def _open(self, name: str) -> IO[bytes]:
-        label = self._container.label(name)
+        label = _Label(self._container, name)
         try:
             size = self._container.size(name)
             if size > MAX_BYTES:

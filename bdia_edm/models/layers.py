@@ -20,9 +20,18 @@ from torch.nn import functional
 __all__ = ["Conv2d", "FourierEmbedding", "GroupNorm", "Linear", "PositionalEmbedding", "UNetBlock"]
 
 
+def _normal(*shape: int, scale: float) -> Tensor:
+    """Normal draws times ``scale``; on the meta device, where a file's values take their place, the shape alone.
+
+    Arithmetic imports PyTorch's compiler there (torch._dynamo, torch._inductor, sympy: 1.6 s).
+    """
+    values = torch.empty(shape)
+    return values if values.is_meta else values.normal_() * scale
+
+
 def _weight(*shape: int, gain: float) -> nn.Parameter:
     """A normal draw of variance gain² / fan-in: what training starts from; a checkpoint replaces it."""
-    return nn.Parameter(torch.randn(shape) * (gain / math.sqrt(math.prod(shape[1:]))))
+    return nn.Parameter(_normal(*shape, scale=gain / math.sqrt(math.prod(shape[1:]))))
 
 
 class Linear(nn.Module):
@@ -66,8 +75,10 @@ class Conv2d(nn.Module):
         self.weight = _weight(out_channels, in_channels, kernel, kernel, gain=gain) if kernel else None
         self.bias = nn.Parameter(torch.zeros(out_channels)) if kernel and bias else None
         if up or down:
-            r = torch.tensor(resample_filter, dtype=torch.float32)
-            self.register_buffer("resample_filter", (r.outer(r) / r.sum() ** 2)[None, None])
+            # On the CPU, whatever device the layer is built on.
+            r = torch.tensor(resample_filter, dtype=torch.float32, device="cpu")
+            resampling = (r.outer(r) / r.sum() ** 2)[None, None]
+            self.register_buffer("resample_filter", resampling.to(torch.get_default_device()))
 
     def forward(self, x: Tensor) -> Tensor:
         w_pad = self.kernel // 2
@@ -207,7 +218,7 @@ class FourierEmbedding(nn.Module):
 
     def __init__(self, channels: int, scale: float = 16.0) -> None:
         super().__init__()
-        self.register_buffer("freqs", torch.randn(channels // 2) * scale)
+        self.register_buffer("freqs", _normal(channels // 2, scale=scale))
 
     def forward(self, x: Tensor) -> Tensor:
         """x (N,) to (N, channels)."""

@@ -19,12 +19,15 @@ from numpy.typing import NDArray
 
 from bdia_edm.base.errors import UserError
 from bdia_edm.base.lines import one_line
+from bdia_edm.base.npy_header import read_npy_header
 from bdia_edm.base.whole_files import written_whole
 from bdia_edm.records.run_folder import RunFolder
 
 __all__ = ["KeptDistance", "KeptUncertainty", "read_uncertainty", "write_uncertainty"]
 
 Float64 = NDArray[np.float64]
+_MOST_KEPT = 64 << 20
+"""Bytes of files whose numbers stay in memory: a baseline's are asked for again for every row beside it."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,28 @@ def write_uncertainty(folder: Path, kept: KeptUncertainty) -> None:
         np.savez(file, **arrays)
 
 
+class _InMemory:
+    """What was read already, by the file, when it was changed and its size: a run that is made anew has another."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[Path, int, int], KeptUncertainty] = {}
+        self._num_bytes = 0
+
+    def read(self, path: Path) -> KeptUncertainty:
+        state = path.stat()
+        key = path, state.st_mtime_ns, state.st_size
+        if key in self._found:
+            return self._found[key]
+        found = _read(path)
+        if self._num_bytes + state.st_size <= _MOST_KEPT:
+            self._found[key] = found
+            self._num_bytes += state.st_size
+        return found
+
+
+_in_memory = _InMemory()
+
+
 def read_uncertainty(folder: Path) -> KeptUncertainty | None:
     """What was kept in the run's folder; None where nothing was, as by earlier versions.
 
@@ -85,26 +110,39 @@ def read_uncertainty(folder: Path) -> KeptUncertainty | None:
     if not path.is_file():
         return None
     try:
-        with zipfile.ZipFile(path) as packed:
-            # As it was written: what is not packed takes no more memory than the file.
-            if any(entry.compress_type != zipfile.ZIP_STORED for entry in packed.infolist()):
-                raise ValueError("it is packed")
-        with np.load(path, allow_pickle=False) as file:
-            distances = {
-                str(name): KeptDistance(
-                    float(file["distances"][k]),
-                    int(file["num_features"][k]),
-                    # Earlier versions had a number of every image.
-                    int(file["num_images"][k]) if "num_images" in file else len(file[f"influence_{k}"]),
-                    _numbers(file[f"influence_{k}"]),
-                    _numbers(file[f"without_group_{k}"]),
-                )
-                for k, name in enumerate(file["figures"])
-            }
-            return KeptUncertainty(str(file["seeds"]), distances)
+        return _in_memory.read(path)
     except Exception as error:  # of a damaged npz NumPy's reader raises whatever it stumbles over
         reason = one_line(getattr(error, "strerror", None) or error)
         raise UserError(f"{path}: not readable ({reason}); without it there is no interval") from error
+
+
+def _read(path: Path) -> KeptUncertainty:
+    with zipfile.ZipFile(path) as packed:
+        # As it was written: what is not packed takes no more memory than the file.
+        if any(entry.compress_type != zipfile.ZIP_STORED for entry in packed.infolist()):
+            raise ValueError("it is packed")
+        file = {name: _array(packed, name) for name in packed.namelist()}
+    distances = {
+        str(name): KeptDistance(
+            float(file["distances.npy"][k]),
+            int(file["num_features.npy"][k]),
+            # Earlier versions had a number of every image.
+            int(file["num_images.npy"][k]) if "num_images.npy" in file else len(file[f"influence_{k}.npy"]),
+            _numbers(file[f"influence_{k}.npy"]),
+            _numbers(file[f"without_group_{k}.npy"]),
+        )
+        for k, name in enumerate(file["figures.npy"])
+    }
+    return KeptUncertainty(str(file["seeds.npy"]), distances)
+
+
+def _array(packed: zipfile.ZipFile, name: str) -> NDArray[Any]:
+    with packed.open(name) as stream:
+        header = read_npy_header(stream)
+        if len(header.shape) > 1 or header.dtype.hasobject:
+            raise ValueError(f"{name}: must be a row of numbers or texts")
+        values = stream.read()
+    return np.ndarray(header.shape, header.dtype, values)
 
 
 def _numbers(values: NDArray[np.float64]) -> Float64:

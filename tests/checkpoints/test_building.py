@@ -6,9 +6,10 @@ import tracemalloc
 from typing import Any
 
 import pytest
+import torch
 from torch import nn
 
-from bdia_edm.checkpoints.building import MOST_TENSORS, build_empty
+from bdia_edm.checkpoints.building import MOST_TENSORS, build_empty, fill
 from bdia_edm.models.preconditioning import PRECONDITIONINGS
 from tests.references import build, describe
 
@@ -64,3 +65,39 @@ def test_classes_of_others_are_held_to_their_shapes() -> None:
         build_empty(classes, "Linear", {**kwargs, "in_features": 10**12}, {"weight": (3, 2), "bias": (3,)})
     with pytest.raises(ValueError, match="its arguments do not build Linear"):
         build_empty(classes, "Linear", {"a": 1}, {})
+
+
+def test_a_filled_network_has_the_files_values_in_memory_of_its_own() -> None:
+    network = build(NAME)
+    # Off any alignment but that of their type, as a file's tensors may lie.
+    given = {}
+    for name, values in network.state_dict().items():
+        room = torch.empty(values.nbytes + 4, dtype=torch.uint8)[4:].view(values.dtype).reshape(values.shape)
+        given[name] = room.copy_(values)
+    filled = fill(build_empty(PRECONDITIONINGS, CLASS, KWARGS, SHAPES), given)
+    for name, values in filled.state_dict().items():
+        assert torch.equal(values, network.state_dict()[name])
+        assert values.data_ptr() % 64 == 0
+        assert values.data_ptr() != given[name].data_ptr()
+
+
+def test_a_network_keeps_its_own_types() -> None:
+    halves = {name: values.half() for name, values in build(NAME).state_dict().items()}
+    filled = fill(build_empty(PRECONDITIONINGS, CLASS, KWARGS, SHAPES), halves)
+    for name, values in filled.state_dict().items():
+        assert values.dtype == torch.float32
+        assert torch.equal(values, halves[name].float())
+
+
+@pytest.mark.parametrize("fault", ["missing", "surplus", "misshapen"])
+def test_weights_that_do_not_fill_it(fault: str) -> None:
+    given = dict(build(NAME).state_dict())
+    name = next(iter(given))
+    if fault == "missing":
+        del given[name]
+    elif fault == "surplus":
+        given["another"] = given[name]
+    else:
+        given[name] = given[name][:-1]
+    with pytest.raises(RuntimeError, match=name if fault != "surplus" else "another"):
+        fill(build_empty(PRECONDITIONINGS, CLASS, KWARGS, SHAPES), given)

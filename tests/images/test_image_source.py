@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from bdia_edm.base.errors import UserError
 from bdia_edm.base.lines import printable
@@ -272,3 +273,20 @@ def test_a_file_of_another_kind_is_told_by_its_content(what: str, tmp_path: Path
         make(tmp_path / "images" / "a.png")
         with pytest.raises(UserError, match=rf"a\.png: not a readable image .*{re.escape(words)}"):
             open_images(tmp_path / "images")
+
+
+def test_of_several_bad_images_the_first_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several threads decode; the last share's is bad at once, and the first share's last."""
+    monkeypatch.setattr("bdia_edm.images.image_source._READERS", 4)
+    for index in range(16):
+        Image.fromarray(np.full((8, 8, 3), index, np.uint8)).save(tmp_path / f"{index:02d}.png")
+    source = open_images(tmp_path)
+    assert source.read(range(16))[:, 0, 0, 0].tolist() == [*range(16)]
+    assert source.read([3]).shape == (1, 8, 8, 3)
+    assert source.read([]).shape == (0, 8, 8, 3)
+    for index in (3, 12, 5):
+        whole = (tmp_path / f"{index:02d}.png").read_bytes()
+        (tmp_path / f"{index:02d}.png").write_bytes(whole[:-30])
+    with pytest.raises(UserError, match=r"/03\.png: the image is damaged"):
+        source.read(range(16))
+    source.close()

@@ -81,6 +81,24 @@ def test_parts_that_do_not_fit_together(changed: dict[str, Any]) -> None:
         try_shapes(on_meta(**changed))
 
 
+@pytest.mark.parametrize("model_channels", [12, 36, 66, 130])
+@pytest.mark.parametrize("model_type", ["SongUNet", "DhariwalUNet"])
+@pytest.mark.parametrize("resolution", [6, 8, 10])
+def test_the_trial_says_what_an_image_meets(model_type: str, resolution: int, model_channels: int) -> None:
+    """The trial has no image in it; it passes where one goes through, and only there."""
+    changed = {"model_type": model_type, "img_resolution": resolution, "model_channels": model_channels}
+    changed |= {"channel_mult": [1, 1, 1], "attn_resolutions": [8, 3]}
+    network = PRECONDITIONINGS["EDMPrecond"](**{**TINY, **changed}).eval()
+    try:
+        with torch.no_grad():
+            network(torch.zeros(1, 1, resolution, resolution), 1.0)
+    except RuntimeError:
+        with pytest.raises(ValueError, match="do not fit together"):
+            try_shapes(on_meta(**changed))
+    else:
+        try_shapes(on_meta(**changed))
+
+
 def test_noise_levels_that_are_no_range() -> None:
     with pytest.raises(ValueError, match=r"its noise levels, from 80 to 0.002, are no range"):
         try_shapes(on_meta(sigma_min=80.0, sigma_max=0.002))

@@ -11,6 +11,17 @@ from torch.nn import functional
 from bdia_edm.models.layers import Conv2d, FourierEmbedding, GroupNorm, Linear, PositionalEmbedding, UNetBlock
 
 
+def test_training_starts_from_normal_draws_of_the_fan_in() -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        made = [Linear(6, 4).weight, Conv2d(3, 5, 3, gain=0.5).weight, FourierEmbedding(8).freqs]
+        torch.manual_seed(0)
+        drawn = [torch.randn(4, 6) * 6**-0.5, torch.randn(5, 3, 3, 3) * (0.5 / math.sqrt(27)), torch.randn(4) * 16.0]
+    for mine, theirs in zip(made, drawn, strict=True):
+        assert mine is not None
+        torch.testing.assert_close(mine.detach(), theirs, rtol=1e-7, atol=0)
+
+
 @pytest.fixture
 def x() -> torch.Tensor:
     return torch.randn(2, 8, 6, 6, generator=torch.Generator().manual_seed(0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,39 @@ def test_it_comes_back_bit_for_bit(tmp_path: Path) -> None:
         assert (one.distance, one.num_features) == (other.distance, other.num_features)
         assert one.influence.tobytes() == other.influence.tobytes()
         assert one.without_group.tobytes() == other.without_group.tobytes()
+
+
+def test_a_file_is_read_once_until_it_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A baseline's is asked for again for every row of a table."""
+    opened: list[Path] = []
+
+    class Counted(zipfile.ZipFile):
+        def __init__(self, path: Path) -> None:
+            opened.append(path)
+            super().__init__(path)
+
+    write_uncertainty(tmp_path, KEPT)
+    monkeypatch.setattr("bdia_edm.records.uncertainty.zipfile.ZipFile", Counted)
+    first, again = read_uncertainty(tmp_path), read_uncertainty(tmp_path)
+    assert first is again
+    assert len(opened) == 1
+    monkeypatch.undo()
+    write_uncertainty(tmp_path, KeptUncertainty("0-3", KEPT.distances))
+    other = read_uncertainty(tmp_path)
+    assert other is not None
+    assert other.seeds == "0-3"
+    RunFolder(tmp_path).uncertainty.unlink()
+    assert read_uncertainty(tmp_path) is None
+
+
+def test_no_more_stays_in_memory_than_there_is_room_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bdia_edm.records.uncertainty._MOST_KEPT", 0)
+    write_uncertainty(tmp_path, KEPT)
+    first, again = read_uncertainty(tmp_path), read_uncertainty(tmp_path)
+    assert first is not None
+    assert again is not None
+    assert first is not again
+    assert again.seeds == KEPT.seeds
 
 
 def test_50000_images_take_400_kilobytes(tmp_path: Path) -> None:
