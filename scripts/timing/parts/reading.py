@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 import tempfile
 from pathlib import Path
 
+from scripts.reading import compare_reading, write_images
 from scripts.timing.figures import Figure, Section, combined
 
 __all__ = ["RATIO", "measure"]
@@ -21,15 +21,10 @@ reads, in turns, no network behind them."""
 def measure(repeats: int, quick: bool = False) -> Section:
     """Images/s of both at two sizes."""
     section = Section("reading", "machine", "Reading images", _WORDS)
-    try:
-        reader = importlib.import_module("scripts.reading")
-    except ModuleNotFoundError:
-        section.after = "There is no scripts/reading.py here."
-        return section
     for size, num in (_QUICK_IMAGES if quick else _IMAGES).items():
         with tempfile.TemporaryDirectory(prefix="throughput-") as name:
-            reader.write_images(Path(name), size, num)
-            found = reader.compare_reading(Path(name), repeats)
+            write_images(Path(name), size, num)
+            found = compare_reading(Path(name), repeats)
         rates = {who: [each.per_second for each in passes] for who, passes in found.items()}
         section.figures += [
             Figure(f"{size}×{size}: ours", tuple(rates["bdia_edm"]), "images/s"),
