@@ -124,6 +124,10 @@ def test_where_it_must_land() -> None:
     assert row("digits: pipeline over", section("pipeline", "digits", (pipeline.OVERHEAD, 2.9))).endswith("| met |")
     over = row("digits: pipeline over", section("pipeline", "digits", (pipeline.OVERHEAD, 3.1)))
     assert over.endswith("| **not met** |")
+    beside = section(
+        "pipeline", "digits", ("`precision=bf16`: " + pipeline.OVERHEAD, 9), ("defaults: " + pipeline.OVERHEAD, 1)
+    )
+    assert row("digits: pipeline over", beside).endswith("| met |")
     # A smaller sweep is no answer.
     assert "not measured" in row("`table` of", section("records", "machine", ("table of 200 records", 0.1)))
     rates = [("defaults, batch 1", 5.0), ("defaults, batch 4", 10.0), ("`precision=bf16`, batch 4", 19.0)]

@@ -69,7 +69,7 @@ def default_ways(part: str, device: torch.device) -> Sequence[str]:
     """
     if part == "denoiser":
         plain = ["", *(f"precision={name}" for name in precisions_of(device) if name != "fp32")]
-        return [*plain, "precision=bf16 compile=max"] if device.type == "cuda" else plain
+        return [*plain, "precision=bf16 compile=default"] if device.type == "cuda" else plain
     if part == "hours":
         return ["", "precision=bf16"]
-    return ["precision=bf16 compile=max"] if device.type == "cuda" else [""]
+    return ["precision=bf16 compile=default"] if device.type == "cuda" else [""]

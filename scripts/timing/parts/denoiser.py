@@ -35,7 +35,7 @@ def measure(subject: Subject, ways: Sequence[str], batches: Sequence[int], repea
     refused: list[str] = []
     for way in ways:
         try:
-            works |= {f"{way} {batch}": subject.evaluation(batch, way) for batch in batches}
+            works |= {f"{way} {batch}": subject.evaluation(batch, way) for batch in _batches(way, subject, batches)}
             chosen.append(way)
         except UserError as error:
             refused.append(refusal(way, error))
@@ -50,7 +50,7 @@ def measure(subject: Subject, ways: Sequence[str], batches: Sequence[int], repea
         section.figures.append(Figure(f"peak, {precision}", rates, "GFLOP/s"))
     for way, precision in precisions.items():
         peak = [each.wall for each in took[f"peak {precision}"]]
-        for batch in batches:
+        for batch in _batches(way, subject, batches):
             seconds = [each.wall for each in took[f"{way} {batch}"]]
             name = f"{way_name(way)}, batch {batch}"
             rates = tuple(batch * flops / each / 1e9 for each in seconds)
@@ -63,6 +63,11 @@ def measure(subject: Subject, ways: Sequence[str], batches: Sequence[int], repea
                 Figure(f"{name}: of the peak", share, "%"),
             ]
     return section
+
+
+def _batches(way: str, subject: Subject, batches: Sequence[int]) -> Sequence[int]:
+    """A compiled network is measured at one batch: each takes the compiler a minute or more."""
+    return [subject.batch_size] if "compile=" in way and "compile=off" not in way else batches
 
 
 def way_name(way: str) -> str:

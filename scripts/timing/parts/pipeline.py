@@ -80,6 +80,7 @@ def measure(
     words = _WORDS.format(steps=subject.num_steps, nfe=nfe, batch=batch, sizes=_listed(sizes), plain=plain)
     section = Section("pipeline", subject.model, "The whole pipeline", words)
     section.words += _NO_INTERVAL if subject.is_large else ""
+    section.words += f" Ours is with {way_name(chosen[0])}." if len(chosen) == 1 and chosen[0] else ""
     one_plain = [each.wall / plain for each in took["plain"]]
     section.figures.append(combined("plain pipeline, its distance apart", "images/s", lambda one: 1 / one, one_plain))
     lines: list[str] = []
