@@ -24,7 +24,7 @@ class RandomInception(FeatureExtractorInceptionV3):
         nothing.seek(0)
         super().__init__("random", ["2048"], feature_extractor_weights_path=nothing)
 
-    def load_state_dict(self, *_: Any, **__: Any) -> None:  # type: ignore[override]
+    def load_state_dict(self, *_: Any, **__: Any) -> None:
         pass
 
 
@@ -60,7 +60,9 @@ class SmallInception(nn.Module):
 class TupleInception(SmallInception):
     """The same, with features and logits."""
 
-    def forward(self, img: Tensor, return_features: bool = False) -> tuple[Tensor, Tensor]:
+    def forward(  # type: ignore[override]
+        self, img: Tensor, return_features: bool = False
+    ) -> tuple[Tensor, Tensor]:
         features = torch.relu(self.conv(img.to(torch.float32) / 128 - 1)).mean(dim=[2, 3])
         return features, self.head(features)
 

@@ -1,0 +1,1 @@
+"""One module a part of what is measured; each gives a ``Section``."""
