@@ -105,6 +105,8 @@ class Record(_Read, total=False):
         images: of an inversion or an edit what was inverted, as it was given.
         iterations: of these the fixed-point iterations of every step.
         nfe_inverse: of these the evaluations on the way up alone; ``nfe`` is of both ways.
+        costs: of an edit of pictures what one took beside ``nfe``: evaluations of the round trip, gradients, seconds
+            of both ways, and the most memory.
         detector: its card's name.
         metrics: every figure by its name; empty without a detector.
         distances: the figure that is the Fréchet distance in a detector's features, by the detectors' names; without it
@@ -140,6 +142,7 @@ class Record(_Read, total=False):
     images: str
     iterations: int
     nfe_inverse: Annotated[float, AtLeast(0)]
+    costs: dict[str, float]
     detector: str
     distances: dict[str, str]
     higher_is_better: list[str]

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 PROGRAM = """
 import importlib, pkgutil, sys
@@ -27,3 +29,12 @@ def test_all_else_imports_and_this_says_what_to_install() -> None:
     done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout == "text to image: diffusers is missing; pip install 'bdia_edm[text]'\n"
+
+
+@pytest.mark.parametrize("command", ["edit", "compare"])
+def test_its_commands_say_so_in_one_line(command: str) -> None:
+    blocked = "import sys; sys.modules['diffusers'] = None; sys.argv = ['x', 'task=edit', 'pipeline=x']"
+    line = f"{blocked}; from bdia_edm.{command} import main; main()"
+    done = subprocess.run([sys.executable, "-c", line], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 2
+    assert done.stderr == "error: text to image: diffusers is missing; pip install 'bdia_edm[text]'\n"
