@@ -39,7 +39,7 @@ from bdia_edm.run.finish import finish
 from bdia_edm.run.kinds import KINDS
 from bdia_edm.run.run import EditingRun, ModelRun
 from bdia_edm.run.selecting import alike_but_for, at_equal_nfe, best_of, first_metric, read_option, selection_of
-from bdia_edm.workers.meeting import is_leader
+from bdia_edm.workers.meeting import is_leader, say_error
 
 __all__ = ["main"]
 
@@ -59,6 +59,7 @@ _EXAMPLES = (
     "python -m bdia_edm.compare +model=digits experiment=choose_gamma results_dir=runs/choose_gamma",
     "python -m bdia_edm.compare task=invert +model=digits results_dir=runs/inversion",
     "python -m bdia_edm.compare task=edit +model=digits results_dir=runs/editing",
+    'python -m bdia_edm.compare task=edit pipeline=DIR_OR_HUB_ID image=cat.png prompt="a cat" edit="a dog"',
 )
 _MORE = (
     "task=  what is compared: sample (the default), invert or edit, whose options --help task=invert (or edit) lists",
@@ -273,7 +274,15 @@ def _config_name(task: str) -> str:
 
 
 def main() -> None:
-    """The command."""
+    """The command; with a pipeline among its words that of the extra, which need not be installed."""
+    if any(word.startswith("pipeline=") for word in sys.argv[1:]):
+        try:
+            from bdia_edm.text_to_image.edits.comparing import main as compare_edits
+        except UserError as error:
+            say_error(str(error))
+            sys.exit(2)
+        compare_edits()
+        return
     # Here the model has its place in the defaults, so that an experiment may fill it.
     sys.argv[1:] = [re.sub(r"^\+model=", "model=", word) for word in sys.argv[1:]]
     task = next((word.partition("=")[2] for word in reversed(sys.argv[1:]) if word.startswith("task=")), "sample")

@@ -5,11 +5,14 @@
 
 from __future__ import annotations
 
+import sys
 from functools import partial
 
+from bdia_edm.base.errors import UserError
 from bdia_edm.config.editing_config import EditingConfig
 from bdia_edm.config.hydra_command import run_command
 from bdia_edm.run.one_run import one_run
+from bdia_edm.workers.meeting import say_error
 
 __all__ = ["main"]
 
@@ -22,8 +25,11 @@ _EXAMPLES = (
     "python -m bdia_edm.edit +model=digits indices=0-99 edit.step=4",
     "python -m bdia_edm.edit +model=cifar10 images=my_pngs class_idx=3 edit.class_idx=5 sampler=edict detector=none",
     "python -m bdia_edm.compare task=edit +model=digits results_dir=runs/editing",
+    'python -m bdia_edm.edit pipeline=DIR_OR_HUB_ID image=cat.png prompt="a cat" edit="a dog"',
 )
 _MORE = (
+    "With pipeline= pictures are edited on a text-to-image pipeline of diffusers (pip install 'bdia_edm[text]'): edit",
+    "--help pipeline=X lists the options of that; compare task=edit pipeline=X compares its methods.",
     "A run keeps its states: up to 24 bytes a value of an image, 3.7 GB of 50,000 CIFAR-10 images.",
     "Instead of the card's settings, which are for sampling: sampler.gamma=1, sampler.backward=euler.",
     "The run's shards/*.npz hold the edited images (reconstructions (n, C, H, W), in [-1, 1]) with originals, states,",
@@ -32,7 +38,15 @@ _MORE = (
 
 
 def main() -> None:
-    """The command."""
+    """The command; with a pipeline among its words that of the extra, which need not be installed."""
+    if any(word.startswith("pipeline=") for word in sys.argv[1:]):
+        try:
+            from bdia_edm.text_to_image.edits.command import main as edit_pictures
+        except UserError as error:
+            say_error(str(error))
+            sys.exit(2)
+        edit_pictures()
+        return
     run_command("edit", partial(one_run, "edit"), _WHAT, _EXAMPLES, _MORE, EditingConfig)
 
 

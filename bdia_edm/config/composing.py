@@ -93,9 +93,9 @@ def _composition(
             yield config
 
 
-def compose_run(overrides: Sequence[str], command: str = "sample") -> dict[str, Any]:
+def compose_run(overrides: Sequence[str], command: str = "sample", has_model: bool = True) -> dict[str, Any]:
     """As ``compose_values`` within a Hydra command of this program, with that command's folders of cards."""
-    return plain_values(_composed(overrides, command))
+    return plain_values(_composed(overrides, command), has_model)
 
 
 def _composed(overrides: Sequence[str], command: str) -> DictConfig:

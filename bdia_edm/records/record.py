@@ -105,6 +105,8 @@ class Record(_Read, total=False):
         nfe_inverse: of these the evaluations on the way up alone; ``nfe`` is of both ways.
         prompts: of a run of many prompts the file of these, as it was given.
         conditions: what else records must share to be compared, by its name in words: the guidance, say.
+        costs: of an edit of pictures what one took beside ``nfe``: evaluations of the round trip, gradients, seconds
+            of both ways, and the most memory.
         detector: its card's name.
         metrics: every figure by its name; empty without a detector.
         distances: the figure that is the Fréchet distance in a detector's features, by the detectors' names; without it
@@ -142,6 +144,7 @@ class Record(_Read, total=False):
     nfe_inverse: Annotated[float, AtLeast(0)]
     prompts: str
     conditions: dict[str, str | float | bool | None]
+    costs: dict[str, float]
     detector: str
     distances: dict[str, str]
     higher_is_better: list[str]

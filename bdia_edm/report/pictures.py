@@ -13,7 +13,7 @@ from bdia_edm.images.grids import PNG_CHANNELS, make_grid
 from bdia_edm.metrics.latents import grey_levels
 from bdia_edm.report.escaping import plot_text
 
-__all__ = ["write_round_trips", "write_side_by_side"]
+__all__ = ["write_in_columns", "write_round_trips", "write_side_by_side"]
 
 Pixels = NDArray[np.uint8]
 States = NDArray[np.float64]
@@ -21,6 +21,8 @@ _LATENT_RANGE = 3.0
 _MAGNIFIED = 50
 _LINE = 0.16
 """Inches that a line of a name takes."""
+_COLUMN, _DPI = 2.0, 100
+"""Inches of a column of pictures, and pixels of an inch."""
 
 
 def write_side_by_side(path: Path, rows: Sequence[tuple[str, Pixels]], title: str) -> None:
@@ -47,6 +49,31 @@ def write_side_by_side(path: Path, rows: Sequence[tuple[str, Pixels]], title: st
     with written_whole(path) as partial:
         # Tight: rows that are shrunk to keep pixels square would else leave names beyond the edge.
         figure.savefig(partial, format="png", dpi=100, bbox_inches="tight")
+
+
+def write_in_columns(path: Path, columns: Sequence[tuple[str, Pixels]], title: str) -> None:
+    """A column for each of what became of some pictures (n, H, W, 3), its name above it: a row is one picture."""
+    from matplotlib.figure import Figure
+
+    _, height, width, _ = columns[0][1].shape
+    gap = max(width // 32, 1)
+    cells = np.stack([images for _, images in columns], axis=1).reshape(-1, height, width, 3)
+    picture = make_grid(cells, len(columns), gap)
+    across = _COLUMN * len(columns)
+    figure = Figure(figsize=(across, across * picture.shape[0] / picture.shape[1] + 0.9), layout="constrained")
+    figure.suptitle(plot_text(title), fontsize=9)
+    axes = figure.subplots()
+    # Of small pictures every pixel is a square; large ones are made smaller.
+    axes.imshow(picture, interpolation="nearest" if width < _COLUMN * _DPI else "antialiased")
+    axes.xaxis.tick_top()
+    middles = [(width + gap) * place + width / 2 - 0.5 for place in range(len(columns))]
+    axes.set_xticks(middles, ["\n".join(map(plot_text, name.split("\n"))) for name, _ in columns], fontsize=8)
+    axes.tick_params(length=0)
+    axes.set_yticks([])
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    with written_whole(path) as partial:
+        figure.savefig(partial, format="png", dpi=_DPI, bbox_inches="tight")
 
 
 def write_round_trips(path: Path, originals: States, latents: States, reconstructions: States, title: str) -> None:

@@ -12,7 +12,7 @@ import hashlib
 import json
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
@@ -34,9 +34,9 @@ from bdia_edm.metrics.metric import Metric
 from bdia_edm.metrics.reference import Reference
 from bdia_edm.models.denoiser import Denoiser
 from bdia_edm.run.encoders import Encoder
-from bdia_edm.samplers.sampler import Sampler
 
 __all__ = ["ARITHMETIC", "AnyRun", "EditingRun", "InversionRun", "ModelRun", "Run", "count_workers"]
+__all__ += ["in_file_names", "shown_number"]
 
 ARITHMETIC = 2
 """Raised with every change of this program that gives an image or a figure other bits for the same options.
@@ -155,7 +155,7 @@ class ModelRun(AnyRun):
     def title(self) -> str:
         """The sampler and its options in one line, without those that are the default."""
         sampler = self.config.sampler
-        columns = [f"{name}={_shown(value)}" for name, value in sampler.columns.items()]
+        columns = [f"{name}={shown_number(value)}" for name, value in sampler.columns.items()]
         return " ".join([sampler.label, *columns, f"{sampler.num_steps} steps"])
 
     @property
@@ -166,7 +166,7 @@ class ModelRun(AnyRun):
         before = Path(self.config.results_dir) / f"{begin}-{digest}"
         if before.is_dir():
             return before
-        return before.with_name("-".join([begin, *_in_file_names(sampler), digest]))
+        return before.with_name("-".join([begin, *in_file_names(sampler.label, sampler.columns), digest]))
 
     @property
     def _kind_in_file_names(self) -> list[str]:
@@ -278,19 +278,20 @@ class EditingRun(InversionRun):
         return ", ".join([f"edit to class {edit.class_idx} by the {super().title}", f"from step {edit.step}", *how])
 
 
-def _in_file_names(sampler: Sampler) -> list[str]:
-    """The sampler's options that are not the default, short and in letters that every file system takes.
+def in_file_names(label: str, columns: Mapping[str, Any]) -> list[str]:
+    """A sampler's options that are not the default, short and in letters that every file system takes.
 
     A number has its option's name before it, a text that has a column speaks for itself.
     """
-    columns = sorted(sampler.columns.items(), key=lambda column: isinstance(column[1], str))
-    words = [value if isinstance(value, str) else f"{name}{_shown(value)}" for name, value in columns]
-    words += [re.sub("=(?![0-9])", "_", word).replace("=", "") for word in sampler.label.split()[1:]]
+    told = sorted(columns.items(), key=lambda column: isinstance(column[1], str))
+    words = [value if isinstance(value, str) else f"{name}{shown_number(value)}" for name, value in told]
+    words += [re.sub("=(?![0-9])", "_", word).replace("=", "") for word in label.split()[1:]]
     safe = re.sub("[^-A-Za-z0-9._]", "", "-".join(words))[:_LONGEST].strip("-.")
     return [safe] if safe else []
 
 
-def _shown(value: str | float) -> str:
+def shown_number(value: str | float) -> str:
+    """A text as it is, a number without zeros at its end."""
     return value if isinstance(value, str) else f"{value:g}"
 
 

@@ -89,6 +89,7 @@ class BDIA(TwoStepMethod):
     """BDIA-DDIM, exactly invertible."""
 
     name = "bdia"
+    in_columns = ("gamma",)
     usual = Usual(num_steps=50, guidance=3.0, strength=0.8)
     gamma: float = option(
         0.94,

@@ -82,6 +82,7 @@ class EDICT(Method):
     """EDICT, exactly invertible."""
 
     name = "edict"
+    in_columns = ("p",)
     divides_by_alpha = True
     usual = Usual(num_steps=50, guidance=3.0, strength=0.8)
     p: float = option(0.93, words="weight of a state of its own in the mix; 0.9 to 0.97 are useful", low=0.5, high=1)

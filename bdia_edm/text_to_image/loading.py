@@ -12,6 +12,7 @@ import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -128,8 +129,16 @@ def _checksum(folder: Path, parts: dict[str, tuple[str, str]]) -> str:
     for path in sorted([folder / _INDEX, *paths]):
         if path.suffix == ".safetensors" and "." in path.stem:
             continue
-        digest.update(f"{path.relative_to(folder).as_posix()} {file_sha256(path)}\n".encode())
+        state = path.stat()
+        found = _file_checksum(path, state.st_size, state.st_mtime_ns)
+        digest.update(f"{path.relative_to(folder).as_posix()} {found}\n".encode())
     return digest.hexdigest()
+
+
+@lru_cache(maxsize=1000)
+def _file_checksum(path: Path, size: int, changed: int) -> str:
+    """Once for a file that stays as it is: a comparison asks for every run, and some GB take seconds."""
+    return file_sha256(path)
 
 
 def _dtype(asked: str, folder: Path, device: torch.device) -> torch.dtype:
@@ -158,10 +167,11 @@ def _load(folder: Path, where: str, parts: dict[str, tuple[str, str]], device: t
             )
     except Exception as error:  # of a damaged or incomplete folder the libraries raise whatever they stumble over
         raise UserError(f"{_given(where)}: cannot be read: {one_line(error)}") from error
-    for name in parts:
-        part = getattr(pipe, name, None)
-        if isinstance(part, torch.nn.Module):
-            part.to(device, dtype).requires_grad_(False)
+    with _quiet():
+        for name in parts:
+            part = getattr(pipe, name, None)
+            if isinstance(part, torch.nn.Module):
+                part.to(device, dtype).requires_grad_(False)
     pipe.set_progress_bar_config(disable=True)
     return pipe
 

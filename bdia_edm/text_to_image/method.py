@@ -59,6 +59,7 @@ class Method(ABC):
         samples: whether the way forward makes pictures from noise alone.
         negative: what the way forward is guided away from: the prompt that is given, the source's prompt, or the
             embeddings that the inversion kept, which hold for its guidance alone.
+        in_columns: the options that tables have columns for.
         divides_by_alpha: whether it needs data at every level, as a schedule that ends in noise alone has not.
     """
 
@@ -68,6 +69,7 @@ class Method(ABC):
     pairs: ClassVar[bool] = True
     samples: ClassVar[bool] = True
     negative: ClassVar[Literal["given", "source", "kept"]] = "given"
+    in_columns: ClassVar[tuple[str, ...]] = ()
     divides_by_alpha: ClassVar[bool] = False
 
     def __post_init__(self) -> None:

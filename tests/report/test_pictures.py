@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from bdia_edm.report import pictures
-from bdia_edm.report.pictures import write_round_trips, write_side_by_side
+from bdia_edm.report.pictures import write_in_columns, write_round_trips, write_side_by_side
 
 
 def made(n: int, size: int, channels: int) -> np.ndarray:
@@ -26,6 +26,16 @@ def test_side_by_side(channels: int, tmp_path: Path) -> None:
     # Three rows of pictures, each a stretch of lines where most of the width is no background.
     filled = (picture < 250).mean(axis=1) > 0.6
     assert int((np.diff(filled.astype(int)) == 1).sum()) == 3
+
+
+def test_in_columns(tmp_path: Path) -> None:
+    columns = [(f"way {k}\n$\\\\frac{{ _x", np.zeros((2, 8, 8, 3), np.uint8)) for k in range(4)]
+    write_in_columns(tmp_path / "columns.png", columns, "title")
+    picture = np.asarray(Image.open(tmp_path / "columns.png").convert("L"))
+    # Four columns of two black pictures each, under their names.
+    black = picture < 30
+    assert int((np.diff((black.mean(axis=0) > 0.6).astype(int)) == 1).sum()) == 4
+    assert int((np.diff((black.mean(axis=1) > 0.6).astype(int)) == 1).sum()) == 2
 
 
 def rows_of(monkeypatch: pytest.MonkeyPatch, *arrays: np.ndarray) -> dict[str, np.ndarray]:
