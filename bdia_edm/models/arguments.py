@@ -120,9 +120,9 @@ def try_shapes(network: nn.Module) -> None:
         raise ValueError(f"its noise levels, from {found.sigma_min:g} to {found.sigma_max:g}, are no range")
     channels, resolution = found.img_channels, found.img_resolution
     with torch.device("meta"), torch.no_grad():
-        labels = torch.zeros(1, found.label_dim) if found.label_dim else None
         try:
-            made = found.model(torch.zeros(1, channels, resolution, resolution), torch.zeros(1), labels)
+            classes = found.model.embed_classes(torch.zeros(1, found.label_dim)) if found.label_dim else None
+            made = found.model(torch.zeros(1, channels, resolution, resolution), torch.zeros(1), classes)
         except Exception as error:  # whatever PyTorch says of shapes that do not fit
             raise ValueError(f"its parts do not fit together: {error}") from error
     wanted = (1, channels * found.out_channels_factor, resolution, resolution)

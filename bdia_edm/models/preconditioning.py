@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -19,9 +20,28 @@ from bdia_edm.models.denoiser import place_level
 from bdia_edm.models.dhariwal_unet import DhariwalUNet
 from bdia_edm.models.song_unet import SongUNet
 
-__all__ = ["PRECONDITIONINGS", "EDMPrecond", "VEPrecond", "VPPrecond", "iDDPMPrecond"]
+__all__ = ["PRECONDITIONINGS", "ClassEmbedding", "EDMPrecond", "VEPrecond", "VPPrecond", "iDDPMPrecond"]
 
 _NETWORKS: dict[str, type[nn.Module]] = {"SongUNet": SongUNet, "DhariwalUNet": DhariwalUNet}
+
+
+@dataclass(frozen=True)
+class ClassEmbedding:
+    """What a network makes of a batch's labels, the same at every noise level.
+
+    Attributes:
+        rows: (N, D) float32, or one row for all images.
+    """
+
+    rows: Tensor
+
+
+def _laid_out(x: Tensor) -> Tensor:
+    """x with its channels side by side, where that is the faster layout (all that follows keeps it).
+
+    On the CPU it is, 1.02 to 1.1 times. On a GPU PyTorch's group norm gives back the other layout every time.
+    """
+    return x.contiguous(memory_format=torch.channels_last) if x.device.type == "cpu" else x
 
 
 class _Preconditioning(nn.Module, ABC):
@@ -56,28 +76,49 @@ class _Preconditioning(nn.Module, ABC):
     def coefficients(self, sigma: Tensor) -> tuple[Tensor | float, Tensor, Tensor | float, Tensor]:
         """c_skip, c_out, c_in (each broadcastable with sigma) and c_noise, of sigma (N, 1, 1, 1)."""
 
-    def forward(self, x: Tensor, sigma: Tensor | float, class_labels: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, sigma: Tensor | float, class_labels: Tensor | ClassEmbedding | None = None) -> Tensor:
         """The denoised images D(x; sigma).
 
         Args:
             x: (N, C, H, W), pixels in [-1, 1] plus noise.
-            sigma: noise level, scalar or (N,).
-            class_labels: one-hot (N, label_dim); None gives a conditional network one all-zero row.
+            sigma: noise level, scalar or (N,); of a scalar the noise embedding is one row for all images.
+            class_labels: one-hot (N, label_dim), or what ``embed_classes`` made of them; None gives a conditional
+                network one all-zero row.
 
         Returns:
             (N, C, H, W) float32.
         """
         x = x.to(torch.float32)
         sigma = place_level(sigma, x, torch.float32).reshape(-1, 1, 1, 1)
-        labels: Tensor | None = None
-        if self.label_dim:
-            if class_labels is None:
-                class_labels = torch.zeros(1, self.label_dim, device=x.device)
-            labels = class_labels.to(torch.float32).reshape(-1, self.label_dim)
+        classes: Tensor | None = None
+        if isinstance(class_labels, ClassEmbedding):
+            classes = class_labels.rows
+        elif self.label_dim:
+            classes = self._embedded(class_labels, x.device)
         c_skip, c_out, c_in, c_noise = self.coefficients(sigma)
         dtype = torch.float16 if self.use_fp16 and x.is_cuda else torch.float32
-        f_x = self.model((c_in * x).to(dtype), c_noise.flatten(), labels)
-        return c_skip * x + c_out * f_x[:, : self.img_channels].to(torch.float32)
+        f_x = self.model(_laid_out((c_in * x).to(dtype)), c_noise.flatten(), classes)
+        return c_skip * x + c_out * f_x[:, : self.img_channels].to(torch.float32).contiguous()
+
+    def embed_classes(self, class_labels: Tensor | None) -> Tensor | ClassEmbedding | None:
+        """What stands for a batch's labels in every evaluation, computed once.
+
+        Args:
+            class_labels: one-hot (N, label_dim), on the network's device, or None.
+
+        Returns:
+            Their embedding; the labels as they are where there are none, and where a subclass's own ``forward`` may
+            look at them.
+        """
+        if not self.label_dim or class_labels is None or type(self).forward is not _Preconditioning.forward:
+            return class_labels
+        return ClassEmbedding(self._embedded(class_labels, class_labels.device))
+
+    def _embedded(self, class_labels: Tensor | None, device: torch.device) -> Tensor:
+        if class_labels is None:
+            class_labels = torch.zeros(1, self.label_dim, device=device)
+        embed: Any = self.model.embed_classes
+        return embed(class_labels.to(torch.float32).reshape(-1, self.label_dim))
 
     def round_sigma(self, sigma: Tensor) -> Tensor:
         """The noise level nearest to ``sigma`` that the network was trained at, in sigma's own precision."""

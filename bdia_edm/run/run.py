@@ -38,12 +38,15 @@ from bdia_edm.samplers.sampler import Sampler
 
 __all__ = ["ARITHMETIC", "AnyRun", "EditingRun", "InversionRun", "Run", "count_workers"]
 
-ARITHMETIC = 2
+ARITHMETIC = 3
 """Raised with every change of this program that gives an image or a figure other bits for the same options.
 
 2: the noise levels of improved DDPM are EDM's own (abar in float32 and the order of operations of the index in the
 ablation sampler's discretization=iddpm, torch.cdist's nearest in iDDPMPrecond); only figures with that discretization
 or of an iDDPM network moved.
+
+3: attention by PyTorch's own kernels (scaled_dot_product_attention), and on the CPU images with their channels side by
+side; every network's images moved in float32's last bits.
 """
 
 _LONGEST = 80
