@@ -50,6 +50,19 @@ class CommonOptions:
         words="where to sample: auto (a GPU where there is one), cpu, cuda, or cuda:N for the GPU of this number",
         harmless="the kind of device that it stands for is in the identity",
     )
+    precision: str = option(
+        "auto",
+        words="what the network computes in: auto, the checkpoint's own on this device (float16 on a GPU where it says "
+        "so, else float32), fp32, tf32 or fp16 (on a GPU), or bf16; state and detector are float64 and float32",
+        one_of=("auto", "fp32", "tf32", "bf16", "fp16"),
+        harmless="the precision that it stands for is in the identity",
+    )
+    compile: str = option(
+        "off",
+        words="whether the network is compiled (torch.compile, up to minutes at the start): off, default, or max, with "
+        "kernels chosen by timing, whose last bits another start need not give, and CUDA graphs on a GPU",
+        one_of=("off", "default", "max"),
+    )
     workers: int | str = option(
         "auto",
         words="processes of this machine that share the blocks; auto is one for each GPU, else, and for cuda:N, one",

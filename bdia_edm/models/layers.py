@@ -127,7 +127,9 @@ class GroupNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """x (N, channels, H, W) to the same shape."""
-        num, threads = len(x), torch.get_num_threads()
+        num = len(x)
+        # What is compiled has its batches of one size, and norms of its own.
+        threads = 1 if torch.compiler.is_compiling() else torch.get_num_threads()
         if num % threads and x.device.type == "cpu" and x.shape[2] * x.shape[3] >= _SPLIT_FROM and _is_channels_last(x):
             # PyTorch gives each thread an equal part of all pixels. Where that cuts an image in two, its sums, and so
             # its last bits, would depend on its place in the batch.

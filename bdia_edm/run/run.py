@@ -66,6 +66,7 @@ class AnyRun(ABC):
         command: what the user typed, for the record.
         device: where everything is; the CPU where other processes will do the work.
         device_type: 'cpu' or 'cuda', where the images are made.
+        precision: what the network computes in, by name; ``precision=auto`` is resolved.
         checksums: of everything that was loaded; of the source of parts that are the user's own.
         portable: whether other processes can load the same from ``config``, where no part is an object of the user's.
         checked: the parts as they were prepared, which is not for the caller to give.
@@ -80,6 +81,7 @@ class AnyRun(ABC):
     denoiser: Denoiser
     device: torch.device
     device_type: str
+    precision: str
     checksums: dict[str, str]
     portable: bool = True
     checked: tuple[object, ...] = field(default=(), repr=False, compare=False)
@@ -113,6 +115,7 @@ class AnyRun(ABC):
                 "arithmetic": ARITHMETIC,
                 "options": options,
                 "device": self.device_type,
+                "precision": self.precision,
                 "checksums": self.checksums,
             },
             sort_keys=True,

@@ -27,7 +27,7 @@ from bdia_edm.run.encoders import Encoder, Measurement
 from bdia_edm.run.run import ARITHMETIC, AnyRun
 from bdia_edm.samplers.sampler import Sampler
 
-__all__ = ["describe_device", "facts_of", "finish_record", "labels_of", "summarize", "whole"]
+__all__ = ["describe_device", "facts_of", "finish_record", "labels_of", "labels_of_run", "summarize", "whole"]
 
 
 def summarize(
@@ -119,6 +119,7 @@ def facts_of(run: AnyRun) -> dict[str, Any]:
     return {
         "task": run.task,
         "model": config.model.name,
+        "labels": labels_of_run(run),
         "class_idx": config.class_idx,
         "command": without_secrets(run.command),
         "device": describe_device(run.device),
@@ -127,6 +128,17 @@ def facts_of(run: AnyRun) -> dict[str, Any]:
         "config": without_secrets_in(config.source),
         "arithmetic": ARITHMETIC,
     }
+
+
+def labels_of_run(run: AnyRun) -> Labels:
+    """How the run's sampler calls itself, with the precision where it is not the network's own, and compiling."""
+    labels, columns = labels_of(run.config.sampler), {}
+    own = getattr(run.denoiser, "own_precision", None)
+    if own is not None and run.precision != own(run.device_type):
+        columns["precision"] = run.precision
+    if run.config.compile != "off":
+        columns["compile"] = run.config.compile
+    return {**labels, "columns": {**labels["columns"], **columns}}
 
 
 def labels_of(sampler: Sampler) -> Labels:
