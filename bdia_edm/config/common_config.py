@@ -98,11 +98,26 @@ class CommonOptions(WorkOptions):
         # In one batch or another an image differs in float32's last bits, as it does on another machine.
         harmless="changes an image's last bits at most, so that a run goes on where there is less memory",
     )
+    precision: str = option(
+        "auto",
+        words="what the network computes in: auto, the checkpoint's own on this device (float16 on a GPU where it says "
+        "so, else float32), fp32, tf32 or fp16 (on a GPU), or bf16; state and detector are float64 and float32",
+        one_of=("auto", "fp32", "tf32", "bf16", "fp16"),
+        harmless="the precision that it stands for is in the identity",
+    )
+    compile: str = option(
+        "off",
+        words="whether the network is compiled (torch.compile, up to minutes at the start): off, default, or max, with "
+        "kernels chosen by timing, whose last bits another start need not give, and CUDA graphs on a GPU",
+        one_of=("off", "default", "max"),
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
         sized = isinstance(self.batch_size, int) and 1 <= self.batch_size <= MOST
         require(self.batch_size == AUTO or sized, "batch_size", self.batch_size, f"from 1 to {MOST}, or {AUTO}")
+        fixed = f"a number with compile={self.compile}, whose batches are all of one size"
+        require(self.batch_size != AUTO or self.compile == "off", "batch_size", self.batch_size, fixed)
 
     @property
     def images_at_once(self) -> int:

@@ -38,6 +38,8 @@ class TrajectoryOptions:
     class_idx: int | None = _as_of_a_run("class_idx")
     batch_size: int | str = _as_of_a_run("batch_size")
     device: str = _as_of_a_run("device")
+    precision: str = _as_of_a_run("precision")
+    compile: str = _as_of_a_run("compile")
     results_dir: str = _as_of_a_run("results_dir")
     modules: tuple[str, ...] = _as_of_a_run("modules")
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.func import functional_call
 
 from bdia_edm.models.layers import UNetBlock
@@ -132,18 +132,33 @@ def try_shapes(network: nn.Module) -> None:
             raise ValueError(
                 f"its parts do not fit together: {block.qkv.in_channels} channels in {block.heads} heads of attention"
             )
-    held = itertools.chain(found.model.named_parameters(), found.model.named_buffers())
+    whole = _WithLabels(found.model)
+    held = itertools.chain(whole.named_parameters(), whole.named_buffers())
     stand_ins = {name: torch.empty(values.shape, dtype=values.dtype) for name, values in held}
     labels = torch.zeros(0, found.label_dim) if found.label_dim else None
     nothing = torch.zeros(0, channels, resolution, resolution), torch.zeros(0), labels
     with torch.no_grad():
         try:
-            made = functional_call(found.model, stand_ins, nothing)
+            made = functional_call(whole, stand_ins, nothing)
         except Exception as error:  # whatever PyTorch says of shapes that do not fit
             raise ValueError(f"its parts do not fit together: {error}") from error
     wanted = (0, channels * found.out_channels_factor, resolution, resolution)
     if tuple(made.shape) != wanted:
         raise ValueError(f"its output has the shape {tuple(made.shape)}, and not {wanted}")
+
+
+class _WithLabels(nn.Module):
+    """A network that embeds its labels itself."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, x: Tensor, noise_labels: Tensor, labels: Tensor | None) -> Tensor:
+        """As the network's own, of one-hot labels (N, label_dim)."""
+        classes = None if labels is None else self.model.embed_classes(labels)
+        made: Tensor = self.model(x, noise_labels, classes)
+        return made
 
 
 def _shown(value: object) -> str:

@@ -83,18 +83,27 @@ class DhariwalUNet(nn.Module):
         self.out_norm = GroupNorm(width, eps=1e-5)
         self.out_conv = Conv2d(width, out_channels, 3, gain=1e-5)
 
+    def embed_classes(self, class_labels: Tensor) -> Tensor:
+        """class_labels (N, label_dim) to what ``forward`` takes of them, (N, D)."""
+        assert self.map_label is not None
+        rows: Tensor = self.map_label(class_labels)
+        return rows
+
     def forward(
-        self, x: Tensor, noise_labels: Tensor, class_labels: Tensor | None, augment_labels: Tensor | None = None
+        self, x: Tensor, noise_labels: Tensor, classes: Tensor | None, augment_labels: Tensor | None = None
     ) -> Tensor:
-        """x (N, in_channels, R, R), noise_labels (N,), class_labels (N, label_dim) to (N, out_channels, R, R)."""
+        """x (N, in_channels, R, R), noise_labels (N,), classes (N, D) to (N, out_channels, R, R).
+
+        Of noise_labels and classes either may be one row for all images; ``embed_classes`` makes the latter.
+        """
         silu = functional.silu
         emb = self.map_noise(noise_labels)
         if self.map_augment is not None and augment_labels is not None:
             emb = emb + self.map_augment(augment_labels)
         emb = self.map_layer1(silu(self.map_layer0(emb)))
         if self.map_label is not None:
-            assert class_labels is not None
-            emb = emb + self.map_label(class_labels)
+            assert classes is not None
+            emb = emb + classes
         emb = silu(emb)
 
         skips: list[Tensor] = []

@@ -20,6 +20,14 @@ from torch.nn import functional
 __all__ = ["Conv2d", "FourierEmbedding", "GroupNorm", "Linear", "PositionalEmbedding", "UNetBlock"]
 
 
+_SPLIT_FROM = 1024
+"""Pixels of an image from which on PyTorch's group norm divides them among the CPU's threads, in channels-last."""
+
+
+def _is_channels_last(x: Tensor) -> bool:
+    return x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
+
+
 def _normal(*shape: int, scale: float) -> Tensor:
     """Normal draws times ``scale``; on the meta device, where a file's values take their place, the shape alone.
 
@@ -72,6 +80,8 @@ class Conv2d(nn.Module):
         super().__init__()
         self.in_channels, self.out_channels = in_channels, out_channels
         self.kernel, self.up, self.down, self.fused = kernel, up, down, fused_resample
+        # [1, 1], or equal numbers: doubling and the mean of four.
+        self._is_box = len(resample_filter) == 2 and resample_filter[0] == resample_filter[1] != 0
         self.weight = _weight(out_channels, in_channels, kernel, kernel, gain=gain) if kernel else None
         self.bias = nn.Parameter(torch.zeros(out_channels)) if kernel and bias else None
         if up or down:
@@ -104,11 +114,15 @@ class Conv2d(nn.Module):
 
     def _upsample(self, x: Tensor, padding: int) -> Tensor:
         channels = x.shape[1]
+        if self._is_box and not padding:
+            return functional.interpolate(x, scale_factor=2, mode="nearest")
         f = (4 * self.resample_filter).to(x.dtype).tile(channels, 1, 1, 1)
         return functional.conv_transpose2d(x, f, groups=channels, stride=2, padding=padding)
 
     def _downsample(self, x: Tensor, padding: int) -> Tensor:
         channels = x.shape[1]
+        if self._is_box and not padding:
+            return functional.avg_pool2d(x, 2)
         f = self.resample_filter.to(x.dtype).tile(channels, 1, 1, 1)
         return functional.conv2d(x, f, groups=channels, stride=2, padding=padding)
 
@@ -123,7 +137,16 @@ class GroupNorm(nn.Module):
         self.bias = nn.Parameter(torch.zeros(channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        return functional.group_norm(x, self.groups, self.weight.to(x.dtype), self.bias.to(x.dtype), self.eps)
+        """x (N, channels, H, W) to the same shape."""
+        num = len(x)
+        # What is compiled has its batches of one size, and norms of its own.
+        threads = 1 if torch.compiler.is_compiling() else torch.get_num_threads()
+        if num % threads and x.device.type == "cpu" and x.shape[2] * x.shape[3] >= _SPLIT_FROM and _is_channels_last(x):
+            # PyTorch gives each thread an equal part of all pixels. Where that cuts an image in two, its sums, and so
+            # its last bits, would depend on its place in the batch.
+            x = torch.cat([x, x[:1].expand(-num % threads, -1, -1, -1)]).contiguous(memory_format=torch.channels_last)
+        x = functional.group_norm(x, self.groups, self.weight.to(x.dtype), self.bias.to(x.dtype), self.eps)
+        return x[:num]
 
 
 class UNetBlock(nn.Module):
@@ -189,11 +212,11 @@ class UNetBlock(nn.Module):
 
     def _attention(self, h: Tensor) -> Tensor:
         n, channels, height, width = h.shape
-        qkv = self.qkv(self.norm2(h)).reshape(n * self.heads, channels // self.heads, 3, height * width)
-        q, k, v = qkv.unbind(2)
-        # The softmax runs in float32 whatever the activations are.
-        scores = torch.einsum("ncq,nck->nqk", q.float(), k.float() / math.sqrt(k.shape[1]))
-        return torch.einsum("nqk,nck->ncq", scores.softmax(dim=2).to(v.dtype), v).reshape(h.shape)
+        qkv = self.qkv(self.norm2(h)).reshape(n, self.heads, channels // self.heads, 3, height * width)
+        # PyTorch's fast kernels want the channels of a head side by side. Their sums and their softmax are float32
+        # whatever the activations are.
+        q, k, v = qkv.permute(3, 0, 1, 4, 2).contiguous().unbind(0)
+        return functional.scaled_dot_product_attention(q, k, v).transpose(2, 3).reshape(h.shape)
 
 
 class PositionalEmbedding(nn.Module):

@@ -128,11 +128,20 @@ class SongUNet(nn.Module):
                 self.dec[f"{r}x{r}_aux_norm"] = GroupNorm(width, eps=1e-6)
                 self.dec[f"{r}x{r}_aux_conv"] = Conv2d(width, out_channels, 3, gain=1e-5)
 
+    def embed_classes(self, class_labels: Tensor) -> Tensor:
+        """class_labels (N, label_dim) to what ``forward`` takes of them, (N, D)."""
+        assert self.map_label is not None
+        rows: Tensor = self.map_label(class_labels * math.sqrt(self.label_dim))
+        return rows
+
     def forward(
-        self, x: Tensor, noise_labels: Tensor, class_labels: Tensor | None, augment_labels: Tensor | None = None
+        self, x: Tensor, noise_labels: Tensor, classes: Tensor | None, augment_labels: Tensor | None = None
     ) -> Tensor:
-        """x (N, in_channels, R, R), noise_labels (N,), class_labels (N, label_dim) to (N, out_channels, R, R)."""
-        emb = self._embed(noise_labels, class_labels, augment_labels)
+        """x (N, in_channels, R, R), noise_labels (N,), classes (N, D) to (N, out_channels, R, R).
+
+        Of noise_labels and classes either may be one row for all images; ``embed_classes`` makes the latter.
+        """
+        emb = self._embed(noise_labels, classes, augment_labels)
         skips: list[Tensor] = []
         aux = x
         for name, module in self.enc.items():
@@ -164,14 +173,14 @@ class SongUNet(nn.Module):
         assert out is not None
         return out
 
-    def _embed(self, noise_labels: Tensor, class_labels: Tensor | None, augment_labels: Tensor | None) -> Tensor:
+    def _embed(self, noise_labels: Tensor, classes: Tensor | None, augment_labels: Tensor | None) -> Tensor:
         silu = functional.silu
         emb = self.map_noise(noise_labels)
         cos, sin = emb.chunk(2, dim=1)
         emb = torch.cat([sin, cos], dim=1)
         if self.map_label is not None:
-            assert class_labels is not None
-            emb = emb + self.map_label(class_labels * math.sqrt(self.label_dim))
+            assert classes is not None
+            emb = emb + classes
         if self.map_augment is not None and augment_labels is not None:
             emb = emb + self.map_augment(augment_labels)
         return silu(self.map_layer1(silu(self.map_layer0(emb))))

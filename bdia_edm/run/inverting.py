@@ -20,7 +20,7 @@ from bdia_edm.records.run_folder import RunFolder
 from bdia_edm.records.wording import run_words
 from bdia_edm.report.pictures import write_round_trips
 from bdia_edm.run.run import InversionRun
-from bdia_edm.run.summary import finish_record, labels_of, model_facts, whole
+from bdia_edm.run.summary import finish_record, labels_of_run, model_facts, whole
 from bdia_edm.samplers.inversion import growth_warning
 
 __all__ = ["Cost", "Inverting", "OfImages"]
@@ -52,7 +52,7 @@ class OfImages(Generic[R]):
     @property
     def labels(self) -> Labels:
         """How the sampler calls itself, with the iterations of its inverse."""
-        labels, iterations = labels_of(self.run.config.sampler), self.run.config.iterations
+        labels, iterations = labels_of_run(self.run), self.run.config.iterations
         return {**labels, "sampler": f"{labels['sampler']} iterations={iterations}"} if iterations else labels
 
     def inverter(self, **edit: Any) -> BlockInverter:

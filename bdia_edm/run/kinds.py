@@ -41,10 +41,12 @@ class Kind(NamedTuple):
     deeds: Callable[[Any], Deeds[Any]]
 
 
-_OF_EDITS = ("iterations", "edit.step", "edit.class_idx", "edit.partner")
+_OF_ALL = ("precision", "compile")
+_OF_INVERSES = (*_OF_ALL, "iterations")
+_OF_EDITS = (*_OF_INVERSES, "edit.step", "edit.class_idx", "edit.partner")
 KINDS: dict[str, Kind] = {
-    "sample": Kind(RunConfig, (), read_config, prepare_run, Sampling),
-    "invert": Kind(InversionConfig, ("iterations",), read_inversion_config, prepare_inversion, Inverting),
+    "sample": Kind(RunConfig, _OF_ALL, read_config, prepare_run, Sampling),
+    "invert": Kind(InversionConfig, _OF_INVERSES, read_inversion_config, prepare_inversion, Inverting),
     "edit": Kind(EditingConfig, _OF_EDITS, read_editing_config, prepare_editing, Editing),
 }
 """By ``AnyRun.task``."""

@@ -25,6 +25,7 @@ from bdia_edm.engine.plan import format_seeds
 from bdia_edm.images.grids import PNG_CHANNELS
 from bdia_edm.metrics.metric import Metric, make_metrics
 from bdia_edm.models.denoiser import Denoiser
+from bdia_edm.run.arithmetic import as_configured
 from bdia_edm.run.batch_size import with_batch_size
 from bdia_edm.run.encoders import Encoder, Measurement
 from bdia_edm.run.loaded_once import loaded_once
@@ -56,9 +57,11 @@ def prepare_run(config: RunConfig, command: str, own: OwnParts | None = None) ->
     device, device_type = place_of(config)
     fetch_files(config.remote_files)
     if own.denoiser is None:
-        denoiser, checksum = load_denoiser(config.model, device)
+        loaded, checksum = load_denoiser(config.model, device)
     else:
-        denoiser, checksum = own.denoiser, state_checksum("denoiser", own.denoiser)
+        loaded, checksum = own.denoiser, state_checksum("denoiser", own.denoiser)
+    key = (config.model, checksum) if own.denoiser is None else None
+    denoiser, precision = as_configured(loaded, config, device, device_type, len(config.seeds), key)
     checksums = {"model": checksum}
     if config.class_idx is not None:
         check_class(config.class_idx, denoiser.label_dim)
@@ -80,7 +83,7 @@ def prepare_run(config: RunConfig, command: str, own: OwnParts | None = None) ->
             checksums[f"reference{which} features"] = encoder.reference.features_checksum
     if own.metrics is not None:
         checksums |= {f"metric {metric.name}": state_checksum(f"metric {metric.name}", metric) for metric in metrics}
-    parts: dict[str, type] = {"model": type(config.model), "sampler": type(config.sampler), "denoiser": type(denoiser)}
+    parts: dict[str, type] = {"model": type(config.model), "sampler": type(config.sampler), "denoiser": type(loaded)}
     for place, encoder in enumerate(encoders):
         which = f"detector {encoder.detector.name}" if place else "detector"
         parts |= {which: type(encoder.detector), f"{which}'s network": type(getattr(encoder.detector, "network", None))}
@@ -97,6 +100,7 @@ def prepare_run(config: RunConfig, command: str, own: OwnParts | None = None) ->
         metrics=metrics,
         device=device,
         device_type=device_type,
+        precision=precision,
         checksums=checksums,
         portable=not own.any,
     )

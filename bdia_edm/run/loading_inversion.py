@@ -22,6 +22,7 @@ from bdia_edm.config.inversion_config import REFERENCE, InversionConfig
 from bdia_edm.detectors.registry import DETECTORS
 from bdia_edm.images.image_source import ImageSource, open_images
 from bdia_edm.models.denoiser import Denoiser
+from bdia_edm.run.arithmetic import as_configured
 from bdia_edm.run.batch_size import with_batch_size
 from bdia_edm.run.loading import check_class, check_workers, load_denoiser, place_of, require_writable
 from bdia_edm.run.loading_detectors import load_detector, load_reference
@@ -94,12 +95,14 @@ def _loaded(config: InversionConfig) -> dict[str, Any]:
     indices = config.chosen(len(source))
     require_blocks(len(indices), config.block_size, "images")
     fetch_files(config.remote_files)
-    denoiser, checksum = load_denoiser(config.model, device)
+    loaded, checksum = load_denoiser(config.model, device)
+    key = (config.model, checksum)
+    denoiser, precision = as_configured(loaded, config, device, device_type, len(indices), key)
     _check_shape(config, source, denoiser)
     labels = _labels(config, source, indices, denoiser.label_dim)
     config.sampler.check_range(BatchDenoiser(denoiser))
     source.check(indices)
-    parts: dict[str, type] = {"model": type(config.model), "sampler": type(config.sampler), "denoiser": type(denoiser)}
+    parts: dict[str, type] = {"model": type(config.model), "sampler": type(config.sampler), "denoiser": type(loaded)}
     return {
         "denoiser": denoiser,
         "images": source,
@@ -107,6 +110,7 @@ def _loaded(config: InversionConfig) -> dict[str, Any]:
         "labels": labels,
         "device": device,
         "device_type": device_type,
+        "precision": precision,
         "checksums": {"model": checksum, "images": _checksum(source, indices, labels), **own_sources(parts)},
     }
 

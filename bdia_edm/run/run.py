@@ -38,12 +38,15 @@ from bdia_edm.run.encoders import Encoder
 __all__ = ["ARITHMETIC", "AnyRun", "EditingRun", "InversionRun", "ModelRun", "Run", "count_workers"]
 __all__ += ["in_file_names", "shown_number"]
 
-ARITHMETIC = 2
+ARITHMETIC = 3
 """Raised with every change of this program that gives an image or a figure other bits for the same options.
 
 2: the noise levels of improved DDPM are EDM's own (abar in float32 and the order of operations of the index in the
 ablation sampler's discretization=iddpm, torch.cdist's nearest in iDDPMPrecond); only figures with that discretization
 or of an iDDPM network moved.
+
+3: attention by PyTorch's own kernels (scaled_dot_product_attention), and on the CPU images with their channels side by
+side; every network's images moved in float32's last bits.
 """
 
 _LONGEST = 80
@@ -64,6 +67,7 @@ class AnyRun(ABC):
         command: what the user typed, for the record.
         device: where everything is; the CPU where other processes will do the work.
         device_type: 'cpu' or 'cuda', where the images are made.
+        precision: what the network computes in, by name; ``precision=auto`` is resolved.
         checksums: of everything that was loaded; of the source of parts that are the user's own.
         portable: whether other processes can load the same from ``config``, where no part is an object of the user's.
         checked: the parts as they were prepared, which is not for the caller to give.
@@ -78,6 +82,7 @@ class AnyRun(ABC):
     command: str
     device: torch.device
     device_type: str
+    precision: str
     checksums: dict[str, str]
     portable: bool = True
     checked: tuple[object, ...] = field(default=(), repr=False, compare=False)
@@ -111,6 +116,7 @@ class AnyRun(ABC):
                 "arithmetic": ARITHMETIC,
                 "options": options,
                 "device": self.device_type,
+                "precision": self.precision,
                 "checksums": self.checksums,
             },
             sort_keys=True,

@@ -18,7 +18,7 @@ from bdia_edm.records.record import Record
 from bdia_edm.records.wording import run_words
 from bdia_edm.run.encoders import together
 from bdia_edm.run.run import Run
-from bdia_edm.run.summary import labels_of, model_facts, summarize
+from bdia_edm.run.summary import labels_of_run, model_facts, summarize
 from bdia_edm.workers.sharing import read_all
 
 __all__ = ["Sampling"]
@@ -57,7 +57,7 @@ class Sampling:
     def words(self) -> str:
         config = self.run.config
         return run_words(
-            labels_of(config.sampler), config.sampler.num_steps, format_seeds(config.seeds), config.class_idx
+            labels_of_run(self.run), config.sampler.num_steps, format_seeds(config.seeds), config.class_idx
         )
 
     def warnings(self) -> list[str]:

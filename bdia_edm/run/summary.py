@@ -27,7 +27,7 @@ from bdia_edm.run.encoders import Encoder, Found, Measurement, all_found
 from bdia_edm.run.run import ARITHMETIC, AnyRun, ModelRun
 
 __all__ = ["RECORDED", "AlsoMeasured", "Labelled", "describe_device", "facts_of", "finish_record", "labels_of"]
-__all__ += ["model_facts", "summarize", "whole"]
+__all__ += ["labels_of_run", "model_facts", "summarize", "whole"]
 
 RECORDED = ("torch", "numpy", "scipy", "hydra-core", "torch-fidelity", "scikit-image")
 """Whose versions a record has."""
@@ -166,10 +166,22 @@ def model_facts(run: ModelRun) -> dict[str, Any]:
     return {
         **facts_of(run),
         "model": run.config.model.name,
+        "labels": labels_of_run(run),
         "class_idx": run.config.class_idx,
         "batch_size": run.config.batch_size,
         "precision": describe_precision(run.denoiser, run.device),
     }
+
+
+def labels_of_run(run: ModelRun) -> Labels:
+    """How the run's sampler calls itself, with the precision where it is not the network's own, and compiling."""
+    labels, columns = labels_of(run.config.sampler), {}
+    own = getattr(run.denoiser, "own_precision", None)
+    if own is not None and run.precision != own(run.device_type):
+        columns["precision"] = run.precision
+    if run.config.compile != "off":
+        columns["compile"] = run.config.compile
+    return {**labels, "columns": {**labels["columns"], **columns}}
 
 
 def labels_of(sampler: Labelled) -> Labels:

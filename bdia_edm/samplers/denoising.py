@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -28,7 +29,10 @@ class BatchDenoiser:
     """
 
     def __init__(self, denoiser: Denoiser, class_labels: Tensor | None = None) -> None:
-        self._denoiser, self._class_labels = denoiser, class_labels
+        self._denoiser = denoiser
+        # What is the same in every evaluation is computed once, by denoisers that can.
+        embed: Callable[[Tensor | None], Any] | None = getattr(denoiser, "embed_classes", None)
+        self._class_labels = class_labels if embed is None else embed(class_labels)
         self.sigma_min, self.sigma_max = denoiser.sigma_min, denoiser.sigma_max
         self.nfe = 0
 

@@ -29,6 +29,8 @@ CONFIG: dict[str, Any] = {
     "batch_size": 1,
     "block_size": 1,
     "device": "cpu",
+    "precision": "auto",
+    "compile": "off",
     "workers": "auto",
     "results_dir": "runs",
     "save_images": "none",

@@ -21,8 +21,10 @@ from bdia_edm.detectors.extractors import ExtractorFeatures
 from bdia_edm.detectors.pixels import PixelDetector
 from bdia_edm.engine.batch import sample_images, to_uint8
 from bdia_edm.engine.block_sampler import BlockSampler
+from bdia_edm.engine.compiled import Compiled
 from bdia_edm.engine.plan import Block
 from bdia_edm.models.gaussian_mixture import GaussianMixture
+from bdia_edm.models.precision import PRECISIONS
 from bdia_edm.samplers.denoising import BatchDenoiser
 from bdia_edm.samplers.registry import SAMPLERS, make_sampler
 from bdia_edm.samplers.sampler import EDMStepsSampler, Noise, Sampler
@@ -103,6 +105,25 @@ def test_every_sampler(sampler: Sampler, gpu: FakeGPU, monkeypatch: pytest.Monke
 @pytest.mark.parametrize("churn", [0, 2])
 def test_every_network(network: str, churn: float, gpu: FakeGPU, monkeypatch: pytest.MonkeyPatch) -> None:
     sample(gpu, network, make_sampler("edm", {"num_steps": 3, "S_churn": churn}), monkeypatch)
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("name", ["tiny-adm-cond", "tiny-song-ve-uncond"])
+def test_every_precision(
+    name: str, compiled: bool, precision: str, gpu: FakeGPU, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And what a compiled network does beside its graph: of the three images it makes a batch of five."""
+    monkeypatch.setattr(nn.Module, "compile", lambda module, **how: None)
+    monkeypatch.setattr(torch.compiler, "cudagraph_mark_step_begin", lambda: None)
+
+    def made() -> nn.Module:
+        network = build(name).in_precision(precision)
+        return Compiled(network, "max", 5) if compiled else network
+
+    which = f"{name} {precision}{' compiled' if compiled else ''}"
+    monkeypatch.setitem(NETWORKS, which, made)
+    sample(gpu, which, make_sampler("edm", {"num_steps": 3, "S_churn": 2}), monkeypatch)
 
 
 @pytest.mark.parametrize("network", NETWORKS)

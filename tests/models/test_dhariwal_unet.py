@@ -16,7 +16,8 @@ def test_every_weight_matters() -> None:
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.copy_(torch.randn_like(parameter) * 0.1)
-    out = network(torch.randn(2, 3, 8, 8), torch.tensor([0.1, 9.0]), torch.eye(3)[:2], torch.ones(2, 9))
+    classes = network.embed_classes(torch.eye(3)[:2])
+    out = network(torch.randn(2, 3, 8, 8), torch.tensor([0.1, 9.0]), classes, torch.ones(2, 9))
     assert out.shape == (2, 3, 8, 8)
     out.square().sum().backward()
     unused = [name for name, p in network.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]

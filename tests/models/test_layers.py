@@ -110,3 +110,30 @@ def test_linear_is_affine() -> None:
     layer = Linear(3, 2)
     torch.testing.assert_close(layer(torch.eye(3)), layer.weight.T + layer.bias)
     assert Linear(3, 2, bias=False).bias is None
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("size", [16, 32])
+def test_the_norm_of_an_image_depends_on_it_alone(threads: int, size: int) -> None:
+    """Not on its place, nor on how many there are, where threads share the pixels of all images."""
+    images = torch.randn(5, 128, size, size, generator=torch.Generator().manual_seed(0))
+    images = images.contiguous(memory_format=torch.channels_last)
+    norm, before = GroupNorm(128, 1e-6), torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        with torch.no_grad():
+            together = norm(images)
+            assert torch.equal(norm(images.roll(1, 0)).roll(-1, 0), together)
+            assert torch.equal(norm(images[2:3]), together[2:3])
+            assert torch.equal(norm(images[:4]), together[:4])
+    finally:
+        torch.set_num_threads(before)
+    torch.testing.assert_close(together, norm(images.contiguous()))
+
+
+def test_equal_weights_of_two_are_doubling_and_the_mean_of_four(x: torch.Tensor) -> None:
+    """The short ways give what the filter's convolutions give."""
+    for kind in ("up", "down"):
+        short, long = (Conv2d(8, 8, 0, resample_filter=[3, 3], **{kind: True}) for _ in range(2))
+        long._is_box = False
+        torch.testing.assert_close(short(x), long(x))
