@@ -13,13 +13,12 @@ import torch
 
 from bdia_edm.base.versions import code_version, installed_versions
 from bdia_edm.engine.precision import full_precision
+from bdia_edm.models.precision import PRECISIONS
 from bdia_edm.run.summary import describe_device
 from scripts.timing.clock import Work, steady
 
-__all__ = ["PRECISIONS", "described", "matrix_product", "precisions_of", "product_flops"]
+__all__ = ["described", "matrix_product", "precisions_of", "product_flops"]
 
-PRECISIONS = {"fp32": torch.float32, "tf32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-"""What a precision's numbers are stored in."""
 _SIDE = {"cpu": 2048, "cuda": 8192}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from bdia_edm.api import UserError
@@ -12,7 +11,7 @@ from scripts.timing.flops import flops_of
 from scripts.timing.machine import matrix_product, product_flops
 from scripts.timing.subject import Subject
 
-__all__ = ["measure", "precision_of", "refusal", "way_name"]
+__all__ = ["measure", "refusal", "way_name"]
 
 _WORDS = """\
 `denoiser(x, sigma, labels)` on noise, nothing around it, {gflop:.4g} GFLOP an image (twice the multiply-adds of
@@ -39,7 +38,7 @@ def measure(subject: Subject, ways: Sequence[str], batches: Sequence[int], repea
             chosen.append(way)
         except UserError as error:
             refused.append(refusal(way, error))
-    precisions = {way: precision_of(way, subject) for way in chosen}
+    precisions = {way: subject.prepare(*way.split(), "detector=none").precision for way in chosen}
     works |= {f"peak {name}": matrix_product(name, device) for name in sorted({*precisions.values()})}
     took = in_turns(works, repeats)
     section = Section(
@@ -78,12 +77,3 @@ def way_name(way: str) -> str:
 def refusal(way: str, error: UserError) -> str:
     """That a way is left out, and why."""
     return f"{way_name(way)} is not measured here: {error}."
-
-
-def precision_of(way: str, subject: Subject) -> str:
-    """What the network's products are computed in: as the way says, else as the checkpoint has it."""
-    given = re.search(r"precision=(\w+)", way)
-    if given and given[1] != "auto":
-        return given[1]
-    half = getattr(subject.run.denoiser, "use_fp16", False) and subject.torch_device.type == "cuda"
-    return "fp16" if half else "fp32"
