@@ -20,8 +20,12 @@ def test_the_tables(monkeypatch: pytest.MonkeyPatch) -> None:
     *trips, grid = rows
     assert len(trips) == len(text_to_image_exactness.WAYS)
     for _, words, nfe, *cells in trips:
-        errors = [float(each.split()[0]) for each in cells if each]
-        assert len(errors) == (4 if "BDIA" in words else 3)
+        # Six steps at gamma 0.5 are too many for states of float16.
+        assert [each.startswith("refused") for each in cells] == [False] * 3 + [words == "BDIA, gamma 0.5"] * (
+            len(cells) - 3
+        )
+        errors = [float(each.split()[0]) for each in cells if each and not each.startswith("refused")]
+        assert len(errors) == (4 if "BDIA" in words and "0.5" not in words else 3)
         assert nfe == ("12 + 12" if words == "EDICT" else "6 + 6" if "DDIM" in words else "6 + 5")
         if "DDIM" in words:
             assert min(errors) > 1e-2
