@@ -79,7 +79,6 @@ class _Read(TypedDict):
     seeds: str
     class_idx: int | None
     num_images: Annotated[int, AtLeast(1)]
-    batch_size: Annotated[int, AtLeast(1)]
     nfe: Annotated[float, AtLeast(0)]
     metrics: dict[str, float]
     images_per_second: Annotated[float, AtLeast(0)]
@@ -98,8 +97,8 @@ class Record(_Read, total=False):
         seeds: as they were given, in the shortest form: '0-99,200'; of an inversion or an edit the images' numbers.
         class_idx: the one class of all images; None where each image's own is drawn, and for unconditional networks.
         num_images: as many as there are seeds.
-        batch_size: images that were sampled at once; of batch_size=auto what was measured.
         nfe: evaluations of the denoiser per image, counted.
+        batch_size: images that were made at once; of batch_size=auto what was measured.
         task: the command that made the run: 'sample' (also of records that do not say it), 'invert',
             'edit' or 'generate'.
         images: of an inversion or an edit what was inverted, as it was given.
@@ -140,6 +139,7 @@ class Record(_Read, total=False):
         config: the whole config, as plain values.
     """
 
+    batch_size: Annotated[int, AtLeast(1)]
     task: str
     images: str
     iterations: int

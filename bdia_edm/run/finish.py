@@ -105,9 +105,10 @@ def take_part(run: AnyRun, board: Board, say: Say) -> Ending:
     """
     deeds = deeds_of(run)
     work = deeds.work()
-    with telling(board), _disk_errors_said(run.folder), full_precision(), memory_kept():
+    with telling(board), _disk_errors_said(run.folder), full_precision():
         if board.rank:
-            return _told(json.loads(follow(work, board, run.config.verbosity)))
+            with memory_kept():
+                return _told(json.loads(follow(work, board, run.config.verbosity)))
         ending = _lead(run, deeds, work, board, say)
         announce_end(board, to_json(ending._asdict(), indent=None))
     return ending
@@ -160,7 +161,9 @@ def _make(run: AnyRun, deeds: Deeds[Any], work: BlockWork[Any], board: Board, sa
         say(warning)
     with plan_kept(run.folder, _plan_of(run, deeds, board.size)):
         start = time.perf_counter()
-        shards = lead(work, board, say, run.config.verbosity)
+        # Not for the summary, whose matrices are too large and too few to be kept.
+        with memory_kept():
+            shards = lead(work, board, say, run.config.verbosity)
         facts |= _speed(run, board.found(), time.perf_counter() - start)
         return deeds.summarize(shards, facts, say)
 
