@@ -6,7 +6,6 @@ The grid is a list of entries whose values are options of an edit, single or lis
 
 from __future__ import annotations
 
-import itertools
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,8 +16,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from bdia_edm.base.errors import UserError
-from bdia_edm.base.lines import printable, to_stdout
-from bdia_edm.base.nearest import did_you_mean
+from bdia_edm.base.lines import to_stdout
 from bdia_edm.base.options import require
 from bdia_edm.config.composing import compose_run, own_folder, plain_values, shell_command
 from bdia_edm.config.hydra_command import run_command, say
@@ -31,6 +29,7 @@ from bdia_edm.text_to_image.edits.command import method_help, prompts_as_typed
 from bdia_edm.text_to_image.edits.config import EditPicturesConfig, method_options, read_edit_pictures
 from bdia_edm.text_to_image.edits.kind import TASK
 from bdia_edm.text_to_image.edits.run import EditPicturesRun, prepare_edit_pictures
+from bdia_edm.text_to_image.grid_of_options import in_point, points_of_grid
 from bdia_edm.workers.meeting import is_leader
 
 __all__ = ["grid_points", "main", "with_costs"]
@@ -101,32 +100,12 @@ def _prepared(shared: list[str], point: Mapping[str, Any]) -> EditPicturesRun:
     try:
         return prepare_edit_pictures(read_edit_pictures(config), shell_command(words, own_folder(), "edit"))
     except UserError as error:
-        told = ", ".join(f"{name}: {value}" for name, value in point.items())
-        raise UserError(f"grid: {{{told}}}: {error}") from error
+        raise in_point(point, error) from error
 
 
 def grid_points(grid: object) -> list[dict[str, Any]]:
-    """The options of every point of the grid, in its order.
-
-    Raises:
-        UserError: it is no list of entries of options of a method.
-    """
-    if not isinstance(grid, list) or not grid:
-        raise UserError(f"grid={_shown(grid)}: must be a list of entries such as {{method: bdia, gamma: [0.96, 1]}}")
-    known = [*_OF_A_POINT, *method_options()]
-    points: list[dict[str, Any]] = []
-    for entry in grid:
-        if not isinstance(entry, Mapping) or "method" not in entry:
-            raise UserError(f"grid: the entry {_shown(entry)} must name its method, as in {{method: bdia, gamma: 1}}")
-        for name in entry:
-            if name not in known:
-                near = did_you_mean(str(name), known)
-                raise UserError(f"grid: {_shown(name)}: no option of a method; there are {', '.join(known)}{near}")
-        values = [value if isinstance(value, list) else [value] for value in entry.values()]
-        if any(isinstance(value, Mapping | list) for choice in values for value in choice) or not all(values):
-            raise UserError(f"grid: the entry {_shown(entry)} must hold values or lists of values")
-        points += [dict(zip(entry, choice, strict=True)) for choice in itertools.product(*values)]
-    return points
+    """The options of every point of the grid; UserError as ``points_of_grid``."""
+    return points_of_grid(grid, "method", [*_OF_A_POINT, *method_options()], "{method: bdia, gamma: [0.96, 1]}")
 
 
 def with_costs(record: Record) -> Record:
@@ -136,10 +115,6 @@ def with_costs(record: Record) -> Record:
     taken |= {name: costs[name] for name in ("peak_memory_mb", "peak_growth_mb") if name in costs}
     taken |= {"gradients": costs["gradients"]} if costs["gradients"] else {}
     return cast(Record, {**record, "metrics": {**record["metrics"], **taken}})
-
-
-def _shown(value: object) -> str:
-    return "null" if value is None else printable(str(value))
 
 
 def _top(word: str) -> str:
