@@ -23,7 +23,16 @@ from bdia_edm.config.model_card import MODEL_KINDS
 from bdia_edm.config.run_config import RunOptions
 from bdia_edm.samplers.registry import SAMPLERS
 
-__all__ = ["check_sweep", "check_words", "differences", "names_as_typed", "option_names", "override", "swept_together"]
+__all__ = [
+    "as_typed",
+    "check_sweep",
+    "check_words",
+    "differences",
+    "names_as_typed",
+    "option_names",
+    "override",
+    "swept_together",
+]
 
 _GROUPS = ("model", "sampler", "detector", "experiment")
 _OF_COMPARISONS = ("experiment", "grid", "blocks", "select", "task")
@@ -51,10 +60,11 @@ def names_as_typed(words: Sequence[str]) -> list[str]:
     A folder ``2024_01_01`` is no 20240101, and a model ``1_0`` no 10; of ``a,b`` each, since a sweep takes them apart.
     """
     texts = _text_options()
-    return [_as_typed(word) if word.lstrip("+").partition("=")[0] in texts else word for word in words]
+    return [as_typed(word) if word.lstrip("+").partition("=")[0] in texts else word for word in words]
 
 
-def _as_typed(word: str) -> str:
+def as_typed(word: str) -> str:
+    """``names_as_typed`` of one option, which is known to take texts."""
     name, _, value = word.partition("=")
     if "=" not in word:
         return word

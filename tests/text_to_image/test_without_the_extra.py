@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 PROGRAM = """
 import importlib, pkgutil, sys
@@ -43,3 +45,12 @@ def test_generate_says_it_in_one_line_and_helps(tmp_path: Path) -> None:
     done = run("--help")
     assert done.returncode == 0
     assert "num_inference_steps=" in done.stdout
+
+
+@pytest.mark.parametrize("command", ["edit", "compare"])
+def test_its_commands_say_so_in_one_line(command: str) -> None:
+    blocked = "import sys; sys.modules['diffusers'] = None; sys.argv = ['x', 'task=edit', 'pipeline=x']"
+    line = f"{blocked}; from bdia_edm.{command} import main; main()"
+    done = subprocess.run([sys.executable, "-c", line], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 2
+    assert done.stderr == "error: text to image: diffusers is missing; pip install 'bdia_edm[text]'\n"

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import re
 import sys
 import textwrap
 from functools import partial
 
 from bdia_edm.config.help import describe_options
 from bdia_edm.config.hydra_command import run_command
-from bdia_edm.config.overrides import override
+from bdia_edm.config.overrides import as_typed, override
 from bdia_edm.run.one_run import one_run
 from bdia_edm.text_to_image.edits.config import EditPicturesConfig
 from bdia_edm.text_to_image.edits.kind import TASK
 from bdia_edm.text_to_image.method import METHODS
 
-__all__ = ["main", "method_help", "prompts_as_typed"]
+__all__ = ["main", "method_help", "texts_as_typed"]
 
 _WIDTH = 116
-_PROMPTS = re.compile(r"(prompt|edit|negative_prompt)=(.*)", re.DOTALL)
+_PROMPTS = ("prompt", "edit", "negative_prompt")
+_PATHS = ("pipeline", "image", "mask", "structure", "clip")
 _WHAT = """\
 Inverts pictures on a text-to-image pipeline of diffusers, brings them back, and makes them again under another prompt.
 Prints a record of it as JSON (everything else goes to stderr): how exactly they came back, beside what the pipeline's
@@ -49,24 +49,22 @@ def method_help() -> list[str]:
     return lines
 
 
-def prompts_as_typed(words: list[str]) -> list[str]:
-    """The command line with prompts as Hydra reads them: commas in them and other signs are of the text."""
-    return [_as_typed(word) for word in words]
+def texts_as_typed(words: list[str]) -> list[str]:
+    """The command line with prompts and paths as Hydra reads them; commas in a prompt are the prompt's."""
+    return [_text_as_typed(word) for word in words]
 
 
-def _as_typed(word: str) -> str:
-    found = _PROMPTS.fullmatch(word)
-    if not found or found[2] == "null":
-        return word
-    name, text = found.groups()
-    if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
-        return word  # in Hydra's own quotes
-    return override(name, text)
+def _text_as_typed(word: str) -> str:
+    name, equals, text = word.partition("=")
+    if name in _PATHS and equals:
+        return as_typed(word)
+    in_quotes = len(text) > 1 and text[0] == text[-1] and text[0] in "'\""
+    return word if name not in _PROMPTS or not equals or text == "null" or in_quotes else override(name, text)
 
 
 def main() -> None:
     """The command."""
-    sys.argv[1:] = prompts_as_typed(sys.argv[1:])
+    sys.argv[1:] = texts_as_typed(sys.argv[1:])
     more = (*method_help(), *_MORE)
     run_command(TASK, partial(one_run, TASK, command="edit"), _WHAT, _EXAMPLES, more, EditPicturesConfig)
 

@@ -25,7 +25,7 @@ from bdia_edm.records.record import Record
 from bdia_edm.report.comparison import side_by_side, write_comparison
 from bdia_edm.report.layout import read_layout
 from bdia_edm.run.finish import finish
-from bdia_edm.text_to_image.edits.command import method_help, prompts_as_typed
+from bdia_edm.text_to_image.edits.command import method_help, texts_as_typed
 from bdia_edm.text_to_image.edits.config import EditPicturesConfig, method_options, read_edit_pictures
 from bdia_edm.text_to_image.edits.kind import TASK
 from bdia_edm.text_to_image.edits.run import EditPicturesRun, prepare_edit_pictures
@@ -68,9 +68,7 @@ _MORE = (
 def _compare(config: DictConfig) -> None:
     require(config.task == "edit", "task", config.task, "edit with pipeline=")
     if HydraConfig.get().mode == RunMode.MULTIRUN:
-        raise UserError(
-            "-m: a comparison's runs are in its grid; put what differs there, or compare one after the other"
-        )
+        raise UserError("-m: a comparison's runs are those of its grid; put what differs there")
     values = plain_values(config, has_model=False)
     layout = read_layout(values["table"], "table")
     points = grid_points(values["grid"])
@@ -123,5 +121,5 @@ def _top(word: str) -> str:
 
 def main() -> None:
     """The command."""
-    sys.argv[1:] = prompts_as_typed(sys.argv[1:])
+    sys.argv[1:] = texts_as_typed(sys.argv[1:])
     run_command("compare_edit_pictures", _compare, _WHAT, _EXAMPLES, (*method_help(), *_MORE), EditPicturesConfig)

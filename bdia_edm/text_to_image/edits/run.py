@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -155,7 +155,7 @@ def prepare_edit_pictures(config: EditPicturesConfig, command: str) -> EditPictu
             f"warning: image: {size[1]} x {size[0]} pixels, and the pipeline's own size is {own[1]} x {own[0]}; "
             "resize=true makes them fit"
         )
-    if pipe.vae.dtype == torch.float16:
+    if pipe.vae.dtype == torch.float16 and device.type == device_type:
         # Where it becomes NaN it is said now, and not after other pictures' inversions.
         decode(pipe.vae, encode(pipe.vae, tasks.read(0).pixels, device, torch.float32))
     run = EditPicturesRun(
@@ -165,7 +165,7 @@ def prepare_edit_pictures(config: EditPicturesConfig, command: str) -> EditPictu
         device_type=device_type,
         checksums={"pipeline": checksum, "images": pictures.checksum, **checksums},
         pipe=pipe,
-        tasks=tasks,
+        tasks=replace(tasks, tasks=pictures.tasks),
         indices=indices,
         pictures=pictures,
         measures=measures,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -61,10 +61,12 @@ class Checked:
     Attributes:
         size: their height and width.
         checksum: SHA-256 of pixels, prompts and masks.
+        tasks: theirs, for all runs of the same: masks take memory.
     """
 
     size: tuple[int, int]
     checksum: str
+    tasks: Sequence[Task] = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -111,9 +113,7 @@ class Tasks:
         """
         states = [(task.file, task.file.stat()) for task in self.tasks if task.file.exists()]
         files = tuple((str(file), state.st_size, state.st_mtime_ns) for file, state in states)
-        words = tuple(
-            (task.prompt, task.edit, None if task.mask is None else task.mask.tobytes()) for task in self.tasks
-        )
+        words = tuple((task.prompt, task.edit, _key(task.mask)) for task in self.tasks)
         return loaded_once(("pictures", files, words, self.size, factor), lambda: self._checked(factor))
 
     def _checked(self, factor: int) -> Checked:
@@ -135,7 +135,7 @@ class Tasks:
             words = repr((pixels.shape, task.prompt, task.edit, mask is not None))
             for part in (words.encode(), pixels.tobytes(), b"" if mask is None else mask.tobytes()):
                 digest.update(part)
-        return Checked(size, digest.hexdigest())
+        return Checked(size, digest.hexdigest(), self.tasks)
 
 
 def find_tasks(options: EditPicturesOptions) -> list[Task]:
@@ -187,6 +187,10 @@ def _read(path: Path, shown: str) -> NDArray[np.uint8]:
             return read_image(file, shown)
     except OSError as error:
         raise UserError(f"{shown}: cannot be read: {error.strerror}") from error
+
+
+def _key(mask: NDArray[np.bool_] | None) -> object:
+    return None if mask is None else (mask.shape, hashlib.sha256(mask.tobytes()).digest())
 
 
 def _three(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -24,6 +24,7 @@ from bdia_edm.text_to_image.inverted import Inverted
 from tests.text_to_image.edits.pictures import prepared, write_benchmark, write_picture
 from tests.text_to_image.pipelines import PIPELINE
 from tests.text_to_image.tiny_clip import save_tiny_clip
+from tests.text_to_image.xl import xl_pipeline
 
 
 def same(record: Record) -> dict[str, Any]:
@@ -158,6 +159,15 @@ def test_pictures_of_another_size_are_said(tmp_path: Path) -> None:
     assert prepared(tmp_path, image=wide, resize=True).notes == ()
     steep = prepared(tmp_path, gamma=0.8)
     assert any(note.startswith("warning: gamma=0.8: the inverse divides by it") for note in steep.notes)
+
+
+def test_sdxl_with_half_a_network_comes_back_bit_for_bit(tmp_path: Path) -> None:
+    xl_pipeline().save_pretrained(tmp_path / "xl")
+    options = {"pipeline": str(tmp_path / "xl"), "gamma": 1.0, "arithmetic": "grid", "network_dtype": "bfloat16"}
+    record = finish(prepared(tmp_path, **options), str)
+    assert record["metrics"]["roundtrip_latent_rms"] == 0
+    assert record["precision"]["activations"] == "bfloat16"
+    assert record["labels"]["sampler"] == "bdia arithmetic=grid network_dtype=bfloat16"
 
 
 @pytest.mark.parametrize(
