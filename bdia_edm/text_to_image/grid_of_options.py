@@ -10,7 +10,7 @@ from bdia_edm.base.errors import UserError
 from bdia_edm.base.lines import printable
 from bdia_edm.base.nearest import did_you_mean
 
-__all__ = ["in_point", "points_of_grid"]
+__all__ = ["points_of_grid"]
 
 
 def points_of_grid(grid: object, leading: str, known: Sequence[str], example: str) -> list[dict[str, Any]]:
@@ -39,12 +39,6 @@ def points_of_grid(grid: object, leading: str, known: Sequence[str], example: st
             raise UserError(f"grid: the entry {_shown(entry)} must hold values or lists of values")
         points += [dict(zip(entry, choice, strict=True)) for choice in itertools.product(*values)]
     return points
-
-
-def in_point(point: Mapping[str, Any], error: UserError) -> UserError:
-    """The error of a point, with the point."""
-    told = ", ".join(f"{name}: {value}" for name, value in point.items())
-    return UserError(f"grid: {{{told}}}: {error}")
 
 
 def _shown(value: object) -> str:

@@ -7,33 +7,23 @@ it, whose record is reused where it exists.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from bdia_edm.base.errors import UserError
-from bdia_edm.base.lines import to_stdout
 from bdia_edm.base.options import require
-from bdia_edm.config.composing import compose_run, own_folder, plain_values, shell_command
+from bdia_edm.config.composing import own_folder, plain_values, shell_command
 from bdia_edm.config.generation_config import GenerationConfig, read_generation_config, samplers_named
-from bdia_edm.config.hydra_command import run_command, say
-from bdia_edm.config.overrides import differences, override
-from bdia_edm.records.record import Record
-from bdia_edm.report.comparison import side_by_side, write_comparison
-from bdia_edm.report.layout import read_layout
-from bdia_edm.run.finish import finish
+from bdia_edm.config.hydra_command import run_command
+from bdia_edm.text_to_image.comparing import compare_points, option_of
 from bdia_edm.text_to_image.generating.kind import TASK
 from bdia_edm.text_to_image.generating.run import GenerationRun, prepare_generation
-from bdia_edm.text_to_image.grid_of_options import in_point, points_of_grid
-from bdia_edm.workers.meeting import is_leader
+from bdia_edm.text_to_image.grid_of_options import points_of_grid
 
 __all__ = ["main"]
 
-_OWN = ("grid", "task", "table")
 _OF_A_POINT = (
     "sampler",
     "num_inference_steps",
@@ -68,48 +58,18 @@ _MORE = (
 
 def _compare(config: DictConfig) -> None:
     require(config.task == TASK, "task", config.task, f"{TASK} with prompts=")
-    if HydraConfig.get().mode == RunMode.MULTIRUN:
-        raise UserError("-m: a comparison's runs are those of its grid; put what differs there")
+    for word in HydraConfig.get().overrides.task:
+        if option_of(word) == "sampler":
+            given = word.replace("sampler.name=", "sampler=")
+            raise UserError(f"{given}: in a comparison the grid says the samplers; put it there")
     values = plain_values(config, has_model=False)
-    layout = read_layout(values["table"], "table")
     points = points_of_grid(values["grid"], "sampler", _OF_A_POINT, _EXAMPLE)
-    typed = [word for word in HydraConfig.get().overrides.task if _top(word) not in _OWN]
-    for word in typed:
-        if _top(word) == "sampler":
-            raise UserError(
-                f"{word.replace('sampler.name=', 'sampler=')}: in a comparison the grid says the samplers; put it there"
-            )
-    own = {name: value for name, value in values.items() if name not in _OWN}
-    shared = [*typed, *differences(own, compose_run(typed, TASK, has_model=False))]
-
-    # Every point is checked before the first is run.
-    runs = [_prepared(shared, point) for point in points]
-    records: list[Record] = []
-    for number, run in enumerate(runs, 1):
-        say(f"[{number}/{len(runs)}] {run.command}")
-        records.append(finish(run, say))
-        layout.check_metrics(records[0]["metrics"])
-    if not is_leader():
-        return
-    folder = Path(str(values["results_dir"]))
-    text, _ = write_comparison(records, folder, "comparison", folders=[run.folder for run in runs], layout=layout)
-    side_by_side(list(zip((run.folder for run in runs), records, strict=True)), folder / "side_by_side.png")
-    say(f"written: {folder}/comparison.md, .csv, .tex, .png, .svg, .pdf, side_by_side.png")
-    to_stdout(text)
+    named = [{"sampler.name" if name == "sampler" else name: point[name] for name in point} for point in points]
+    compare_points(values, TASK, named, _prepared)
 
 
-def _prepared(shared: list[str], point: Mapping[str, Any]) -> GenerationRun:
-    named = {"sampler.name" if name == "sampler" else name: value for name, value in point.items()}
-    words = [*shared, *(override(name, value) for name, value in named.items())]
-    config = compose_run(words, TASK, has_model=False)
-    try:
-        return prepare_generation(read_generation_config(config), shell_command(words, own_folder(), TASK))
-    except UserError as error:
-        raise in_point(point, error) from error
-
-
-def _top(word: str) -> str:
-    return word.lstrip("+~").partition("=")[0].partition(".")[0]
+def _prepared(values: dict[str, Any], words: list[str]) -> GenerationRun:
+    return prepare_generation(read_generation_config(values), shell_command(words, own_folder(), TASK))
 
 
 def main() -> None:
