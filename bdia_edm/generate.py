@@ -5,12 +5,11 @@
 
 from __future__ import annotations
 
-import re
 import sys
 
 from omegaconf import DictConfig
 
-from bdia_edm.config.generation_config import GenerationConfig
+from bdia_edm.config.generation_config import GenerationConfig, samplers_named
 from bdia_edm.config.hydra_command import run_command
 from bdia_edm.run.one_run import one_run
 
@@ -44,8 +43,7 @@ def _generate(config: DictConfig) -> None:
 
 def main() -> None:
     """The command."""
-    # To Hydra sampler=NAME is a card of conf/sampler, and those are of other networks.
-    sys.argv[1:] = [re.sub(r"^(\++)?sampler=", r"sampler.name=", word) for word in sys.argv[1:]]
+    sys.argv[1:] = samplers_named(sys.argv[1:])
     run_command("generate", _generate, _WHAT, _EXAMPLES, _MORE, GenerationConfig)
 
 

@@ -70,14 +70,14 @@ def test_a_seeds_picture_is_its_own_for_any_block_worker_and_interruption(
 
 def test_figures_have_paired_intervals_and_the_table_verdicts(tmp_path: Path) -> None:
     small = {"height": 8, "width": 8, "guidance_scale": 1}
-    other = finished(tmp_path, sampler="edict", seeds="100-147", num_inference_steps=1, **small)[0]
+    other = finished(tmp_path, sampler="edict", seeds="100-139", num_inference_steps=1, **small)[0]
     reference = tmp_path / "reference.npz"
     said = Measuring(detector="pixels", progress=False, say=lambda line: None)
     make_reference(other.folder / "images", reference, said)
     save_tiny_clip(tmp_path / "clip")
     shared = {
         **small,
-        "seeds": "0-47",
+        "seeds": "0-39",
         "detector": {"name": "pixels"},
         "reference": str(reference),
         "clip": str(tmp_path / "clip"),
@@ -90,12 +90,14 @@ def test_figures_have_paired_intervals_and_the_table_verdicts(tmp_path: Path) ->
     assert set(bdia["checksums"]) == {"model", "prompts", "detector", "reference", "clip"}
     (group,) = group_records(records, [run.folder for run in runs])
     assert group.baseline == "DDIM"
-    assert "seeds 0-47, guidance 1, size 8x8, network float32" in group.title
+    assert "seeds 0-39, guidance 1, size 8x8, network float32" in group.title
     row = next(row for row in group.rows if row.sampler == "bdia")
     assert set(row.comparisons) == {"fd_pixels", "clip_score"}
     assert row.comparisons["fd_pixels"].verdict in ("better", "worse", "not distinguishable")
     # Features and scores are picture by picture: the figures do not depend on the blocks.
-    assert finished(tmp_path, sampler="bdia", block_size=7, **shared)[1]["metrics"] == bdia["metrics"]
+    few = [finished(tmp_path, block_size=size, **{**shared, "seeds": "0-4"})[1] for size in (2, 50)]
+    assert few[0]["metrics"] == few[1]["metrics"]
+    assert few[0]["uncertainty"]["clip_score"] == few[1]["uncertainty"]["clip_score"]
 
 
 def test_other_guidance_is_another_table(tmp_path: Path) -> None:
