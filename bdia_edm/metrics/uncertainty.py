@@ -1,4 +1,4 @@
-"""The uncertainty of a Fréchet distance from one more reading of the features, a few groups of images at a time.
+"""The uncertainty of a Fréchet distance from one more reading of the features, a few F·F numbers at a time.
 
 Two samplers' images of the same seeds are alike, so what is kept of each run is enough for the interval of their
 difference: the numbers of the influence function and, where so few images are that the jackknife is to be used
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from bdia_edm.metrics.factors import factor_of, negligible_eigenvalue
 from bdia_edm.metrics.influence import Influence
 from bdia_edm.metrics.jackknife import group_sizes, jackknife, takes_over
-from bdia_edm.metrics.one_thread import each_on_one_thread, one_thread
+from bdia_edm.metrics.one_thread import one_thread
 from bdia_edm.metrics.reference import Reference
 from bdia_edm.metrics.statistics import FeatureStatistics
 
@@ -66,21 +66,20 @@ def uncertainty_of(
     """
     function = Influence(mean, covariance, reference.mean, reference.covariance)
     distances = DistancesWithout(num, mean, covariance, reference) if takes_over(num, len(mean)) else None
-
-    def of_group(chunks: list[Float64]) -> tuple[list[Float64], list[float]]:
-        numbers = [function(chunk) for chunk in chunks]
-        if distances is None:
-            return numbers, []
-        group = FeatureStatistics(len(mean))
-        for chunk in chunks:
-            group.add(chunk)
-        return numbers, [distances(group)]
-
+    found: list[Float64] = []
+    without: list[float] = []
     rows = _Rows(blocks, len(mean))
-    groups = ([rows.take(min(_CHUNK, size - start)) for start in range(0, size, _CHUNK)] for size in group_sizes(num))
-    found = list(each_on_one_thread(of_group, groups))
-    numbers = np.concatenate([chunk for group, _ in found for chunk in group])
-    return Uncertainty(len(mean), numbers - numbers.mean(), np.array([each for _, one in found for each in one]))
+    for size in group_sizes(num):
+        group = FeatureStatistics(len(mean)) if distances is not None else None
+        for start in range(0, size, _CHUNK):
+            chunk = rows.take(min(_CHUNK, size - start))
+            found.append(function(chunk))
+            if group is not None:
+                group.add(chunk)
+        if distances is not None and group is not None:
+            without.append(distances(group))
+    numbers = np.concatenate(found)
+    return Uncertainty(len(mean), numbers - numbers.mean(), np.array(without))
 
 
 class DistancesWithout:
