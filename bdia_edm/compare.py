@@ -60,6 +60,7 @@ _EXAMPLES = (
     "python -m bdia_edm.compare task=invert +model=digits results_dir=runs/inversion",
     "python -m bdia_edm.compare task=edit +model=digits results_dir=runs/editing",
     'python -m bdia_edm.compare task=edit pipeline=DIR_OR_HUB_ID image=cat.png prompt="a cat" edit="a dog"',
+    "python -m bdia_edm.compare task=generate pipeline=DIR_OR_HUB_ID prompts=prompts.txt",
 )
 _MORE = (
     "task=  what is compared: sample (the default), invert or edit, whose options --help task=invert (or edit) lists",
@@ -275,17 +276,20 @@ def _config_name(task: str) -> str:
 
 def main() -> None:
     """The command; with a pipeline among its words that of the extra, which need not be installed."""
-    if any(word.startswith("pipeline=") for word in sys.argv[1:]):
+    task = next((word.partition("=")[2] for word in reversed(sys.argv[1:]) if word.startswith("task=")), "sample")
+    if task == "generate" or any(word.startswith("pipeline=") for word in sys.argv[1:]):
         try:
-            from bdia_edm.text_to_image.edits.comparing import main as compare_edits
+            if task == "generate":
+                from bdia_edm.text_to_image.generating.comparing import main as compare_pictures
+            else:
+                from bdia_edm.text_to_image.edits.comparing import main as compare_pictures
         except UserError as error:
             say_error(str(error))
             sys.exit(2)
-        compare_edits()
+        compare_pictures()
         return
     # Here the model has its place in the defaults, so that an experiment may fill it.
     sys.argv[1:] = [re.sub(r"^\+model=", "model=", word) for word in sys.argv[1:]]
-    task = next((word.partition("=")[2] for word in reversed(sys.argv[1:]) if word.startswith("task=")), "sample")
     config: type[AnyConfig] = KINDS[task].config if task in KINDS else RunConfig
     run_command(_config_name(task), _compare, _WHAT, _EXAMPLES, _MORE, config)
 

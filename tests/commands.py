@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pytest
 from hydra.core.global_hydra import GlobalHydra
 
-from bdia_edm import compare, edit, interpolate, invert, sample, trajectory
+from bdia_edm import compare, edit, generate, interpolate, invert, sample, trajectory
 
 
 class Result(NamedTuple):
@@ -26,7 +26,7 @@ def run_here(capsys: pytest.CaptureFixture[str], command: str, *arguments: str) 
     capsys.readouterr()
     try:
         modules = {"sample": sample, "compare": compare, "invert": invert, "edit": edit, "interpolate": interpolate}
-        modules["trajectory"] = trajectory
+        modules |= {"trajectory": trajectory, "generate": generate}
         modules[command].main()
         status = 0
     except SystemExit as ending:

@@ -17,6 +17,7 @@ from bdia_edm.base.errors import UserError
 from bdia_edm.base.lines import printable
 from bdia_edm.config.detector_card import DetectorCard
 from bdia_edm.config.editing_config import Edit
+from bdia_edm.config.generation_config import GenerationOptions
 from bdia_edm.config.interpolation_config import InterpolationOptions
 from bdia_edm.config.model_card import MODEL_KINDS
 from bdia_edm.config.run_config import RunOptions
@@ -169,7 +170,7 @@ def _text_options() -> set[str]:
 
 def _options() -> Iterator[tuple[str, Any]]:
     """Name and type; of all samplers and kinds of models."""
-    sections: list[tuple[str, Any]] = [("", RunOptions), ("", InterpolationOptions)]
+    sections: list[tuple[str, Any]] = [("", RunOptions), ("", InterpolationOptions), ("", GenerationOptions)]
     sections += [("edit.", Edit), ("detector.", DetectorCard)]
     sections += [("model.", MODEL_KINDS[name]) for name in MODEL_KINDS.names()]
     sections += [("sampler.", SAMPLERS[name]) for name in SAMPLERS.names()]

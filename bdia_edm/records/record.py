@@ -98,11 +98,13 @@ class Record(_Read, total=False):
         class_idx: the one class of all images; None where each image's own is drawn, and for unconditional networks.
         num_images: as many as there are seeds.
         nfe: evaluations of the denoiser per image, counted.
-        task: the command that made the run: 'sample' (also of records that do not say it), 'invert'
-            or 'edit'.
+        task: the command that made the run: 'sample' (also of records that do not say it), 'invert',
+            'edit' or 'generate'.
         images: of an inversion or an edit what was inverted, as it was given.
         iterations: of these the fixed-point iterations of every step.
         nfe_inverse: of these the evaluations on the way up alone; ``nfe`` is of both ways.
+        prompts: of a run of many prompts the file of these, as it was given.
+        conditions: what else records must share to be compared, by its name in words: the guidance, say.
         costs: of an edit of pictures what one took beside ``nfe``: evaluations of the round trip, gradients, seconds
             of both ways, and the most memory.
         detector: its card's name.
@@ -140,6 +142,8 @@ class Record(_Read, total=False):
     images: str
     iterations: int
     nfe_inverse: Annotated[float, AtLeast(0)]
+    prompts: str
+    conditions: dict[str, str | float | bool | None]
     costs: dict[str, float]
     detector: str
     distances: dict[str, str]

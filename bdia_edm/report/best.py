@@ -76,8 +76,7 @@ def best_of_many(group: Group) -> list[str]:
         most = max(map(len, counts.values()), default=0)
         if most > 1:
             remedy = f"; compare select={name} chooses on others" if group.task == "sample" else ""
-            what = "seeds" if group.task == "sample" else "images"
-            of_many = f"The best {name} is the best of {most} on the {what} that are reported"
+            of_many = f"The best {name} is the best of {most} on the {group.items} that are reported"
             found.append(f"{of_many}, and so looks better than it is{remedy}.")
     return found
 

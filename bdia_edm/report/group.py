@@ -12,6 +12,8 @@ from bdia_edm.report.verdict import Comparison, Run
 __all__ = ["Chosen", "Group", "Row", "Spread", "Value", "baselines_of", "title_of", "union"]
 
 Value = str | float | bool | None
+_OF_SEEDS = ("sample", "generate")
+"""Tasks whose images are made of seeds."""
 _HOW_SURE = ("_se", "_deviation")
 """What a figure's name ends in that is the standard error of another, or the deviation of its parts."""
 
@@ -109,8 +111,9 @@ class Group:
             how many images of the data some were compared with, what the intervals are, how options were chosen, and
             that the rows come from different code.
         published_metric: the figure that rows have published values of; '' where none has.
-        task: the command that made them, 'sample', 'invert' or 'edit'; of the latter two the seeds are
+        task: the command that made them, 'sample', 'generate', 'invert' or 'edit'; of the latter two the seeds are
             their images' numbers.
+        conditions: what the rows share beside, by its name in words.
         encoders: by a detector's name the distance that was measured in its features; where no record says it every
             figure by its own name.
         is_choice: whether these seeds chose an option for rows of other seeds, and report nothing themselves.
@@ -129,17 +132,25 @@ class Group:
     task: str = "sample"
     encoders: Mapping[str, str] = field(default_factory=dict)
     is_choice: bool = False
+    conditions: Mapping[str, Value] = field(default_factory=dict)
+
+    @property
+    def items(self) -> str:
+        """What stands for an image: 'seeds', or 'images' where these were given."""
+        return "seeds" if self.task in _OF_SEEDS else "images"
 
     @property
     def subject(self) -> str:
         """What the rows share, in words."""
         one_class = "" if self.class_idx is None else f", class {self.class_idx}"
         blocks = "" if len(self.seeds) == 1 else f"{len(self.seeds)} times "
-        what = "seeds" if self.task == "sample" else "numbers"
+        what = "seeds" if self.task in _OF_SEEDS else "numbers"
         if self.is_choice:
             what = f"choosing {what}"
+        shared = "".join(f", {name} {_shown(value)}" for name, value in self.conditions.items())
         return (
-            f"{self.model}: {blocks}{self.num_images:,} images ({what} {shortened('; '.join(self.seeds))}{one_class})"
+            f"{self.model}: {blocks}{self.num_images:,} images "
+            f"({what} {shortened('; '.join(self.seeds))}{one_class}{shared})"
         )
 
     @property
@@ -158,6 +169,10 @@ class Group:
     def title(self) -> str:
         """The subject and what was measured."""
         return f"{self.subject}, {', '.join(self.compared) or 'nothing measured'}"
+
+
+def _shown(value: Value) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def title_of(row: Row) -> str:

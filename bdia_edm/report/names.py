@@ -11,6 +11,7 @@ _NAMES = {
     "sfid": "sFID",
     "kid": "KID",
     "inception_score": "IS",
+    "clip_score": "CLIP score",
     "precision": "Precision",
     "recall": "Recall",
     "density": "Density",

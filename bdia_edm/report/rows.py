@@ -120,6 +120,7 @@ def _group(members: list[list[Run]]) -> Group:
         ),
         task=first.get("task", "sample"),
         encoders=encoders,
+        conditions=first.get("conditions", {}),
     )
 
 

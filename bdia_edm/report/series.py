@@ -12,7 +12,7 @@ from bdia_edm.report.verdict import Run
 
 __all__ = ["at_subsets", "family_of", "series_of", "subject_of"]
 
-_OF_DATA = ("reference", "images")
+_OF_DATA = ("reference", "images", "prompts")
 """Checksums that a record may have of what its images are held against, or are made of."""
 
 
@@ -34,6 +34,7 @@ def subject_of(record: Record) -> tuple[object, ...]:
         record["device"]["type"],
         data,
         others,
+        tuple(sorted(record.get("conditions", {}).items())),
     )
 
 

@@ -31,7 +31,7 @@ from bdia_edm.metrics.reference import Reference
 from bdia_edm.records.record import FigureUncertainty
 from bdia_edm.records.uncertainty import KeptDistance
 
-__all__ = ["Encoder", "Found", "Measurement", "metrics_of", "together"]
+__all__ = ["Encoder", "Found", "Measurement", "all_found", "metrics_of", "together"]
 
 
 class Encoder(NamedTuple):
@@ -58,6 +58,22 @@ class Found(NamedTuple):
     figures: dict[str, float]
     facts: dict[str, Any]
     kept: dict[str, KeptDistance]
+
+
+def all_found(parts: Sequence[Found]) -> Found:
+    """What several found, as one: their facts are mappings and lists of the same names."""
+    figures: dict[str, float] = {}
+    facts: dict[str, Any] = {}
+    kept: dict[str, KeptDistance] = {}
+    for part in parts:
+        figures |= part.figures
+        kept |= part.kept
+        for name, value in part.facts.items():
+            if name in facts and isinstance(value, dict):
+                facts[name] = facts[name] | value
+            else:
+                facts[name] = [*facts[name], *value] if name in facts and isinstance(value, list) else value
+    return Found(figures, facts, kept)
 
 
 def together(encoders: Sequence[Encoder]) -> Detector | None:

@@ -7,7 +7,7 @@ import platform
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, TypeVar, cast
 
 import numpy as np
 import torch
@@ -23,11 +23,17 @@ from bdia_edm.metrics.metric import Metric
 from bdia_edm.records.record import Labels, Record, write_record
 from bdia_edm.records.run_folder import RunFolder
 from bdia_edm.records.uncertainty import KeptUncertainty, write_uncertainty
-from bdia_edm.run.encoders import Encoder, Measurement
+from bdia_edm.run.encoders import Encoder, Found, Measurement, all_found
 from bdia_edm.run.run import ARITHMETIC, AnyRun, ModelRun
-from bdia_edm.samplers.sampler import Sampler
 
-__all__ = ["Labelled", "describe_device", "facts_of", "finish_record", "labels_of", "model_facts", "summarize", "whole"]
+__all__ = ["RECORDED", "AlsoMeasured", "Labelled", "describe_device", "facts_of", "finish_record", "labels_of"]
+__all__ += ["model_facts", "summarize", "whole"]
+
+RECORDED = ("torch", "numpy", "scipy", "hydra-core", "torch-fidelity", "scikit-image")
+"""Whose versions a record has."""
+
+S = TypeVar("S", bound=Shard)
+S_contra = TypeVar("S_contra", bound=Shard, contravariant=True)
 
 
 class Labelled(Protocol):
@@ -46,16 +52,27 @@ class Labelled(Protocol):
     def options(self) -> dict[str, Any]: ...
 
 
+class AlsoMeasured(Protocol[S_contra]):
+    """What is measured of images beside detectors' features."""
+
+    def add(self, shard: S_contra) -> None:
+        """Takes one, in block order."""
+
+    def found(self) -> Found:
+        """All figures."""
+
+
 def summarize(
-    shards: Iterable[Shard],
+    shards: Iterable[S],
     folder: Path,
     *,
     seeds: Sequence[int],
-    sampler: Sampler,
+    sampler: Labelled,
     encoders: Sequence[Encoder],
     metrics: Sequence[Metric],
     facts: Mapping[str, Any],
-    again: Callable[[], Iterable[Shard]] | None = None,
+    again: Callable[[], Iterable[S]] | None = None,
+    also: Sequence[AlsoMeasured[S]] = (),
 ) -> Record:
     """Writes the pictures, what the intervals of distances are computed from and, last, the record.
 
@@ -68,6 +85,7 @@ def summarize(
         metrics: what is measured of the detectors' features.
         facts: what else the record holds, 'model' among it.
         again: reads the shards once more; without it distances have no uncertainty.
+        also: measures beside the detectors.
 
     Raises:
         UserError: a metric needs what no detector gives, or two give a figure of the same name.
@@ -78,13 +96,15 @@ def summarize(
     labels: list[np.ndarray] = []
     for shard in shards:
         measurement.add(shard)
+        for each in also:
+            each.add(shard)
         if len(shard.preview):
             preview.append(shard.preview)
             labels.append(shard.labels[: len(shard.preview)])
         evaluations += shard.evaluations
         seconds += shard.seconds
         del shard
-    found = measurement.found(again)
+    found = all_found([measurement.found(again), *(each.found() for each in also)])
     if found.kept:
         write_uncertainty(folder, KeptUncertainty(format_seeds(seeds), found.kept))
     shown = np.concatenate(preview)
@@ -121,7 +141,7 @@ def finish_record(
         "images_per_second": len(items) / seconds,
         "device_seconds": seconds,
         "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "versions": installed_versions("torch", "numpy", "scipy", "hydra-core", "torch-fidelity", "scikit-image"),
+        "versions": installed_versions(*RECORDED),
         **facts,
     }
     written = cast(Record, record)

@@ -73,14 +73,15 @@ class NoiseEstimate:
         """
         told = level.time if time is None else time
         u = self.negative if negative is None else negative
-        return predict(self._guided(z, told, u), z, level, self.prediction_type)
+        return predict(self.guided(z, told, u), z, level, self.prediction_type)
 
     def unguided(self, z: Tensor, level: Level, *, time: float | None = None) -> Prediction:
         """The same with the prompt alone."""
         told = level.time if time is None else time
         return predict(self.evaluate(z, told, self.prompt), z, level, self.prediction_type)
 
-    def _guided(self, z: Tensor, time: float, u: Prompt) -> Tensor:
+    def guided(self, z: Tensor, time: float, u: Prompt) -> Tensor:
+        """The network's output for the latents z (B, C, H, W), guided away from u, in the type of z."""
         # Where both prompts are the same, guidance cancels.
         if self.guidance == 1 or u is self.prompt:
             return self.evaluate(z, time, self.prompt)

@@ -10,7 +10,7 @@ from bdia_edm.base.errors import UserError
 from bdia_edm.base.lines import printable
 from bdia_edm.text_to_image.noise_estimate import Prompt
 
-__all__ = ["check_prompt", "encode_prompts", "is_xl"]
+__all__ = ["check_prompt", "encode_prompts", "fitting", "is_xl"]
 
 
 def is_xl(pipe: Any) -> bool:
@@ -26,15 +26,37 @@ def check_prompt(pipe: Any, prompt: object, name: str) -> None:
     """
     if not isinstance(prompt, str):
         raise UserError(f"{name}: must be a text, it is {type(prompt).__name__}")
-    for tokenizer in (pipe.tokenizer, getattr(pipe, "tokenizer_2", None)):
-        if tokenizer is not None:
-            most, got = tokenizer.model_max_length, len(tokenizer(prompt, verbose=False).input_ids)
-            if got > most:
-                shown = printable(prompt if len(prompt) < 40 else f"{prompt[:40]}...")
-                raise UserError(
-                    f"{name}={shown}: {got} tokens with the two that end it; must be {most} at most: what follows "
-                    "would be cut off"
-                )
+    got, most = _tokens(pipe, prompt)
+    if got > most:
+        shown = printable(prompt if len(prompt) < 40 else f"{prompt[:40]}...")
+        raise UserError(
+            f"{name}={shown}: {got} tokens with the two that end it; must be {most} at most: what follows would be cut "
+            "off"
+        )
+
+
+def fitting(pipe: Any, prompt: str) -> str:
+    """The prompt, or of one that is too long the words from its beginning that the text encoders read."""
+    words = prompt.split()
+    while len(words) > 1 and _is_long(pipe, " ".join(words)):
+        words.pop()
+    short = " ".join(words)
+    # A single word of so many tokens is none.
+    while _is_long(pipe, short):
+        short = short[:-1]
+    return short if len(short) < len(prompt) else prompt
+
+
+def _is_long(pipe: Any, prompt: str) -> bool:
+    got, most = _tokens(pipe, prompt)
+    return got > most
+
+
+def _tokens(pipe: Any, prompt: str) -> tuple[int, int]:
+    """How many tokens a prompt has, and the most that may be, of the tokenizer that has the least room for it."""
+    tokenizers = [each for each in (pipe.tokenizer, getattr(pipe, "tokenizer_2", None)) if each is not None]
+    counts = [(len(each(prompt, verbose=False).input_ids), int(each.model_max_length)) for each in tokenizers]
+    return max(counts, key=lambda count: count[0] - count[1])
 
 
 @torch.no_grad()

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 if not all(find_spec(name) for name in ("diffusers", "transformers", "accelerate")):
-    collect_ignore_glob = ["test_[!w]*", "edits/*"]
+    collect_ignore_glob = ["test_[!w]*", "edits/*", "generating/*"]
 
 
 @pytest.fixture(autouse=True)

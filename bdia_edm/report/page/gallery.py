@@ -102,7 +102,7 @@ def _name(number: int, index: int) -> str:
 
 
 def _all(group: Group, pictures: Pictures, number: int) -> Html:
-    what = "seeds" if group.task == "sample" else "images"
+    what = group.items
     shown = [] if pictures.originals is None else [(-1, pictures.originals, "before the edit")]
     for index, picture in pictures.of_rows.items():
         row = group.rows[index]

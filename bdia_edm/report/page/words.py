@@ -249,7 +249,7 @@ def how_sure(answer: Answer) -> list[Told]:
     is_chosen = [bool(answer.chose) and pick.chosen_on == answer.chose for pick in picks]
     reporting = answer.report if any(is_chosen) else group.seeds
     number, all_numbers = len(reporting) * group.num_images, len(group.seeds) * group.num_images
-    what = "seeds" if group.task == "sample" else "images"
+    what = group.items
     blocks = "one block" if len(reporting) == 1 else f"{len(reporting)} blocks"
     sentences: list[Told] = []
     if found:

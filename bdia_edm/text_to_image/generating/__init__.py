@@ -1,0 +1,1 @@
+"""Pictures of many prompts on the program's engine: ``python -m bdia_edm.generate``."""
