@@ -67,7 +67,6 @@ class AnyRun(ABC):
         command: what the user typed, for the record.
         device: where everything is; the CPU where other processes will do the work.
         device_type: 'cpu' or 'cuda', where the images are made.
-        precision: what the network computes in, by name; ``precision=auto`` is resolved.
         checksums: of everything that was loaded; of the source of parts that are the user's own.
         portable: whether other processes can load the same from ``config``, where no part is an object of the user's.
         checked: the parts as they were prepared, which is not for the caller to give.
@@ -82,7 +81,6 @@ class AnyRun(ABC):
     command: str
     device: torch.device
     device_type: str
-    precision: str
     checksums: dict[str, str]
     portable: bool = True
     checked: tuple[object, ...] = field(default=(), repr=False, compare=False)
@@ -116,7 +114,6 @@ class AnyRun(ABC):
                 "arithmetic": ARITHMETIC,
                 "options": options,
                 "device": self.device_type,
-                "precision": self.precision,
                 "checksums": self.checksums,
             },
             sort_keys=True,
@@ -150,12 +147,20 @@ class AnyRun(ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class ModelRun(AnyRun):
-    """A run of a denoiser and a sampler."""
+    """A run of a denoiser and a sampler.
+
+    Attributes:
+        precision: what the network computes in, by name; ``precision=auto`` is resolved.
+    """
 
     config: ModelConfig
     denoiser: Denoiser
+    precision: str
 
     __repr__ = AnyRun.__repr__
+
+    def _identity(self, options: dict[str, Any]) -> str:
+        return super()._identity({**options, "precision": self.precision})
 
     @property
     def title(self) -> str:

@@ -23,7 +23,7 @@ from bdia_edm.text_to_image.edits.measures import Measures, load_measures
 from bdia_edm.text_to_image.edits.tasks import Checked, Tasks, find_tasks
 from bdia_edm.text_to_image.loading import load_pipeline
 from bdia_edm.text_to_image.pictures import decode, encode, latent_factor
-from bdia_edm.text_to_image.pipelines import check_levels, check_pipeline, levels_for, name_of, prediction_type
+from bdia_edm.text_to_image.pipelines import check_levels, check_pipeline, levels_for, prediction_type
 from bdia_edm.text_to_image.prompts import check_prompt
 
 __all__ = ["EditPicturesRun", "Named", "prepare_edit_pictures"]
@@ -162,7 +162,6 @@ def prepare_edit_pictures(config: EditPicturesConfig, command: str) -> EditPictu
         config=config,
         command=command,
         device=device,
-        precision=name_of(pipe.unet.dtype),
         device_type=device_type,
         checksums={"pipeline": checksum, "images": pictures.checksum, **checksums},
         pipe=pipe,

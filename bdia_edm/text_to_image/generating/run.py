@@ -174,7 +174,6 @@ def prepare_generation(config: GenerationConfig, command: str) -> GenerationRun:
         # As the user types it (``bdia_edm.generate``).
         command=command.replace(" sampler.name=", " sampler="),
         device=device,
-        precision=name_of(pipe.unet.dtype),
         device_type=device_type,
         checksums=checksums | own_sources(parts),
         pipe=pipe,
