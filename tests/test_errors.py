@@ -27,7 +27,7 @@ UNDEFINED = (
         ([DIGITS, "detector=nope"], "error: detector=nope: unknown; there are digits, "),
         ([DIGITS, "sampler.gama=0.1"], "error: sampler.gama=0.1: unknown option; --help lists those there are"),
         ([DIGITS, "+sampler.gama=0.1"], "error: sampler.gama=0.1: unknown option; sampler takes num_steps, "),
-        ([DIGITS, "+foo=1"], "error: foo=1: unknown option; there are class_idx, batch_size, "),
+        ([DIGITS, "+foo=1"], "error: foo=1: unknown option; there are block_size, device, "),
         (
             [DIGITS, "+model.foo=1"],
             "error: model.foo=1: unknown option; model takes name, reference, reference_sha256, reference_features, ",

@@ -15,22 +15,12 @@ from torch import Tensor
 
 from bdia_edm.base.errors import UserError
 from bdia_edm.base.options import require
+from bdia_edm.text_to_image.beginning import begin, look_at
 from bdia_edm.text_to_image.inverted import Inverted
-from bdia_edm.text_to_image.method import Kept, Method, last, make_method
+from bdia_edm.text_to_image.method import Kept, Method, last
 from bdia_edm.text_to_image.noise_estimate import NoiseEstimate
 from bdia_edm.text_to_image.pictures import decode, latent_factor
-from bdia_edm.text_to_image.pipelines import (
-    check_guidance,
-    check_latent,
-    check_levels,
-    check_pipeline,
-    check_switches,
-    device_of,
-    levels_for,
-    name_of,
-    prediction_type,
-    state_type,
-)
+from bdia_edm.text_to_image.pipelines import check_guidance, check_latent, name_of
 from bdia_edm.text_to_image.prompts import encode_prompts
 
 __all__ = ["Edited", "edit", "sample"]
@@ -74,10 +64,8 @@ def edit(
     Raises:
         UserError: the pipeline or an option is not as it must be, before the first evaluation; or the result is NaN.
     """
-    check_pipeline(pipe)
-    check_switches(low_memory=low_memory)
+    device, predicts = look_at(pipe, low_memory)
     way, source = inverted.method, inverted.settings
-    predicts = prediction_type(pipe)
     fits = predicts == source.prediction_type and pipe.unet.config.in_channels == inverted.latent.shape[1]
     if not fits:
         raise UserError(
@@ -92,7 +80,6 @@ def edit(
         require(
             guidance == source.guidance_scale, "guidance_scale", guidance, f"{source.guidance_scale:g}, the inversion's"
         )
-    device = device_of(pipe)
     negative = source.negative_prompt if negative_prompt is None else negative_prompt
     if way.negative == "source":
         negative = source.prompt
@@ -139,16 +126,19 @@ def sample(
     Raises:
         UserError: as ``invert``.
     """
-    check_pipeline(pipe)
-    check_switches(low_memory=low_memory)
-    way = make_method(method, options)
-    require(way.samples, "method", method, "one that needs no inverted picture: bdia, ddim, edict or obelm")
-    check_guidance(guidance_scale)
-    device = device_of(pipe)
-    dtype = state_type(state_dtype, device)
-    levels = levels_for(pipe, way, num_inference_steps, 1.0, timesteps, set_alpha_to_one)
-    predicts = prediction_type(pipe)
-    check_levels(levels, way, predicts, inverts=False)
+    way, levels, guidance, device, predicts, dtype = begin(
+        pipe,
+        method,
+        options,
+        inverts=False,
+        num_steps=num_inference_steps,
+        guidance=guidance_scale,
+        strength=1.0,
+        timesteps=timesteps,
+        set_alpha_to_one=set_alpha_to_one,
+        state_dtype=state_dtype,
+        low_memory=low_memory,
+    )
     channels, size = pipe.unet.config.in_channels, pipe.unet.config.sample_size
     if latents is None:
         # diffusers' own draw: the same seed begins with the same noise in a pipeline of that type.
@@ -158,7 +148,7 @@ def sample(
     start = way.place(latents.to(device, dtype))
     factor = latent_factor(pipe.vae)
     c, u = encode_prompts(pipe, prompt, negative_prompt, (start.shape[2] * factor, start.shape[3] * factor), device)
-    eps = NoiseEstimate(pipe.unet, predicts, c, u, guidance_scale, low_memory=low_memory)
+    eps = NoiseEstimate(pipe.unet, predicts, c, u, guidance, low_memory=low_memory)
     return _made(pipe, way, eps, Kept(start[None]), levels)
 
 

@@ -9,22 +9,11 @@ import torch
 from torch import Tensor
 
 from bdia_edm.base.errors import UserError
+from bdia_edm.text_to_image.beginning import begin
 from bdia_edm.text_to_image.inverted import Inverted, Settings
-from bdia_edm.text_to_image.method import make_method
 from bdia_edm.text_to_image.noise_estimate import NoiseEstimate
 from bdia_edm.text_to_image.pictures import decode, encode, latent_factor, read_picture
-from bdia_edm.text_to_image.pipelines import (
-    check_guidance,
-    check_latent,
-    check_levels,
-    check_pipeline,
-    check_switches,
-    device_of,
-    levels_for,
-    name_of,
-    prediction_type,
-    state_type,
-)
+from bdia_edm.text_to_image.pipelines import check_latent, name_of
 from bdia_edm.text_to_image.prompts import encode_prompts
 
 __all__ = ["invert"]
@@ -75,20 +64,19 @@ def invert(
         UserError: the pipeline, the picture or an option is not as it must be, all before the first evaluation; or the
             inversion ends in NaN.
     """
-    check_pipeline(pipe)
-    check_switches(low_memory=low_memory)
-    way = make_method(method, options)
-    usual = way.usual
-    num_steps = usual.num_steps if num_inference_steps is None else num_inference_steps
-    guidance = usual.guidance if guidance_scale is None else guidance_scale
-    check_guidance(guidance)
-    device = device_of(pipe)
-    dtype = state_type(state_dtype, device)
-    part = usual.strength if strength is None else strength
-    levels = levels_for(pipe, way, num_steps, part, timesteps, set_alpha_to_one)
-    predicts = prediction_type(pipe)
-    check_levels(levels, way, predicts, inverts=True)
-    way.check(levels, dtype, guidance)
+    way, levels, guidance, device, predicts, dtype = begin(
+        pipe,
+        method,
+        options,
+        inverts=True,
+        num_steps=num_inference_steps,
+        guidance=guidance_scale,
+        strength=strength,
+        timesteps=timesteps,
+        set_alpha_to_one=set_alpha_to_one,
+        state_dtype=state_dtype,
+        low_memory=low_memory,
+    )
     if second is not None and not way.pairs:
         raise UserError(f"second: method={method} takes no partner of the latent")
 

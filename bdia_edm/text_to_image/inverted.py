@@ -29,6 +29,7 @@ from bdia_edm.text_to_image.prediction import Level
 __all__ = ["Inverted", "Settings"]
 
 _FORMAT = "bdia_edm inverted picture 1"
+_ARRAYS = ("levels", "states", "latent")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,19 +137,32 @@ class Inverted:
 
     @classmethod
     def _from(cls, metadata: Mapping[str, str], tensors: Mapping[str, Tensor]) -> Inverted:
+        method = make_method(metadata["method"], json.loads(metadata["options"]))
         settings: dict[str, Any] = json.loads(metadata["settings"])
-        levels, states, latent = tensors["levels"], tensors["states"], tensors["latent"]
+        levels, states, latent, negatives = *(tensors[name] for name in _ARRAYS), tensors.get("negatives")
         pictures = [tensors["picture"], tensors["vae_picture"]]
-        fits = levels.ndim == 2 and levels.shape[1] == 3 and len(levels) > 1
-        fits = fits and bool((levels[:, 1:].square().sum(1) - 1).abs().max() < 1e-6)
-        fits = fits and states.ndim == 5 and states.shape[1:] == latent.shape and states.dtype == latent.dtype
-        fits = fits and all(each.ndim == 3 and each.dtype == torch.uint8 for each in pictures)
-        negatives = tensors.get("negatives")
-        if not fits or (negatives is not None and len(negatives) != len(levels) - 1):
-            raise ValueError("its arrays do not fit")
+        fits = (
+            levels.shape[1:] == (3,)
+            and len(levels) > 1
+            and bool((levels[:, 1:].square().sum(1) - 1).abs().max() < 1e-6)
+            and states.shape == (2 if method.pairs else 1, *latent.shape)
+            and latent.ndim == 4
+            and len(latent) == 1
+            and states.dtype == latent.dtype
+            and states.dtype in (torch.float32, torch.float64)
+            and pictures[0].shape == pictures[1].shape
+            and pictures[0].shape[2:] == (3,)
+            and all(each.dtype == torch.uint8 for each in pictures)
+            and (negatives is not None) == (method.negative == "kept")
+            and (negatives is None or (negatives.ndim == 3 and len(negatives) == len(levels) - 1))
+            and all(bool(each.isfinite().all()) for each in (levels, states, latent))
+            and (negatives is None or bool(negatives.isfinite().all()))
+        )
+        if not fits:
+            raise UserError("its arrays do not fit")
         picture, vae_picture = (each.cpu().numpy() for each in pictures)
         return cls(
-            method=make_method(metadata["method"], json.loads(metadata["options"])),
+            method=method,
             settings=read_options(Settings, settings, ""),
             levels=[Level(*row) for row in levels.tolist()],
             kept=Kept(states, negatives),

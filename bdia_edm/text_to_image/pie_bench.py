@@ -15,6 +15,7 @@ are read too); that rows come first is assumed. The mask is taken as it is coded
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,7 +94,8 @@ def _task(name: str, entry: Any, pictures: Path) -> EditTask:
     # A name that leads out of the folder is a mistake, or somebody's trick.
     if Path(texts["image_path"]).is_absolute() or ".." in Path(texts["image_path"]).parts:
         raise ValueError(f"image_path={texts['image_path']}: must be a path inside {PICTURES}/")
-    if not path.is_file():
+    # Unlike Path.is_file it takes names that are too long for the disk.
+    if not os.path.isfile(path):
         raise ValueError(f"image_path={texts['image_path']}: no such picture in {PICTURES}/")
     kind = entry.get("editing_type_id", "")
     return EditTask(

@@ -6,6 +6,7 @@ Everything depends on the generator that is given alone: the same seed, the same
 from __future__ import annotations
 
 import json
+import math
 import pickletools
 import re
 import struct
@@ -166,18 +167,43 @@ def _nodes(value: Any) -> Any:
 
 
 def damage_safetensors(data: bytes, random: Random) -> bytes:
-    """Its header's JSON damaged, and the JSON that the metadata holds as text; or blindly."""
+    """Its header's JSON damaged, the JSON that the metadata holds as text, or what the header says of one array.
+
+    Or blindly.
+    """
     if random.random() < 0.2:
         return damage_bytes(data, random)
     (length,) = struct.unpack_from("<Q", data)
     header = json.loads(data[8 : 8 + length])
+    if random.random() < 0.2:
+        _reinterpret(header, random)
+        text = json.dumps(header).encode()
+        return struct.pack("<Q", len(text)) + text + data[8 + length :]
     metadata = header.get("__metadata__", {})
-    if "init_kwargs" in metadata and random.random() < 0.6:
-        metadata["init_kwargs"] = damage_json(json.loads(metadata["init_kwargs"]), random).decode("utf-8", "replace")
+    texts = [name for name, text in sorted(metadata.items()) if text.startswith("{")]
+    if texts and random.random() < 0.6:
+        name = random.choice(texts)
+        metadata[name] = damage_json(json.loads(metadata[name]), random).decode("utf-8", "replace")
         text = json.dumps(header).encode()
     else:
         text = damage_json(header, random)
     return struct.pack("<Q", len(text)) + text + data[8 + length :]
+
+
+def _reinterpret(header: dict[str, Any], random: Random) -> None:
+    """Another array that the same bytes can be: what lies behind the format's own checks."""
+    array = header[random.choice(sorted(header.keys() - {"__metadata__"}))]
+    shape = array["shape"]
+    match random.randrange(4):
+        case 0:
+            random.shuffle(shape)
+        case 1:
+            array["shape"] = [math.prod(shape)]
+        case 2:
+            shape.insert(random.randrange(len(shape) + 1), 1)
+        case _:
+            twins = (("F64", "I64"), ("F32", "I32"), ("F16", "BF16"), ("U8", "I8"), ("U8", "BOOL"))
+            array["dtype"] = next((b for a, b in random.sample(twins, 5) if a == array["dtype"]), "U64")
 
 
 def damage_pickle(data: bytes, random: Random) -> bytes:

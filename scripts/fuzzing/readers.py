@@ -99,10 +99,14 @@ def _pickles() -> list[Case]:
 def _safetensors() -> list[Case]:
     metadata = {"format": "bdia_edm denoiser", "class_name": "EDMPrecond", "init_kwargs": json.dumps(INIT_KWARGS)}
     data = safetensors.torch.save(network().state_dict(), {**metadata, "note": "a note"})
-    # Written in an order that is another in every process.
+    return [Case("network.safetensors", _with_sorted_header(data))]
+
+
+def _with_sorted_header(data: bytes) -> bytes:
+    """A safetensors file as it is; its header is written in an order that is another in every process."""
     end = 8 + int.from_bytes(data[:8], "little")
     header = json.dumps(json.loads(data[8:end]), sort_keys=True).encode()
-    return [Case("network.safetensors", len(header).to_bytes(8, "little") + header + data[end:])]
+    return len(header).to_bytes(8, "little") + header + data[end:]
 
 
 def _weights() -> list[Case]:
@@ -191,6 +195,68 @@ def _read_images(path: Path) -> None:
 def _read_image_folder(path: Path) -> None:
     _moved(path, "images", path.name).with_name("a.png").write_bytes(_image("png"))
     _read_images(path.parent / "images")
+
+
+# Text to image; the extra is imported where it is asked for, as nothing else needs it
+
+
+def _inverted_pictures() -> list[Case]:
+    from bdia_edm.text_to_image.inverted import Inverted, Settings
+    from bdia_edm.text_to_image.method import Kept, make_method
+    from bdia_edm.text_to_image.prediction import Level
+
+    facts: dict[str, Any] = {"prompt": "a cat", "negative_prompt": "", "guidance_scale": 3.0, "low_memory": False}
+    facts |= {"prediction_type": "epsilon", "network_dtype": "float16", "evaluations": 4, "gradients": 0}
+    picture = np.zeros((4, 4, 3), np.uint8)
+    made = []
+    for name, options, states in (("bdia", {"gamma": 0.96, "seed": "copy"}, 2), ("null_text", {"inner_steps": 3}, 1)):
+        found = Inverted(
+            method=make_method(name, options),
+            settings=Settings(**facts),
+            levels=[Level(901.0, 0.6, 0.8), Level(1.0, 0.8, 0.6), Level(0.0, 1.0, 0.0)],
+            kept=Kept(torch.ones(states, 1, 2, 2, 2), torch.zeros(2, 3, 4) if name == "null_text" else None),
+            latent=torch.ones(1, 2, 2, 2),
+            picture=picture,
+            vae_picture=picture,
+        )
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "inverted.safetensors"
+            found.save(path)
+            made.append(Case(path.name, _with_sorted_header(path.read_bytes())))
+    return made
+
+
+def _read_inverted(path: Path) -> None:
+    from bdia_edm.text_to_image.inverted import Inverted
+
+    found = Inverted.load(path)
+    # What is said of it, and what an edit takes of it.
+    assert np.isfinite(found.deviation)
+    assert found.kept.states.shape[1:] == found.latent.shape
+    assert found.picture.shape[2] == 3
+    assert found.vae_rms >= 0
+
+
+def _edit_tasks() -> list[Case]:
+    entry = {
+        "image_path": "0/a.png",
+        "original_prompt": "a [cat]",
+        "editing_prompt": "a [red] cat",
+        "mask": [3, 5, 9, 1],
+    }
+    entries = {
+        "000": {**entry, "editing_type_id": "0", "blended_word": "cat cat"},
+        "001": {**entry, "mask": "0 262144"},
+    }
+    return [Case("mapping_file.json", json.dumps(entries).encode())]
+
+
+def _read_edit_tasks(path: Path) -> None:
+    from bdia_edm.text_to_image.pie_bench import read_pie_bench
+
+    (path.parent / "annotation_images" / "0").mkdir(parents=True)
+    (path.parent / "annotation_images" / "0" / "a.png").touch()
+    read_pie_bench(path.parent)
 
 
 # What runs leave
@@ -344,6 +410,8 @@ READERS: dict[str, Reader] = {
         Reader("image_npz", _image_arrays, partial(_zip, damage_npy), _read_images),
         Reader("image_zip", _image_zips, partial(_zip, damage_png), _read_images),
         Reader("image_folder", _image_files, _damage_image, _read_image_folder),
+        Reader("inverted", _inverted_pictures, partial(_bytes, damage_safetensors), _read_inverted),
+        Reader("pie_bench", _edit_tasks, _json, _read_edit_tasks),
         Reader("record", _records, _json, _read_record),
         Reader("selection", _selections, _json, _read_selection),
         Reader("notes", _notes, _json, _read_notes),

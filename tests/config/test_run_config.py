@@ -69,7 +69,7 @@ def test_a_config_is_read() -> None:
         ({"device": None}, "device=null: must be a text"),
         # As of results_dir=$OUT where OUT is not set.
         ({"results_dir": ""}, "results_dir=: must be a folder; '.' is this one"),
-        ({"color": "red"}, "color=red: unknown option; there are class_idx, batch_size, "),
+        ({"color": "red"}, "color=red: unknown option; there are block_size, device, "),
     ],
 )
 def test_mistakes(change: dict[str, Any], message: str) -> None:

@@ -71,17 +71,28 @@ def test_other_files_are_refused(found: Inverted, tmp_path: Path) -> None:
     with safe_open(path, "pt") as file:
         metadata = file.metadata()
     for name in ("levels", "states", "picture"):
-        damage = tensors[name].float()[..., :2].contiguous()
-        save_file({**tensors, name: damage}, path, metadata)
+        damaged = tensors[name].float()[..., :2].contiguous()
+        save_file({**tensors, name: damaged}, path, metadata)
         with pytest.raises(UserError, match="damaged inverted picture"):
             Inverted.load(path)
     for name, damage in (
+        ("picture", tensors["picture"].permute(2, 0, 1)),
+        ("vae_picture", tensors["vae_picture"][:-1]),
+        ("states", tensors["states"][:1]),
+        ("states", tensors["states"] / 0),
+        ("latent", tensors["latent"].float()),
+        ("negatives", torch.zeros(4, 77, 32)),
+    ):
+        save_file({**tensors, name: damage.contiguous()}, path, metadata)
+        with pytest.raises(UserError, match="a damaged inverted picture: its arrays do not fit"):
+            Inverted.load(path)
+    for name, text in (
         ("settings", "{}"),
         ("settings", "["),
         ("settings", "[" * 100_000),
         ("options", '{"gamma": 7}'),
         ("method", "none"),
     ):
-        save_file(tensors, path, {**metadata, name: damage})
+        save_file(tensors, path, {**metadata, name: text})
         with pytest.raises(UserError, match=f"{path}: a damaged inverted picture"):
             Inverted.load(path)

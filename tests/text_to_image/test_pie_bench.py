@@ -91,6 +91,7 @@ def test_an_entry_without_a_mask(tmp_path: Path) -> None:
         ({"image_path": ""}, "image_path: must be a text"),
         ({"image_path": "../x.png"}, "image_path=../x.png: must be a path inside annotation_images/"),
         ({"image_path": "/etc/passwd"}, "image_path=/etc/passwd: must be a path inside annotation_images/"),
+        ({"image_path": "x" * 270}, f"image_path={'x' * 270}: no such picture in"[:300]),
         ({"image_path": "none.jpg"}, "image_path=none.jpg: no such picture in annotation_images/"),
         ({"original_prompt": None}, "original_prompt: must be a text"),
         ({"mask": [1, 2, 3]}, "mask: must be a list of whole numbers, pairs of a start and a length"),

@@ -49,7 +49,7 @@ _MORE = (
     "grid=  a list of entries such as {method: bdia, gamma: [0.96, 1], num_inference_steps: [10, 50]}: options of an",
     "       edit, single or lists; every combination is a run. By default that of compare_edit_pictures.yaml",
     "table.columns=, table.metrics=  the tables' columns and figures, in their order; by default those of table.yaml",
-    "The table's last figures are costs: seconds of a picture, gradients where there are such, and the most memory",
+    "The table's last figures are costs: seconds of a picture, gradients of the network, and the most memory",
     "(peak_memory_mb: of a GPU, weights included; peak_growth_mb: by how much this process grew, on a CPU).",
 )
 
@@ -73,8 +73,7 @@ def with_costs(record: Record) -> Record:
     """The record with what a picture took among its figures, for tables."""
     costs = record["costs"]
     taken = {"seconds": record["device_seconds"] / record["num_images"]}
-    taken |= {name: costs[name] for name in ("peak_memory_mb", "peak_growth_mb") if name in costs}
-    taken |= {"gradients": costs["gradients"]} if costs["gradients"] else {}
+    taken |= {name: costs[name] for name in ("gradients", "peak_memory_mb", "peak_growth_mb") if name in costs}
     return cast(Record, {**record, "metrics": {**record["metrics"], **taken}})
 
 
