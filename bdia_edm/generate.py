@@ -9,7 +9,8 @@ import sys
 
 from omegaconf import DictConfig
 
-from bdia_edm.config.generation_config import GenerationConfig, samplers_named
+from bdia_edm.config.generation_config import GenerationConfig
+from bdia_edm.config.generation_words import generation_words
 from bdia_edm.config.hydra_command import run_command
 from bdia_edm.run.one_run import one_run
 
@@ -43,7 +44,7 @@ def _generate(config: DictConfig) -> None:
 
 def main() -> None:
     """The command."""
-    sys.argv[1:] = samplers_named(sys.argv[1:])
+    sys.argv[1:] = generation_words(sys.argv[1:])
     run_command("generate", _generate, _WHAT, _EXAMPLES, _MORE, GenerationConfig)
 
 

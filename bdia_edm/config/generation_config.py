@@ -5,7 +5,6 @@ What a sampler takes is for its own module to say: the extra that brings it need
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -21,7 +20,7 @@ from bdia_edm.detectors.registry import DETECTORS
 from bdia_edm.engine.plan import parse_seeds
 from bdia_edm.metrics.metric import make_metrics
 
-__all__ = ["GenerationConfig", "GenerationOptions", "read_generation_config", "samplers_named"]
+__all__ = ["GenerationConfig", "GenerationOptions", "read_generation_config"]
 
 _MOST_PIXELS = 8192
 _LONGEST_NAME = 100
@@ -179,11 +178,6 @@ class GenerationConfig(GenerationOptions, AnyConfig):
         if other is not None:
             return f"references.{card.name}", other
         return ("reference", self.reference) if self.reference is not None and card is self.detectors[0] else None
-
-
-def samplers_named(words: Sequence[str]) -> list[str]:
-    """A command line with sampler.name=NAME for sampler=NAME, which to Hydra is a card of conf/sampler."""
-    return [re.sub(r"^\+*sampler=", "sampler.name=", word) for word in words]
 
 
 def read_generation_config(values: Mapping[str, Any]) -> GenerationConfig:

@@ -15,7 +15,8 @@ from omegaconf import DictConfig
 from bdia_edm.base.errors import UserError
 from bdia_edm.base.options import require
 from bdia_edm.config.composing import own_folder, plain_values, shell_command
-from bdia_edm.config.generation_config import GenerationConfig, read_generation_config, samplers_named
+from bdia_edm.config.generation_config import GenerationConfig, read_generation_config
+from bdia_edm.config.generation_words import generation_words
 from bdia_edm.config.hydra_command import run_command
 from bdia_edm.text_to_image.comparing import compare_points, option_of
 from bdia_edm.text_to_image.generating.kind import TASK
@@ -74,5 +75,5 @@ def _prepared(values: dict[str, Any], words: list[str]) -> GenerationRun:
 
 def main() -> None:
     """The command."""
-    sys.argv[1:] = samplers_named(sys.argv[1:])
+    sys.argv[1:] = generation_words(sys.argv[1:])
     run_command(f"compare_{TASK}", _compare, _WHAT, _EXAMPLES, _MORE, GenerationConfig)

@@ -24,11 +24,11 @@ def prompts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_in_a_process_of_its_own(prompts: Path, capsys: pytest.CaptureFixture[str]) -> None:
     given = [f"pipeline={PIPELINE}", f"prompts={prompts}", "sampler=ddim", "num_inference_steps=2", "seeds=0-2"]
-    done = run_apart("generate", *given, "negative_prompt=ugly (very)", "device=cpu", cwd=prompts.parent)
+    done = run_apart("generate", *given, "negative_prompt=ugly, (very) bad", "device=cpu", cwd=prompts.parent)
     assert done.status == 0, done.err
     record = json.loads(done.out)
     assert (record["sampler"]["name"], record["nfe"], record["num_images"]) == ("ddim", 4, 3)
-    assert record["conditions"]["negative prompt"] == "ugly (very)"
+    assert record["conditions"]["negative prompt"] == "ugly, (very) bad"
     (folder,) = (prompts.parent / "runs").iterdir()
     assert len(list(folder.glob("images/*/*.png"))) == 3
     # Its command makes the same run, which is not made again.
