@@ -126,14 +126,14 @@ def scheduler_trip(gamma: float, steps: int, guidance: float, dtype: torch.dtype
     back.set_timesteps(steps)
     z = picture_latent().to(dtype)
     for t in back.timesteps:
-        z = back.step(eps._guided(z, int(t), u), t, z).prev_sample
+        z = back.step(eps.guided(z, int(t), u), t, z).prev_sample
     last, before = back.pair
     forward = BDIAScheduler.from_config(pipe.scheduler.config, gamma=gamma)
     forward.set_second(before)
     forward.set_timesteps(steps)
     z = last
     for t in forward.timesteps:
-        z = forward.step(eps._guided(z, int(t), u), t, z).prev_sample
+        z = forward.step(eps.guided(z, int(t), u), t, z).prev_sample
     return last, z
 
 
