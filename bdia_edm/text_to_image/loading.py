@@ -8,10 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -28,13 +24,13 @@ from bdia_edm.base.option_names import named
 from bdia_edm.base.options import require
 from bdia_edm.checkpoints.downloads import file_sha256
 from bdia_edm.run.loaded_once import loaded_once
+from bdia_edm.text_to_image.hub_files import folder_of, quiet
 
 __all__ = ["NETWORK_DTYPES", "load_pipeline"]
 
 NETWORK_DTYPES = ("auto", "float32", "float16", "bfloat16", "float64")
 
 _INDEX = "model_index.json"
-_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 _NOT_USED = ("safety_checker", "feature_extractor", "image_encoder")
 _READ = (".safetensors", ".json", ".txt", ".model")
 _OWN_SCHEDULERS = "bdia_edm.text_to_image.scheduler"
@@ -68,22 +64,10 @@ def _given(where: str) -> str:
 
 
 def _folder(where: str) -> Path:
-    folder = Path(where).expanduser()
-    if folder.is_dir():
-        return folder
-    if not _HUB_ID.fullmatch(where) or folder.exists():
-        raise UserError(
-            f"{_given(where)}: no such folder; must be one that diffusers' save_pretrained wrote, or a hub id such as "
-            "stabilityai/stable-diffusion-2-1-base"
-        )
-    try:
-        with _quiet():
-            return Path(str(DiffusionPipeline.download(where, use_safetensors=True)))
-    except Exception as error:  # the hub's, the network's and diffusers' own, of many kinds
-        raise UserError(
-            f"{_given(where)}: no such folder, and as a hub id it is not in HuggingFace's cache and cannot be fetched "
-            f"(is there internet?): {one_line(error, 160)}"
-        ) from error
+    def fetch(hub_id: str) -> object:
+        return DiffusionPipeline.download(hub_id, use_safetensors=True)
+
+    return folder_of(where, _given(where), "stabilityai/stable-diffusion-2-1-base", fetch)
 
 
 def _parts(folder: Path, where: str) -> dict[str, tuple[str, str]]:
@@ -161,35 +145,16 @@ def _load(folder: Path, where: str, parts: dict[str, tuple[str, str]], device: t
     # Read in float32 where the files' libraries know no float64.
     read_as = torch.float32 if dtype == torch.float64 else dtype
     try:
-        with _quiet():
+        with quiet():
             pipe = DiffusionPipeline.from_pretrained(
                 folder, dtype=read_as, use_safetensors=True, local_files_only=True, **left_out
             )
     except Exception as error:  # of a damaged or incomplete folder the libraries raise whatever they stumble over
         raise UserError(f"{_given(where)}: cannot be read: {one_line(error)}") from error
-    with _quiet():
+    with quiet():
         for name in parts:
             part = getattr(pipe, name, None)
             if isinstance(part, torch.nn.Module):
                 part.to(device, dtype).requires_grad_(False)
     pipe.set_progress_bar_config(disable=True)
     return pipe
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Without the libraries' progress bars and their remarks on what is left out."""
-    logs = (diffusers.utils.logging, transformers.utils.logging)
-    before = [log.get_verbosity() for log in logs]
-    for log in logs:
-        log.set_verbosity_error()
-        log.disable_progress_bar()
-    try:
-        with warnings.catch_warnings():
-            # Several lines on a configuration's age, each.
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for log, level in zip(logs, before, strict=True):
-            log.set_verbosity(level)
-            log.enable_progress_bar()

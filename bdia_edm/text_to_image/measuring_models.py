@@ -7,25 +7,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
-import warnings
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-import transformers
 from huggingface_hub import snapshot_download
 
 from bdia_edm.base.errors import UserError
 from bdia_edm.base.lines import one_line, printable
 from bdia_edm.base.option_names import named
 from bdia_edm.checkpoints.downloads import file_sha256
+from bdia_edm.text_to_image.hub_files import folder_of, quiet
 
 __all__ = ["FoundModel", "find_model", "load_part"]
 
-_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 _READ = (".safetensors", ".json", ".txt")
 
 
@@ -58,20 +54,11 @@ def find_model(where: str, option: str, model_types: Collection[str], example: s
         UserError: there is no such model, it cannot be fetched, or it is of another type.
     """
     given = f"{named(option)}={printable(where)}"
-    folder = Path(where).expanduser()
-    if not folder.is_dir():
-        if folder.exists() or not _HUB_ID.fullmatch(where):
-            raise UserError(
-                f"{given}: no such folder; must be one that save_pretrained wrote, or a hub id like {example}"
-            )
-        try:
-            with _quiet():
-                folder = Path(snapshot_download(where, allow_patterns=[f"*{suffix}" for suffix in _READ]))
-        except Exception as error:  # the hub's and the network's, of many kinds
-            raise UserError(
-                f"{given}: no such folder, and as a hub id it is not in HuggingFace's cache and cannot be fetched (is "
-                f"there internet?): {one_line(error, 160)}"
-            ) from error
+
+    def fetch(hub_id: str) -> object:
+        return snapshot_download(hub_id, allow_patterns=[f"*{suffix}" for suffix in _READ])
+
+    folder = folder_of(where, given, example, fetch)
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         found = config["model_type"]
@@ -96,7 +83,7 @@ def load_part(kind: Any, found: FoundModel, **options: Any) -> Any:
     if network:
         options |= {"use_safetensors": True, "dtype": torch.float32, "output_loading_info": True}
     try:
-        with _quiet():
+        with quiet():
             part = kind.from_pretrained(found.folder, local_files_only=True, **options)
     except Exception as error:  # of damaged or incomplete folders the library raises whatever it stumbles over
         raise UserError(f"{found.given}: cannot be read: {one_line(error)}") from error
@@ -106,19 +93,3 @@ def load_part(kind: Any, found: FoundModel, **options: Any) -> Any:
     if missing := sorted({*report["missing_keys"], *(each[0] for each in report["mismatched_keys"])}):
         raise UserError(f"{found.given}: weights are missing: {printable(missing[0])}, {len(missing)} in all")
     return model.eval().requires_grad_(False)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Without the library's progress bars and remarks."""
-    log = transformers.utils.logging
-    before = log.get_verbosity()
-    log.set_verbosity_error()
-    log.disable_progress_bar()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        log.set_verbosity(before)
-        log.enable_progress_bar()

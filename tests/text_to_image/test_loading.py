@@ -88,7 +88,7 @@ def test_weights_are_safetensors_alone(copy: Path) -> None:
 @pytest.mark.parametrize(
     ("where", "words"),
     [
-        ("/no/such", "pipeline=/no/such: no such folder; must be one that diffusers' save_pretrained wrote"),
+        ("/no/such", "pipeline=/no/such: no such folder; must be one that save_pretrained wrote"),
         ("no_such", "pipeline=no_such: no such folder"),
         ("nobody/no-such-model", "as a hub id it is not in HuggingFace's cache and cannot be fetched"),
         (str(PIPELINE / "unet"), "no pipeline of diffusers: model_index.json: no such file"),
