@@ -8,11 +8,10 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from bdia_edm.base.errors import UserError
-from bdia_edm.base.option_names import named
 from bdia_edm.base.options import option, read_options, require
 from bdia_edm.checkpoints.locating import RemoteFile
 from bdia_edm.config.common_config import MOST, CommonOptions, ModelConfig, read_parts
-from bdia_edm.engine.plan import parse_seeds
+from bdia_edm.config.indices import ANY, chosen_numbers
 from bdia_edm.samplers.inversion import InvertibleSampler
 from bdia_edm.samplers.registry import SAMPLERS
 
@@ -48,7 +47,7 @@ class InversionOptions(CommonOptions):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.indices is not None:
-            self.chosen(2**32)
+            self.chosen(ANY)
 
     def chosen(self, found: int) -> Sequence[int]:
         """The numbers of the images, of ``found`` that there are.
@@ -56,16 +55,7 @@ class InversionOptions(CommonOptions):
         Raises:
             UserError: one is not there, twice there, or no number.
         """
-        if self.indices is None:
-            return range(found)
-        try:
-            numbers = parse_seeds(self.indices)
-        except UserError as error:
-            said = str(error).replace("seeds", named("indices")).replace("seed", "number of an image")
-            raise UserError(said) from error
-        last = max(each.stop for each in numbers.ranges) - 1
-        require(last < found, "indices", self.indices, f"below {found:,}, the number of images")
-        return numbers
+        return chosen_numbers(self.indices, found, "an image", "images")
 
 
 @dataclass(frozen=True, kw_only=True)

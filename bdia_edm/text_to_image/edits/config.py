@@ -9,11 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from bdia_edm.base.errors import UserError
-from bdia_edm.base.option_names import named
 from bdia_edm.base.options import option, options_of, read_options, require
 from bdia_edm.config.common_config import MOST, AnyConfig, WorkOptions, import_modules
-from bdia_edm.engine.plan import parse_seeds
+from bdia_edm.config.indices import ANY, chosen_numbers
 from bdia_edm.text_to_image.loading import NETWORK_DTYPES
 from bdia_edm.text_to_image.method import METHODS, Method, make_method
 from bdia_edm.text_to_image.pipelines import check_guidance
@@ -114,7 +112,7 @@ class EditPicturesOptions(WorkOptions):
             allowed = "'' with method=negative_prompt, which leads away from the source's prompt"
             require(not self.negative_prompt, "negative_prompt", self.negative_prompt, allowed)
         if self.indices is not None:
-            self.chosen(2**32)
+            self.chosen(ANY)
 
     def chosen(self, found: int) -> Sequence[int]:
         """The numbers of the pictures, of ``found`` that there are.
@@ -122,16 +120,7 @@ class EditPicturesOptions(WorkOptions):
         Raises:
             UserError: one is not there, twice there, or no number.
         """
-        if self.indices is None:
-            return range(found)
-        try:
-            numbers = parse_seeds(self.indices)
-        except UserError as error:
-            said = str(error).replace("seeds", named("indices")).replace("seed", "number of a picture")
-            raise UserError(said) from error
-        last = max(each.stop for each in numbers.ranges) - 1
-        require(last < found, "indices", self.indices, f"below {found:,}, the number of pictures")
-        return numbers
+        return chosen_numbers(self.indices, found, "a picture", "pictures")
 
 
 @dataclass(frozen=True, kw_only=True)
