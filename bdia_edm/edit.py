@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 import sys
-from functools import partial
+
+from omegaconf import DictConfig
 
 from bdia_edm.base.errors import UserError
 from bdia_edm.config.editing_config import EditingConfig
 from bdia_edm.config.hydra_command import run_command
-from bdia_edm.run.one_run import one_run
 from bdia_edm.workers.meeting import say_error
 
 __all__ = ["main"]
@@ -37,6 +37,13 @@ _MORE = (
 )
 
 
+def _edit(config: DictConfig) -> None:
+    # Imported here: the help needs nothing of what is done.
+    from bdia_edm.run.one_run import one_run
+
+    one_run("edit", config)
+
+
 def main() -> None:
     """The command; with a pipeline among its words that of the extra, which need not be installed."""
     if any(word.startswith("pipeline=") for word in sys.argv[1:]):
@@ -47,7 +54,7 @@ def main() -> None:
             sys.exit(2)
         edit_pictures()
         return
-    run_command("edit", partial(one_run, "edit"), _WHAT, _EXAMPLES, _MORE, EditingConfig)
+    run_command("edit", _edit, _WHAT, _EXAMPLES, _MORE, EditingConfig)
 
 
 if __name__ == "__main__":

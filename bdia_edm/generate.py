@@ -12,7 +12,6 @@ from omegaconf import DictConfig
 from bdia_edm.config.generation_config import GenerationConfig
 from bdia_edm.config.generation_words import generation_words
 from bdia_edm.config.hydra_command import run_command
-from bdia_edm.run.one_run import one_run
 
 __all__ = ["main"]
 
@@ -36,7 +35,8 @@ _MORE = (
 
 
 def _generate(config: DictConfig) -> None:
-    # Only here: all of it needs the extra.
+    # Only here: the help needs none of it, and most of it needs the extra.
+    from bdia_edm.run.one_run import one_run
     from bdia_edm.text_to_image.generating import kind
 
     one_run(kind.TASK, config)

@@ -12,10 +12,6 @@ from bdia_edm.config.composing import own_folder, plain_values, shell_command
 from bdia_edm.config.hydra_command import run_command, say
 from bdia_edm.config.interpolation_config import InterpolationConfig, read_interpolation_config
 from bdia_edm.config.inversion_config import refuse_detector
-from bdia_edm.run.finish import finish
-from bdia_edm.run.interpolating import write_strips
-from bdia_edm.run.loading_inversion import prepare_inversion
-from bdia_edm.run.one_run import print_result
 from bdia_edm.workers.meeting import is_leader
 
 __all__ = ["main"]
@@ -40,6 +36,12 @@ _MORE = (
 
 
 def _interpolate(config: DictConfig) -> None:
+    # Imported here: the help needs nothing of what is done.
+    from bdia_edm.run.finish import finish
+    from bdia_edm.run.interpolating import write_strips
+    from bdia_edm.run.loading_inversion import prepare_inversion
+    from bdia_edm.run.one_run import print_result
+
     given = HydraConfig.get().overrides.task
     refuse_detector(given)
     command = shell_command(given, own_folder(), "interpolate")

@@ -10,7 +10,6 @@ from omegaconf import DictConfig
 
 from bdia_edm.config.hydra_command import run_command
 from bdia_edm.config.inversion_config import InversionConfig, refuse_detector
-from bdia_edm.run.one_run import one_run
 
 __all__ = ["main"]
 
@@ -34,6 +33,9 @@ _MORE = (
 
 
 def _invert(config: DictConfig) -> None:
+    # Imported here: the help needs nothing of what is done.
+    from bdia_edm.run.one_run import one_run
+
     refuse_detector(HydraConfig.get().overrides.task)
     one_run("invert", config)
 

@@ -5,10 +5,9 @@
 
 from __future__ import annotations
 
-from functools import partial
+from omegaconf import DictConfig
 
 from bdia_edm.config.hydra_command import run_command
-from bdia_edm.run.one_run import one_run
 
 __all__ = ["main"]
 
@@ -23,9 +22,16 @@ _EXAMPLES = (
 )
 
 
+def _sample(config: DictConfig) -> None:
+    # Imported here: the help needs nothing of what is done.
+    from bdia_edm.run.one_run import one_run
+
+    one_run("sample", config)
+
+
 def main() -> None:
     """The command."""
-    run_command("sample", partial(one_run, "sample"), _WHAT, _EXAMPLES)
+    run_command("sample", _sample, _WHAT, _EXAMPLES)
 
 
 if __name__ == "__main__":

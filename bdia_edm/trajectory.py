@@ -12,9 +12,6 @@ from bdia_edm.config.composing import own_folder, plain_values, shell_command
 from bdia_edm.config.hydra_command import run_command, say
 from bdia_edm.config.inversion_config import refuse_detector
 from bdia_edm.config.trajectory_config import TrajectoryOptions, read_trajectory_config
-from bdia_edm.run.loading import prepare_run
-from bdia_edm.run.one_run import print_result
-from bdia_edm.run.tracing import write_ways_of
 from bdia_edm.workers.meeting import is_leader
 
 __all__ = ["main"]
@@ -38,6 +35,11 @@ _MORE = (
 
 
 def _trajectory(config: DictConfig) -> None:
+    # Imported here: the help needs nothing of what is done.
+    from bdia_edm.run.loading import prepare_run
+    from bdia_edm.run.one_run import print_result
+    from bdia_edm.run.tracing import write_ways_of
+
     given = HydraConfig.get().overrides.task
     refuse_detector(given, "nothing is measured here")
     command = shell_command(given, own_folder(), "trajectory")

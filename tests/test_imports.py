@@ -6,8 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 HEAVY = {"torch", "skimage", "diffusers", "transformers", "torch_fidelity", "torchvision", "sympy"}
 DEMO = Path(__file__).parents[1] / "results" / "demo" / "records"
+UNDER_HYDRA = ("sample", "compare", "invert", "edit", "generate", "interpolate", "trajectory")
 COMPILER = {"torch._dynamo", "torch._inductor", "sympy"}
 
 
@@ -24,6 +27,14 @@ def test_sampling_does_without_the_compiler(tmp_path: Path) -> None:
     found = imported("bdia_edm.sample", "+model=digits", "seeds=0-63", "sampler.num_steps=2", f"results_dir={tmp_path}")
     assert "torch" in found
     assert found & COMPILER == set()
+
+
+@pytest.mark.parametrize("command", UNDER_HYDRA)
+def test_the_help_of_a_command_under_hydra_does_without_anything_heavy(command: str) -> None:
+    """It lists all samplers, metrics and kinds of models; of detectors it knows the cards."""
+    found = imported(f"bdia_edm.{command}", "--help")
+    assert "bdia_edm.config.help" in found
+    assert found & (HEAVY | {"scipy", "matplotlib", "requests", "pooch", "PIL"}) == set()
 
 
 def test_status_does_without_anything_heavy() -> None:

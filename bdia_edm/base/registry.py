@@ -66,6 +66,10 @@ class Registry(Generic[T]):
         self._look()
         return sorted(self._found)
 
+    def known(self) -> list[str]:
+        """The names, sorted, that modules which were imported already made known; the package's are not looked for."""
+        return sorted(self._found)
+
     def __contains__(self, name: object) -> bool:
         self._look()
         return name in self._found

@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import pooch
+import platformdirs
 
 from bdia_edm.base.errors import UserError
 from bdia_edm.base.file_lock import locked
@@ -49,7 +49,7 @@ def cache_folder() -> Path:
     """
     named = os.environ.get("BDIA_EDM_CACHE")
     try:
-        folder = os.path.expanduser(named or pooch.os_cache("bdia_edm"))
+        folder = os.path.expanduser(named or platformdirs.user_cache_dir("bdia_edm"))
     except (RuntimeError, KeyError):  # of newer platformdirs
         folder = "~"
     # What stays where a user has no entry in the system's list and no HOME, as in many containers.

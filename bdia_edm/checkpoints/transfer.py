@@ -13,18 +13,24 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
-import pooch
-import requests
-import urllib3
 from tqdm import tqdm
 
 from bdia_edm.base.errors import UserError
 from bdia_edm.base.file_kind import kind_of
+from bdia_edm.base.late_module import LateModule
 from bdia_edm.base.lines import one_line, to_stderr
 from bdia_edm.base.urls import is_allowed, without_secrets
+
+# They take a fifth of a second to import, and few commands download anything.
+if TYPE_CHECKING:
+    import pooch
+    import requests
+    import urllib3
+else:
+    pooch, requests, urllib3 = LateModule("pooch"), LateModule("requests"), LateModule("urllib3")
 
 __all__ = ["MOST_BYTES", "Refused", "refuse_content", "transfer_patiently"]
 

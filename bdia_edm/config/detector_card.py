@@ -11,7 +11,7 @@ from bdia_edm.config.model_card import check_sha256, most_bytes
 from bdia_edm.config.yaml_files import load_yaml
 from bdia_edm.detectors.registry import DETECTORS
 
-__all__ = ["NONE", "DetectorCard", "detector_card", "detector_names"]
+__all__ = ["NONE", "DetectorCard", "detector_card", "detector_names", "listed_detectors"]
 
 NONE = "none"
 """Instead of a detector: no features, nothing is measured."""
@@ -20,6 +20,12 @@ NONE = "none"
 def detector_names() -> list[str]:
     """What ``detector=`` takes."""
     return [*DETECTORS.names(), NONE]
+
+
+def listed_detectors() -> list[str]:
+    """The same for the help: by the cards, which all of this program have, since the modules of most need PyTorch."""
+    cards = {path.stem for path in (conf_folder() / "detector").glob("*.yaml")} - {NONE}
+    return [*sorted(cards.union(DETECTORS.known())), NONE]
 
 
 @dataclass(frozen=True)

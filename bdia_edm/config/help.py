@@ -11,7 +11,7 @@ from typing import Any
 from bdia_edm.base.options import Option, options_of
 from bdia_edm.config.common_config import AnyConfig, ModelConfig
 from bdia_edm.config.conf_folder import conf_folder, model_list
-from bdia_edm.config.detector_card import DetectorCard, detector_names
+from bdia_edm.config.detector_card import DetectorCard, listed_detectors
 from bdia_edm.config.editing_config import Edit, EditingConfig
 from bdia_edm.config.inversion_config import InversionOptions
 from bdia_edm.config.model_card import MODEL_KINDS
@@ -72,7 +72,7 @@ def help_text(
         parts += ["edit.OPTION=", *describe_options(Edit, "edit."), ""]
     if issubclass(config, RunConfig | EditingConfig):
         several = "NAME or [NAME,...]" if samples else "NAME"
-        detectors = f"detector={several}, of {', '.join(detector_names())}"
+        detectors = f"detector={several}, of {', '.join(listed_detectors())}"
         parts += [
             *textwrap.wrap(detectors, _WIDTH, subsequent_indent=" " * 8, break_on_hyphens=False),
             *describe_options(DetectorCard, "detector."),

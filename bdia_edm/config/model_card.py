@@ -11,19 +11,21 @@ import re
 from abc import abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
-
-import torch
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from bdia_edm.base.errors import UserError
 from bdia_edm.base.options import check_ranges, option, require
 from bdia_edm.base.registry import Registry
 from bdia_edm.checkpoints.locating import RemoteFile, locate, remote_files
 from bdia_edm.checkpoints.transfer import MOST_BYTES
-from bdia_edm.detectors.detector import Detector
 from bdia_edm.detectors.registry import DETECTORS
 from bdia_edm.metrics.reference import Reference, read_reference, reference_detector, with_features
-from bdia_edm.models.denoiser import Denoiser
+
+if TYPE_CHECKING:
+    import torch
+
+    from bdia_edm.detectors.detector import Detector
+    from bdia_edm.models.denoiser import Denoiser
 
 __all__ = ["MODEL_KINDS", "ModelCard", "check_sha256", "most_bytes"]
 

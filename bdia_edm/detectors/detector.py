@@ -7,10 +7,12 @@ batch. It has a name, which the metrics carry, and a checksum, which the record 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
-import torch
-from torch import Tensor, nn
+from bdia_edm.base.late_torch import torch
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 __all__ = ["Classifier", "Detector", "NetworkDetector", "as_rgb"]
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
-
+from bdia_edm.base.late_torch import torch
 from bdia_edm.detectors.detector import Detector
 from bdia_edm.detectors.registry import DETECTORS, DetectorKind
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["PixelDetector", "Pixels"]
 

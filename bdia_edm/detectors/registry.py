@@ -8,17 +8,18 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import ClassVar
-
-import torch
-from torch import nn
+from typing import TYPE_CHECKING, ClassVar
 
 from bdia_edm.base.errors import UserError
+from bdia_edm.base.late_torch import torch
 from bdia_edm.base.lines import one_line
 from bdia_edm.base.option_names import named
 from bdia_edm.base.registry import Registry
 from bdia_edm.checkpoints.downloads import file_sha256
 from bdia_edm.detectors.detector import Detector, NetworkDetector
+
+if TYPE_CHECKING:
+    from torch import nn
 
 __all__ = ["DETECTORS", "DetectorKind", "NetworkKind", "detector_option"]
 

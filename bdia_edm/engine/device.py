@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import re
 
-import torch
-
 from bdia_edm.base.errors import UserError
+from bdia_edm.base.late_torch import torch
 from bdia_edm.base.launched import launch_number, launched_ranks
 from bdia_edm.base.lines import printable
 from bdia_edm.base.options import require

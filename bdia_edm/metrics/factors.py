@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
+
+from bdia_edm.base.late_torch import torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["factor_of", "negligible_eigenvalue"]
 

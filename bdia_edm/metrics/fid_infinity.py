@@ -13,10 +13,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from bdia_edm.base.late_torch import torch
 from bdia_edm.metrics.findings import Findings
 from bdia_edm.metrics.frechet import frechet_distance
 from bdia_edm.metrics.jackknife import FEWEST_IMAGES, group_sizes

@@ -9,11 +9,12 @@ Landau 1982; with Inception-v3 features it is the FID of Heusel et al. 2017 (arX
 
 from __future__ import annotations
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import Tensor
+from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
+from bdia_edm.base.late_torch import torch
 from bdia_edm.metrics.factors import factor_of
 from bdia_edm.metrics.findings import Findings
 from bdia_edm.metrics.jackknife import FEWEST_IMAGES
@@ -21,6 +22,9 @@ from bdia_edm.metrics.metric import METRICS, FeatureSpace, Metric, Rows
 from bdia_edm.metrics.one_thread import one_thread
 from bdia_edm.metrics.reference import Reference
 from bdia_edm.metrics.uncertainty import Uncertainty, uncertainty_of
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["Frechet", "frechet_distance"]
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import log_softmax
 
 from bdia_edm.metrics.findings import Findings
 from bdia_edm.metrics.metric import METRICS, FeatureSpace, Metric
@@ -54,7 +53,7 @@ def inception_score(logits: NDArray[np.floating], parts: int = _PARTS) -> tuple[
     num = len(logits)
     if num < parts:
         raise ValueError(f"{num} images cannot be cut into {parts} parts; take {parts} or more")
-    log_p = log_softmax(logits.astype(np.float64), axis=1)
+    log_p = _log_probabilities(logits)
     scores = [_score(log_p[i * num // parts : (i + 1) * num // parts]) for i in range(parts)]
     return float(np.mean(scores)), float(np.std(scores))
 
@@ -65,8 +64,16 @@ def adm_inception_score(logits: NDArray[np.floating], size: int = _ADM_PART) -> 
     Args:
         logits: (N, K), without the bias.
     """
-    log_p = log_softmax(logits.astype(np.float64), axis=1)
+    log_p = _log_probabilities(logits)
     return float(np.mean([_score(log_p[first : first + size]) for first in range(0, len(log_p), size)]))
+
+
+def _log_probabilities(logits: NDArray[np.floating]) -> NDArray[np.float64]:
+    # Imported here: a command's help names the metrics without SciPy.
+    from scipy.special import log_softmax
+
+    found: NDArray[np.float64] = log_softmax(logits.astype(np.float64), axis=1)
+    return found
 
 
 def _score(log_p: NDArray[np.float64]) -> float:

@@ -15,9 +15,9 @@ so no matrix square root is taken, and directions that either covariance lacks a
 from __future__ import annotations
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
+from bdia_edm.base.late_torch import torch
 from bdia_edm.metrics.factors import factor_of, negligible_eigenvalue
 from bdia_edm.metrics.one_thread import one_thread
 

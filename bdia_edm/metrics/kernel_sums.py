@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
+from bdia_edm.base.late_torch import torch
 from bdia_edm.metrics.one_thread import one_thread
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["Kernel", "PairSums", "pair_sums"]
 
-Kernel = Callable[[Tensor, Tensor], Tensor]
+Kernel = Callable[["Tensor", "Tensor"], "Tensor"]
 """Rows (n, F) and (m, F) float64 to k of each pair (n, m), symmetric in the two."""
 
 _ROWS = 1024

@@ -8,15 +8,18 @@ Unbiased, so it may be negative, and says the same of any number of images. Biń
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from bdia_edm.metrics.findings import Findings
 from bdia_edm.metrics.kernel_sums import pair_sums
 from bdia_edm.metrics.metric import METRICS, REFERENCE_FEATURES, FeatureSpace, Metric
 from bdia_edm.metrics.reference import Reference
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["Kid", "kid", "kid_standard_error"]
 

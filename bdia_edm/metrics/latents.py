@@ -11,7 +11,6 @@ from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
 
 __all__ = ["LatentFigures", "RoundTripErrors", "grey_levels", "latent_warning"]
 
@@ -119,6 +118,9 @@ class LatentFigures:
                 self._add_one(np.ascontiguousarray(latent, np.float64) / self._sigma_max)
 
     def _add_one(self, z: Float64) -> None:
+        # Imported here: a command's help looks through the metrics without SciPy.
+        from scipy.special import ndtr
+
         known = z[~np.isnan(z)]
         self._num_nan += z.size - known.size
         bins = np.minimum((ndtr(known) * _BINS).astype(np.int64), _BINS - 1)

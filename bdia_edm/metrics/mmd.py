@@ -9,14 +9,18 @@ returns and published tables hold, though the paper calls it unbiased. Only in C
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from bdia_edm.metrics.findings import Findings
 from bdia_edm.metrics.kernel_sums import pair_sums
 from bdia_edm.metrics.metric import METRICS, REFERENCE_FEATURES, FeatureSpace, Metric
 from bdia_edm.metrics.reference import Reference
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["Mmd", "mmd"]
 

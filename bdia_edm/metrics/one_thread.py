@@ -6,8 +6,7 @@ the same for one worker with all cores and for eight with one core each are comp
 
 from __future__ import annotations
 
-import torch
-
+from bdia_edm.base.late_torch import torch
 from bdia_edm.base.shared_setting import SharedSetting
 
 __all__ = ["one_thread"]
@@ -19,5 +18,9 @@ def _take_one() -> int:
     return before
 
 
-one_thread = SharedSetting(_take_one, torch.set_num_threads)
+def _give_back(before: int) -> None:
+    torch.set_num_threads(before)
+
+
+one_thread = SharedSetting(_take_one, _give_back)
 """PyTorch's CPU arithmetic on one thread within."""

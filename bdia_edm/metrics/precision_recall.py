@@ -20,15 +20,18 @@ of nearly all pairs on which side they are, and the few that rounding leaves ope
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
+from bdia_edm.base.late_torch import torch
 from bdia_edm.metrics.findings import Findings
 from bdia_edm.metrics.metric import METRICS, REFERENCE_FEATURES, FeatureSpace, Metric
 from bdia_edm.metrics.reference import Reference
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["PrecisionRecall", "density_and_coverage", "precision_and_recall"]
 

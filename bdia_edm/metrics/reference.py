@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-import torch
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from bdia_edm.base.errors import UserError
 from bdia_edm.base.file_kind import kind_of
+from bdia_edm.base.late_torch import torch
 from bdia_edm.base.lines import one_line, printable
 from bdia_edm.base.npy_header import NpyHeader, read_npy_header
 from bdia_edm.base.plain_zip import open_plain_zip

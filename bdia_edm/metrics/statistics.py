@@ -8,9 +8,9 @@ that shift the covariance of features with a large mean would lose digits.
 from __future__ import annotations
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
+from bdia_edm.base.late_torch import torch
 from bdia_edm.metrics.one_thread import one_thread
 
 __all__ = ["FeatureStatistics", "too_few_images"]

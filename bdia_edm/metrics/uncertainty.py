@@ -13,9 +13,9 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
+from bdia_edm.base.late_torch import torch
 from bdia_edm.metrics.factors import factor_of, negligible_eigenvalue
 from bdia_edm.metrics.influence import Influence
 from bdia_edm.metrics.jackknife import group_sizes, jackknife, takes_over

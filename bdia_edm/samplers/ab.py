@@ -10,8 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
-
+from bdia_edm.base.late_torch import torch
 from bdia_edm.samplers.linear_multistep import LinearMultistepSampler, lagrange
 from bdia_edm.samplers.registry import SAMPLERS
 

@@ -8,20 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, NamedTuple
 
 from bdia_edm.base.errors import UserError
+from bdia_edm.base.late_torch import torch
 from bdia_edm.base.options import option
-from bdia_edm.models.preconditioning import iddpm_levels
 from bdia_edm.samplers.churn import ChurnSampler
 from bdia_edm.samplers.denoising import BatchDenoiser
 from bdia_edm.samplers.registry import SAMPLERS
 from bdia_edm.samplers.sampler import Noise
 from bdia_edm.samplers.time_steps import DEFAULT_RANGE, edm_levels, noise_range
 from bdia_edm.samplers.vp_schedule import EPSILON_S, Schedule, fitted_betas, vp_levels, vp_schedule
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = [
     "DISCRETIZATIONS",
@@ -39,8 +39,8 @@ SOLVERS = ("heun", "euler")
 DISCRETIZATIONS = ("edm", "vp", "ve", "iddpm")
 SCHEDULES = ("linear", "vp", "ve")
 SCALINGS = ("none", "vp")
-_VE = Schedule(torch.sqrt, lambda t: 1 / (2 * t.sqrt()), torch.square)
-_LINEAR = Schedule(lambda t: t, torch.ones_like, lambda level: level)
+_VE = Schedule(lambda t: t.sqrt(), lambda t: 1 / (2 * t.sqrt()), lambda level: level.square())
+_LINEAR = Schedule(lambda t: t, lambda t: torch.ones_like(t), lambda level: level)
 
 
 def _levels(discretization: str, num_steps: int, low: float, high: float, rho: float, vp: Schedule) -> Tensor:
@@ -51,6 +51,9 @@ def _levels(discretization: str, num_steps: int, low: float, high: float, rho: f
     if discretization == "ve":
         return (high**2 * (low**2 / high**2) ** (i / (num_steps - 1))).sqrt()
     if discretization == "iddpm":
+        # Imported here: the networks' module needs PyTorch, and a command's help lists the options without it.
+        from bdia_edm.models.preconditioning import iddpm_levels
+
         u = iddpm_levels(0.001, 0.008, 1000, torch.float64)
         u = u[(u >= low) & (u <= high)]
         if not len(u):

@@ -27,9 +27,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
-
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from bdia_edm.base.errors import UserError
 from bdia_edm.base.options import option, require
@@ -40,6 +38,9 @@ from bdia_edm.samplers.inversion import TwoStepSampler
 from bdia_edm.samplers.registry import SAMPLERS
 from bdia_edm.samplers.scaling import scale_ratio, scaling_option
 from bdia_edm.samplers.scheduled import ToZeroSampler
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["ARITHMETICS", "BACKWARDS", "BDIASampler", "bdia", "bdia_back"]
 

@@ -14,8 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
-
+from bdia_edm.base.late_torch import torch
 from bdia_edm.samplers.linear_multistep import LinearMultistepSampler, lagrange
 from bdia_edm.samplers.registry import SAMPLERS
 from bdia_edm.samplers.scheduled import ScheduledSampler, option_of

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor
+from bdia_edm.base.late_torch import torch
 
-from bdia_edm.models.denoiser import Denoiser
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from bdia_edm.models.denoiser import Denoiser
 
 __all__ = ["BatchDenoiser", "Denoise", "analytic_first_step", "gradient"]
 
-Denoise = Callable[[Tensor, float], Tensor]
+Denoise = Callable[["Tensor", float], "Tensor"]
 """D(x; t): all that a solver asks of a network; a BatchDenoiser is one."""
 
 

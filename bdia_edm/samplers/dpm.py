@@ -12,13 +12,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from bdia_edm.base.options import option
 from bdia_edm.samplers.denoising import Denoise, gradient
 from bdia_edm.samplers.registry import SAMPLERS
 from bdia_edm.samplers.scheduled import ODESampler
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["DPMSampler", "dpm"]
 

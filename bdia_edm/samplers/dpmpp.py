@@ -17,12 +17,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from bdia_edm.samplers.denoising import Denoise
 from bdia_edm.samplers.lambda_multistep import LambdaMultistepSampler, lambda_step
 from bdia_edm.samplers.registry import SAMPLERS
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["DPMppSampler", "dpmpp"]
 

@@ -15,16 +15,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
-
+from bdia_edm.base.late_torch import torch
 from bdia_edm.base.options import option
 from bdia_edm.samplers.denoising import BatchDenoiser, Denoise, gradient
 from bdia_edm.samplers.inversion import CoupledSampler
 from bdia_edm.samplers.registry import SAMPLERS
 from bdia_edm.samplers.sampler import Noise
 from bdia_edm.samplers.scaling import scale_ratio, scaling_option
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["EDICTSampler", "edict", "edict_back"]
 

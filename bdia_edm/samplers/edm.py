@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
-
+from bdia_edm.base.late_torch import torch
 from bdia_edm.samplers.churn import ChurnSampler
 from bdia_edm.samplers.denoising import BatchDenoiser, gradient
 from bdia_edm.samplers.integrators import heun
 from bdia_edm.samplers.registry import SAMPLERS
 from bdia_edm.samplers.sampler import EDMStepsSampler, Noise
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["EDMSampler", "Raised", "edm"]
 

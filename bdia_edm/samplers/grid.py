@@ -7,8 +7,12 @@ the precision of the network. Prior art for the idea: arXiv 2207.07695, 2407.090
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
+
+from bdia_edm.base.late_torch import torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["LIMIT", "SPACING", "snap", "within"]
 

@@ -11,13 +11,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from bdia_edm.samplers import integrators
 from bdia_edm.samplers.denoising import Denoise, gradient
 from bdia_edm.samplers.inversion import OneStepSampler
 from bdia_edm.samplers.registry import SAMPLERS
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["HeunSampler", "heun"]
 

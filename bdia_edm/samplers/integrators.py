@@ -7,14 +7,16 @@ BDIA is made from any of them.
 from __future__ import annotations
 
 from collections.abc import Callable
-
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from bdia_edm.samplers.denoising import Denoise, gradient
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 __all__ = ["INTEGRATORS", "Integrator", "euler", "heun"]
 
-Integrator = Callable[[Denoise, Tensor, Tensor, float, float], Tensor]
+Integrator = Callable[[Denoise, "Tensor", "Tensor", float, float], "Tensor"]
 
 
 def euler(denoiser: Denoise, x: Tensor, d: Tensor, t: float, t_next: float) -> Tensor:

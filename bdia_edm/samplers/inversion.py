@@ -19,19 +19,20 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import pairwise
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-import torch
-from torch import Tensor
-
+from bdia_edm.base.late_torch import torch
 from bdia_edm.base.options import require
 from bdia_edm.samplers.denoising import BatchDenoiser, Denoise, gradient
 from bdia_edm.samplers.integrators import Integrator
 from bdia_edm.samplers.scheduled import ODESampler, PairSampler, ScheduledSampler
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 __all__ = ["CoupledSampler", "InvertibleSampler", "OneStepSampler", "TwoStepSampler", "Way", "growth_warning"]
 
-Way = Callable[[Denoise, Tensor, Sequence[float], Tensor | None], Iterator[Tensor]]
+Way = Callable[[Denoise, "Tensor", Sequence[float], "Tensor | None"], Iterator["Tensor"]]
 """``solve`` or ``solve_back`` of an InvertibleSampler."""
 
 _HALF_A_GREY_LEVEL = 1 / 255  # of states, whose 255 levels lie in [-1, 1]

@@ -15,13 +15,14 @@ import math
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
-
-from torch import Tensor
+from typing import TYPE_CHECKING, NamedTuple
 
 from bdia_edm.base.options import option
 from bdia_edm.samplers.denoising import Denoise, gradient
 from bdia_edm.samplers.scheduled import ODESampler, ScheduledSampler, option_of
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["PREDICTIONS", "LambdaMultistepSampler", "LambdaStep", "dynamic_threshold", "lambda_step", "orders"]
 

@@ -11,13 +11,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from bdia_edm.samplers.denoising import Denoise, gradient
 from bdia_edm.samplers.inversion import TwoStepSampler
 from bdia_edm.samplers.registry import SAMPLERS
 from bdia_edm.samplers.scheduled import ToZeroSampler
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["OBELMSampler", "obelm"]
 

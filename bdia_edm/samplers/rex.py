@@ -22,11 +22,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor
-
+from bdia_edm.base.late_torch import torch
 from bdia_edm.base.options import option
 from bdia_edm.samplers.denoising import BatchDenoiser, Denoise, gradient
 from bdia_edm.samplers.inversion import CoupledSampler
@@ -34,6 +32,9 @@ from bdia_edm.samplers.lambda_multistep import LambdaMultistepSampler
 from bdia_edm.samplers.registry import SAMPLERS
 from bdia_edm.samplers.sampler import Noise
 from bdia_edm.samplers.scheduled import ODESampler, option_of
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["TABLEAUS", "RexSampler", "rex", "rex_back"]
 

@@ -9,21 +9,22 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import torch
-from torch import Tensor
-
+from bdia_edm.base.late_torch import torch
 from bdia_edm.base.options import check_ranges, option, require
 from bdia_edm.samplers.denoising import BatchDenoiser
 from bdia_edm.samplers.time_steps import edm_time_steps
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["LEAST_LEVEL", "MOST_LEVEL", "EDMStepsSampler", "Noise", "Sampler"]
 
 LEAST_LEVEL, MOST_LEVEL = 1e-30, 1e30
 """Of noise, which networks take in float32."""
 
-Noise = Callable[[], Tensor]
+Noise = Callable[[], "Tensor"]
 """Standard normal noise (N, C, H, W), float64, new at every call."""
 
 

@@ -10,16 +10,17 @@ from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any, ClassVar
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from bdia_edm.base.errors import UserError
+from bdia_edm.base.late_torch import torch
 from bdia_edm.base.options import option, require
 from bdia_edm.samplers.denoising import BatchDenoiser, Denoise, analytic_first_step, gradient
 from bdia_edm.samplers.sampler import LEAST_LEVEL, MOST_LEVEL, Noise, Sampler
 from bdia_edm.samplers.time_steps import DEFAULT_RANGE, SCHEDULES, noise_levels, noise_range
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["ODESampler", "PairSampler", "ScheduledSampler", "ToZeroSampler", "option_of"]
 

@@ -6,12 +6,15 @@ would move images by their last bits.
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from bdia_edm.base.errors import UserError
+from bdia_edm.base.late_torch import torch
 from bdia_edm.samplers.denoising import BatchDenoiser
 from bdia_edm.samplers.vp_schedule import fitted_betas, vp_levels, vp_schedule
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["DEFAULT_RANGE", "SCHEDULES", "edm_levels", "edm_time_steps", "noise_levels", "noise_range"]
 

@@ -19,14 +19,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import factorial, log
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
-
+from bdia_edm.base.late_torch import torch
 from bdia_edm.base.options import option
 from bdia_edm.samplers.denoising import Denoise
 from bdia_edm.samplers.lambda_multistep import LambdaMultistepSampler, LambdaStep, lambda_step
 from bdia_edm.samplers.registry import SAMPLERS
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["VARIANTS", "UniPCSampler", "unipc"]
 

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import torch
-from torch import Tensor
+from bdia_edm.base.late_torch import torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["EPSILON_S", "Schedule", "fitted_betas", "vp_levels", "vp_schedule"]
 

@@ -14,9 +14,8 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-import torch.distributed as dist
-
 from bdia_edm.base.errors import UserError
+from bdia_edm.base.late_torch import dist
 
 __all__ = ["POLL", "Board", "StartBoard", "TeamBoard", "ToldError", "wait_until"]
 

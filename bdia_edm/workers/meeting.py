@@ -13,10 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 
-import torch.distributed as dist
-from torch.distributed.rendezvous import rendezvous
-
 from bdia_edm.base.errors import UserError
+from bdia_edm.base.late_torch import dist
 from bdia_edm.base.launched import described, how_to_unset, launch_number, launched_ranks
 from bdia_edm.base.lines import Say, one_line, to_stderr
 from bdia_edm.workers.board import Board, StartBoard, TeamBoard, wait_until
@@ -156,6 +154,8 @@ def say_error(message: str, told: bool = False, say: Say = to_stderr) -> None:
 @lru_cache(maxsize=1)
 def _open_store() -> tuple[dist.Store, int, int]:
     """The store that the environment names, this process's rank, and how many there are."""
+    from torch.distributed.rendezvous import rendezvous
+
     try:
         # The default time-out is for slow starts of other machines; nothing after this waits inside the store.
         with _said_if_late():

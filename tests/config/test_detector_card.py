@@ -6,7 +6,7 @@ import pytest
 
 from bdia_edm.base.errors import UserError
 from bdia_edm.config.conf_folder import conf_folder
-from bdia_edm.config.detector_card import DetectorCard, detector_card, detector_names
+from bdia_edm.config.detector_card import DetectorCard, detector_card, detector_names, listed_detectors
 
 
 @pytest.mark.parametrize("name", detector_names())
@@ -23,6 +23,11 @@ def test_one_of_the_users_own_needs_no_card(toys: object) -> None:
 
     assert detector_card("toy") == DetectorCard("toy")
     assert "toy" in detector_names()
+    assert "toy" in listed_detectors()
+
+
+def test_the_helps_list_is_that_of_the_detectors() -> None:
+    assert listed_detectors() == detector_names()
 
 
 @pytest.mark.parametrize(

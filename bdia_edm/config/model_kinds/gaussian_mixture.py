@@ -6,22 +6,24 @@ import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from bdia_edm.base.errors import UserError
 from bdia_edm.base.options import option, require
 from bdia_edm.config.model_card import MODEL_KINDS, ModelCard
-from bdia_edm.detectors.detector import Detector
 from bdia_edm.detectors.pixels import PixelDetector
-from bdia_edm.engine.batch import to_uint8
 from bdia_edm.metrics.reference import Reference, ReferenceStatistics
 from bdia_edm.metrics.statistics import FeatureStatistics
-from bdia_edm.models.denoiser import Denoiser
-from bdia_edm.models.gaussian_mixture import GaussianMixture
-from bdia_edm.models.mixture_pixels import pixel_moments
+
+if TYPE_CHECKING:
+    import torch
+
+    from bdia_edm.detectors.detector import Detector
+    from bdia_edm.models.denoiser import Denoiser
+    from bdia_edm.models.gaussian_mixture import GaussianMixture
 
 __all__ = ["MixtureCard"]
 
@@ -82,6 +84,9 @@ class MixtureCard(ModelCard):
 
     def mixture(self) -> GaussianMixture:
         """The mixture, on the CPU."""
+        # Imported here, as below: a command's help lists the options without PyTorch.
+        from bdia_edm.models.gaussian_mixture import GaussianMixture
+
         return GaussianMixture(self.img_resolution, self.img_channels, self.components, self.seed)
 
 
@@ -116,6 +121,8 @@ class _ExactReference:
 
     @cached_property
     def _statistics(self) -> ReferenceStatistics:
+        from bdia_edm.engine.batch import to_uint8
+
         statistics = FeatureStatistics(self._detector.num_features)
         kept = np.empty((self.num_kept, self._detector.num_features), np.float32)
         for samples in self._card.mixture().exact_batches(self._card.reference_samples):
@@ -142,6 +149,8 @@ class _TrueReference(_ExactReference):
 
     @cached_property
     def _moments(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        from bdia_edm.models.mixture_pixels import pixel_moments
+
         mixture = self._card.mixture()
         return pixel_moments(mixture.means.numpy(), mixture.deviations.numpy(), mixture.weights.numpy())
 

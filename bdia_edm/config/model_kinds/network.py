@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
-
-import torch
+from typing import TYPE_CHECKING, cast
 
 from bdia_edm.base.errors import UserError
 from bdia_edm.base.options import option
-from bdia_edm.checkpoints.description import read_stored
 from bdia_edm.checkpoints.downloads import file_sha256
 from bdia_edm.checkpoints.locating import RemoteFile, locate, remote_files
-from bdia_edm.checkpoints.safetensors_file import load_weights
 from bdia_edm.config.model_card import MODEL_KINDS, ModelCard, check_sha256, most_bytes
-from bdia_edm.models.denoiser import Denoiser
-from bdia_edm.models.preconditioning import PRECONDITIONINGS
+
+if TYPE_CHECKING:
+    import torch
+
+    from bdia_edm.models.denoiser import Denoiser
 
 __all__ = ["NetworkCard"]
 
@@ -50,8 +49,13 @@ class NetworkCard(ModelCard):
         return file_sha256(path)
 
     def load(self, device: torch.device) -> Denoiser:
+        # Imported here: a command's help lists the options without PyTorch.
+        from bdia_edm.checkpoints.description import read_stored
+        from bdia_edm.checkpoints.safetensors_file import load_weights
+        from bdia_edm.models.preconditioning import PRECONDITIONINGS
+
         path = self._locate()
-        return cast(Denoiser, load_weights(PRECONDITIONINGS, read_stored(path), path).to(device))
+        return cast("Denoiser", load_weights(PRECONDITIONINGS, read_stored(path), path).to(device))
 
     def _locate(self) -> Path:
         return locate(self.path, self.sha256)
