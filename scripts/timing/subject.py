@@ -96,8 +96,10 @@ class Subject:
         """A run of EDM's sampler, into a folder that nothing lies in; instead of the subject's own what is given."""
         batch = batch_size or self.batch_size
         results = tempfile.mkdtemp(dir=self.folder)
+        # Without a detector its files are nobody's.
+        bare = "detector=none" in more
         return prepare(
-            *self.overrides,
+            *(each for each in self.overrides if not (bare and each.startswith("detector"))),
             f"device={self.device}",
             f"batch_size={batch}",
             f"block_size={max(_BLOCK, batch)}",
