@@ -35,7 +35,8 @@ __all__ = ["main"]
 @click.option(
     "--html", "page", type=click.Path(path_type=Path), help="a page to write too, in one file that ends in .html"
 )
-def main(results_dir: Path, dest: Path | None, config_dir: Path | None, page: Path | None) -> None:
+@click.option("--plots/--no-plots", default=True, help="whether plots are drawn, which takes some seconds; they are")
+def main(results_dir: Path, dest: Path | None, config_dir: Path | None, page: Path | None, plots: bool) -> None:
     """Writes table.md, .csv, .tex, .png, .svg and .pdf from the records in RESULTS_DIR and below; prints the table.
 
     With --html also a page of them: the verdict in words, the tables, plots, pictures and commands, in one file that
@@ -46,6 +47,8 @@ def main(results_dir: Path, dest: Path | None, config_dir: Path | None, page: Pa
     with one_line_errors():
         if page is not None:
             _check_page(page)
+            if not plots:
+                raise UserError("--no-plots: the page of --html shows the plots; leave one of the two out")
         layout = _layout(config_dir)
         records, folders, damaged = read_records(results_dir)
         if not records and not damaged:
@@ -58,10 +61,10 @@ def main(results_dir: Path, dest: Path | None, config_dir: Path | None, page: Pa
         left_out = [line.removeprefix(f"{results_dir}/") for line in damaged]
         chosen = read_selections(results_dir)
         place = dest or results_dir
-        text, plots = write_comparison(records, place, "table", left_out, None, folders, layout, chosen)
+        text, drawn = write_comparison(records, place, "table", left_out, None, folders, layout, chosen, plots=plots)
         if page is not None:
             groups = group_records(records, folders, chosen)
-            write_page(page, groups, left_out, plots, layout)
+            write_page(page, groups, left_out, drawn, layout)
         to_stdout(text)
     if damaged:
         sys.exit(1)

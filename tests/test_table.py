@@ -33,6 +33,24 @@ def test_it_starts_without_torch(tmp_path: Path) -> None:
     assert "torch" not in modules_of("bdia_edm.table", str(tmp_path))
 
 
+def test_the_same_table_without_plots(tmp_path: Path) -> None:
+    run(tmp_path / "runs", "+model=digits", "sampler=edm")
+    texts: dict[str, bytes] = {}
+    for name, more in (("with", ()), ("without", ("--no-plots",))):
+        done = CliRunner().invoke(main, [str(tmp_path / "runs"), "--dest", str(tmp_path / name), *more])
+        assert done.exit_code == 0, done.output
+        texts[name] = done.stdout_bytes
+    assert texts["with"] == texts["without"]
+    written = sorted(path.name for path in (tmp_path / "without").iterdir())
+    assert written == ["table.csv", "table.md", "table.tex"]
+    for name in written:
+        assert (tmp_path / "without" / name).read_bytes() == (tmp_path / "with" / name).read_bytes()
+    page = str(tmp_path / "page.html")
+    refused = CliRunner().invoke(main, [str(tmp_path / "runs"), "--no-plots", "--html", page])
+    assert refused.exit_code == 2
+    assert refused.stderr == "error: --no-plots: the page of --html shows the plots; leave one of the two out\n"
+
+
 def test_mistakes(tmp_path: Path) -> None:
     empty = CliRunner().invoke(main, [str(tmp_path)])
     assert empty.exit_code == 2

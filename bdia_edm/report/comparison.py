@@ -56,6 +56,7 @@ def write_comparison(
     folders: Sequence[Path] = (),
     layout: Layout | None = None,
     selections: Sequence[Selection] = (),
+    plots: bool = True,
 ) -> Written:
     """Writes folder/name.md, .csv, .tex, .png, .svg and .pdf from the records.
 
@@ -68,6 +69,7 @@ def write_comparison(
         layout: the columns and figures of tables for people, and the figures of plots; all where there is none. The CSV
             has all.
         selections: how options of some of them were chosen.
+        plots: whether they are drawn, which takes seconds.
 
     Raises:
         UserError: the layout names a figure that no record has.
@@ -81,6 +83,8 @@ def write_comparison(
     text = to_markdown(groups, left_out, layout)
     for suffix, content in ((".md", text), (".csv", to_csv(groups)), (".tex", to_latex(groups, layout))):
         write_text_whole(folder / f"{name}{suffix}", content)
+    if not plots:
+        return Written(text, [])
     shown = of_layout(groups, layout)
     names = [
         *plot_metrics(shown, folder, name),

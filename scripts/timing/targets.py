@@ -170,6 +170,7 @@ TARGETS: tuple[Target, ...] = (
         for model in ("digits", "cifar10")
     ),
     Target("`table` of 2,000 records", _figure("records", "machine", "table of 2,000 records"), 2, True),
+    Target("the same without plots", _figure("records", "machine", "table --no-plots of 2,000 records"), 2, True),
     Target("`status` of 2,000 records", _figure("records", "machine", "status of 2,000 records"), 2, True),
     Target(
         "`--help` beyond importing hydra", _figure("startup", "machine", "sample --help beyond import hydra"), 1, True

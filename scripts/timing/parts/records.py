@@ -26,7 +26,7 @@ _STEPS, _BLOCKS, _IMAGES = 10, 10, 60
 _WORDS = """\
 {num:,} records with what their intervals are computed from: EDM and {gammas} gammas of BDIA at {steps} numbers of
 steps, each on {blocks} blocks of seeds, so {rows} rows; each command in a process of its own. `table` writes the
-tables and the plots, `--html` the page too."""
+tables and draws the plots, each in three formats; `--html` the page too."""
 
 
 def measure(num: int, repeats: int) -> Section:
@@ -38,6 +38,7 @@ def measure(num: int, repeats: int) -> Section:
         works = {
             "status": partial(process, "-m", "bdia_edm.status", str(results)),
             "table": partial(process, *table),
+            "table --no-plots": partial(process, *table, "--no-plots"),
             "table --html": partial(process, *table, "--html", str(dest / "page.html")),
         }
         took = in_turns(works, repeats, warm=())
