@@ -64,7 +64,12 @@ def test_the_pixels_reference(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     made, embedded = np.load(tmp_path / PIXELS.name), np.load(PIXELS)
     assert made.files == embedded.files
-    assert all(np.array_equal(made[name], embedded[name]) for name in made.files)
+    for name in made.files:
+        if made[name].dtype == np.float64:
+            # Another processor's matrix product sums in another order.
+            np.testing.assert_allclose(made[name], embedded[name], rtol=0, atol=1e-12)
+        else:
+            assert np.array_equal(made[name], embedded[name])
     make_reference(EMBEDDED, tmp_path / "ref.npz", Measuring(detector="pixels", progress=False), features=1797)
     again = np.load(tmp_path / "ref.npz")
     assert sorted(again.files) == sorted(embedded.files)

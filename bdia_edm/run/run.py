@@ -108,13 +108,14 @@ class AnyRun(ABC):
         """What the images and figures depend on, as one text."""
         return self._identity(dict(self.config.deciding()))
 
-    def _identity(self, options: dict[str, Any]) -> str:
+    def _identity(self, options: dict[str, Any], **more: str) -> str:
         return json.dumps(
             {
                 "arithmetic": ARITHMETIC,
                 "options": options,
                 "device": self.device_type,
                 "checksums": self.checksums,
+                **more,
             },
             sort_keys=True,
         )
@@ -159,8 +160,8 @@ class ModelRun(AnyRun):
 
     __repr__ = AnyRun.__repr__
 
-    def _identity(self, options: dict[str, Any]) -> str:
-        return super()._identity({**options, "precision": self.precision})
+    def _identity(self, options: dict[str, Any], **more: str) -> str:
+        return super()._identity(options, precision=self.precision, **more)
 
     @property
     def title(self) -> str:

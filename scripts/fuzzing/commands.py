@@ -12,7 +12,7 @@ import click
 from click.testing import CliRunner
 from hydra.core.global_hydra import GlobalHydra
 
-from bdia_edm.run import one_run
+from bdia_edm.run import comparing, one_run
 
 __all__ = ["Refused", "run_click", "run_hydra"]
 
@@ -33,8 +33,12 @@ def run_hydra(module: ModuleType, *words: str) -> None:
     GlobalHydra.instance().clear()
     argv = [module.__name__, *words, "results_dir=out"]
     # A comparison finishes its runs by itself, the other commands by one_run.
-    finishing = patch.object(module if hasattr(module, "finish") else one_run, "finish", _end)
-    with finishing, patch.object(sys, "argv", argv), redirect_stdout(out):
+    with (
+        patch.object(comparing, "finish", _end),
+        patch.object(one_run, "finish", _end),
+        patch.object(sys, "argv", argv),
+        redirect_stdout(out),
+    ):
         try:
             with redirect_stderr(err):
                 module.main()

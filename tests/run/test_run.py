@@ -21,7 +21,7 @@ from bdia_edm.config.run_config import RunConfig, RunOptions
 from bdia_edm.run import run as module
 from bdia_edm.run.kinds import KINDS
 from bdia_edm.run.run import AnyRun
-from bdia_edm.run.summary import facts_of
+from bdia_edm.run.summary import model_facts
 from bdia_edm.samplers.euler import EulerSampler
 from bdia_edm.samplers.registry import SAMPLERS
 
@@ -140,7 +140,8 @@ def test_the_harmless_ones_are_few_and_say_why() -> None:
     assert harmless == {
         *("batch_size", "device", "workers", "results_dir", "save_images", "keep_features", "modules", "verbosity"),
         *("path", "sha256", "reference", "reference_sha256", "images", "most_bytes", "reference_most_bytes"),
-        *("reference_features", "references", "tracker"),
+        # The precision that it stands for is in the identity.
+        *("reference_features", "references", "tracker", "precision"),
     }
 
 
@@ -242,9 +243,9 @@ def test_a_precision_is_in_the_identity_by_what_it_stands_for(task: str, tmp_pat
     assert (auto.precision, plain.precision, low.precision) == ("fp32", "fp32", "bf16")
     assert auto.identity == plain.identity
     assert low.folder != plain.folder
-    assert facts_of(low)["precision"]["activations"] == "bfloat16"
+    assert model_facts(low)["precision"]["activations"] == "bfloat16"
     # In tables it stands beside the sampler's options, where it is not the network's own.
-    assert facts_of(low)["labels"]["columns"]["precision"] == "bf16"
-    assert "precision" not in facts_of(plain)["labels"]["columns"]
+    assert model_facts(low)["labels"]["columns"]["precision"] == "bf16"
+    assert "precision" not in model_facts(plain)["labels"]["columns"]
     with pytest.raises(UserError, match=r"^precision=fp16: needs a GPU"):
         made("precision=fp16")

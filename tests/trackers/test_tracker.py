@@ -12,7 +12,6 @@ import pytest
 from bdia_edm.base.errors import UserError
 from bdia_edm.base.options import options_of
 from bdia_edm.config.common_config import CommonOptions
-from bdia_edm.run.kinds import KINDS
 from bdia_edm.trackers.tensorboard import TensorBoard
 from bdia_edm.trackers.tracker import TRACKERS, check_tracker, make_tracker, track
 from tests.commands import run_here
@@ -49,7 +48,7 @@ def test_one_that_is_unknown() -> None:
         check_tracker("wand")
 
 
-@pytest.mark.parametrize("task", [*KINDS, "compare"])
+@pytest.mark.parametrize("task", FEW)
 def test_every_run_is_logged_once_after_its_record(
     task: str, tmp_path: Path, toys: Path, capsys: pytest.CaptureFixture
 ) -> None:
