@@ -71,6 +71,7 @@ def test_a_config_is_read() -> None:
         ({"device": None}, "device=null: must be a text"),
         # As of results_dir=$OUT where OUT is not set.
         ({"results_dir": ""}, "results_dir=: must be a folder; '.' is this one"),
+        ({"batch_size": "auto", "compile": "max"}, "batch_size=auto: must be a number with compile=max"),
         ({"color": "red"}, "color=red: unknown option; there are block_size, device, "),
     ],
 )
