@@ -22,6 +22,7 @@ from bdia_edm.base.errors import UserError
 from bdia_edm.base.file_kind import kind_of
 from bdia_edm.base.lines import Say, one_line, printable, to_stderr
 from bdia_edm.base.plain_zip import open_plain_zip
+from bdia_edm.images.containers import Container, Folder, Label, Zip
 from bdia_edm.images.image_array import ImageArray
 from bdia_edm.images.image_file import EXTENSIONS, MAX_BYTES, image_shape, read_image
 from bdia_edm.images.labels import LIST, read_array_labels, read_listed_labels
@@ -78,75 +79,10 @@ def open_images(path: Path, option: str = "--images", say: Say = to_stderr) -> I
     raise UserError(f"{given}: must be {_TAKEN}; this is by its content {kind_of(path).words}")
 
 
-class _Container(Protocol):
-    """Where files lie that hold an image each."""
-
-    def has(self, name: str) -> bool: ...
-    def open(self, name: str) -> IO[bytes]: ...
-    def size(self, name: str) -> int: ...
-    def label(self, name: str) -> str: ...
-    def close(self) -> None: ...
-
-
-class _Folder:
-    """Paths are texts here: to make pathlib's takes as long as to read a small image."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = str(path)
-
-    def has(self, name: str) -> bool:
-        return os.path.isfile(self._at(name))
-
-    def open(self, name: str) -> IO[bytes]:
-        return open(self._at(name), "rb")
-
-    def size(self, name: str) -> int:
-        return os.stat(self._at(name)).st_size
-
-    def label(self, name: str) -> str:
-        return printable(str(Path(self._at(name))))
-
-    def _at(self, name: str) -> str:
-        return os.path.join(self._path, name)
-
-    def close(self) -> None:
-        """Every file is closed where it was opened."""
-
-
-class _Zip:
-    def __init__(self, path: Path, archive: zipfile.ZipFile) -> None:
-        self._path = path
-        self._archive = archive
-        self.close = archive.close
-
-    def has(self, name: str) -> bool:
-        return name in self._archive.namelist()
-
-    def open(self, name: str) -> IO[bytes]:
-        return self._archive.open(name)
-
-    def size(self, name: str) -> int:
-        # What the entry says; zipfile unpacks no more than that.
-        return self._archive.getinfo(name).file_size
-
-    def label(self, name: str) -> str:
-        return f"{self._path}: {printable(name)}"
-
-
-class _Label:
-    """What messages call a file, put into words where there is a message."""
-
-    def __init__(self, container: _Container, name: str) -> None:
-        self._container, self._name = container, name
-
-    def __str__(self) -> str:
-        return self._container.label(self._name)
-
-
 class _Files:
     """One file an image."""
 
-    def __init__(self, container: _Container, names: Sequence[str]) -> None:
+    def __init__(self, container: Container, names: Sequence[str]) -> None:
         self._container = container
         self._names = names
         # Pillow lets other threads run while it decodes.
@@ -179,7 +115,7 @@ class _Files:
         for image, index in zip(pixels, indices, strict=True):
             name = self._names[index]
             with self._open(name) as file:
-                found = read_image(file, _Label(self._container, name))
+                found = read_image(file, Label(self._container, name))
             self._require_shape(name, (found.shape[2], found.shape[0], found.shape[1]))
             image[:] = found
 
@@ -191,10 +127,10 @@ class _Files:
 
     def _header(self, name: str) -> tuple[int, int, int]:
         with self._open(name) as file:
-            return image_shape(file, _Label(self._container, name))
+            return image_shape(file, Label(self._container, name))
 
     def _open(self, name: str) -> IO[bytes]:
-        label = _Label(self._container, name)
+        label = Label(self._container, name)
         try:
             size = self._container.size(name)
             if size > MAX_BYTES:
@@ -272,7 +208,7 @@ def _open_folder(folder: Path, given: str, say: Say) -> ImageSource:
         return _Arrays([ImageArray(folder / name) for name in arrays], given)
     if not images:
         raise UserError(f"{given}: no images in it or below; must be {_TAKEN}")
-    return _Files(_Folder(folder), images)
+    return _Files(Folder(folder), images)
 
 
 def _files_below(folder: Path, given: str) -> list[str]:
@@ -306,7 +242,7 @@ def _open_zip(path: Path, given: str, say: Say) -> ImageSource:
         reason = one_line(error, 150) if (kind := kind_of(path)).name in ("npz", "zip") else kind.words
         raise UserError(f"{given}: not a readable zip: {reason}") from error
     try:
-        return _Files(_Zip(path, archive), _image_entries(archive, given, say))
+        return _Files(Zip(path, archive), _image_entries(archive, given, say))
     except BaseException:
         archive.close()
         raise

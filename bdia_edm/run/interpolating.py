@@ -24,6 +24,7 @@ from bdia_edm.engine.shards import ShardError
 from bdia_edm.models.denoiser import Denoiser
 from bdia_edm.records.run_folder import RunFolder
 from bdia_edm.report.pictures import write_side_by_side
+from bdia_edm.run.arithmetic import as_configured
 from bdia_edm.run.loading import load_denoiser
 from bdia_edm.run.run import InversionRun
 
@@ -131,7 +132,10 @@ def _strips(run: InversionRun, found: _Inverted, weights: Tensor) -> Iterator[tu
     """The images (frames, C, H, W) between each pair, on the CPU, and the evaluations per image."""
     # The run's own may stand on the CPU, where other processes did the work.
     device = choose_device(run.config.device)
-    denoiser = run.denoiser if device == run.device else load_denoiser(run.config.model, device)[0]
+    denoiser = run.denoiser
+    if device != run.device:
+        loaded, _ = load_denoiser(run.config.model, device)
+        denoiser, _ = as_configured(loaded, run.config, device, device.type, len(run.indices))
     frames, labels = len(weights), _one_hot(found.labels, denoiser)
     made = torch.empty(0, *found.states.shape[2:], dtype=torch.float64)
     for numbers in torch.arange(len(found.indices) // 2 * frames).split(run.config.images_at_once):
