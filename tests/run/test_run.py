@@ -13,15 +13,11 @@ import pytest
 
 from bdia_edm.api import GaussianMixture, Run, UserError, prepare
 from bdia_edm.base.options import options_of
-from bdia_edm.config.composing import compose_values
 from bdia_edm.config.detector_card import DetectorCard
 from bdia_edm.config.inversion_config import InversionOptions
 from bdia_edm.config.model_card import MODEL_KINDS
 from bdia_edm.config.run_config import RunConfig, RunOptions
 from bdia_edm.run import run as module
-from bdia_edm.run.kinds import KINDS
-from bdia_edm.run.run import AnyRun
-from bdia_edm.run.summary import model_facts
 from bdia_edm.samplers.euler import EulerSampler
 from bdia_edm.samplers.registry import SAMPLERS
 
@@ -227,25 +223,3 @@ def test_a_runs_parts_are_not_replaced(tmp_path: Path) -> None:
     for name, other in others.items():
         with pytest.raises(UserError, match=r"^a run's parts cannot be replaced: .*; prepare\(\.\.\., denoiser=, "):
             dataclasses.replace(run, **{name: other})
-
-
-@pytest.mark.parametrize("task", ["sample", "invert"])
-def test_a_precision_is_in_the_identity_by_what_it_stands_for(task: str, tmp_path: Path) -> None:
-    where = ["+model=digits", "detector=none", "seeds=0-3", f"results_dir={tmp_path}"]
-    if task == "invert":
-        where = ["+model=digits", "indices=0-3", "sampler=bdia", f"results_dir={tmp_path}"]
-
-    def made(*options: str) -> AnyRun:
-        kind = KINDS[task]
-        return kind.prepare(kind.read(compose_values([*where, *options], command=task)), "")
-
-    auto, plain, low = made(), made("precision=fp32"), made("precision=bf16")
-    assert (auto.precision, plain.precision, low.precision) == ("fp32", "fp32", "bf16")
-    assert auto.identity == plain.identity
-    assert low.folder != plain.folder
-    assert model_facts(low)["precision"]["activations"] == "bfloat16"
-    # In tables it stands beside the sampler's options, where it is not the network's own.
-    assert model_facts(low)["labels"]["columns"]["precision"] == "bf16"
-    assert "precision" not in model_facts(plain)["labels"]["columns"]
-    with pytest.raises(UserError, match=r"^precision=fp16: needs a GPU"):
-        made("precision=fp16")
