@@ -26,11 +26,11 @@ def test_prepare_and_finish(tmp_path: Path) -> None:
         api.prepare("+model=digits", "sampler.gamma=7", f"results_dir={tmp_path}")
 
 
-@pytest.mark.parametrize("page", ["README.md", "bdia_edm/README.md"])
-def test_the_readmes_python_runs(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_readmes_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = "bdia_edm/README.md"
     text = (Path(__file__).parent.parent / page).read_text()
     blocks = [block.split("```")[0] for block in text.split("```python\n")[1:]]
-    assert blocks
+    assert len(blocks) == 2
     monkeypatch.chdir(tmp_path)
     for block in blocks:
         exec(compile(block, page, "exec"), {})
