@@ -100,7 +100,7 @@ class Record(_Read, total=False):
         nfe: evaluations of the denoiser per image, counted.
         batch_size: images that were made at once; of batch_size=auto what was measured.
         task: the command that made the run: 'sample' (also of records that do not say it), 'invert',
-            'edit' or 'generate'.
+            'edit', 'edit_pictures' (edit with a text-to-image pipeline) or 'generate'.
         images: of an inversion or an edit what was inverted, as it was given.
         iterations: of these the fixed-point iterations of every step.
         nfe_inverse: of these the evaluations on the way up alone; ``nfe`` is of both ways.

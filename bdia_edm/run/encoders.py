@@ -18,6 +18,7 @@ from bdia_edm.detectors.detector import Detector
 from bdia_edm.detectors.side_by_side import SideBySide
 from bdia_edm.engine.shards import Shard
 from bdia_edm.metrics.findings import Findings
+from bdia_edm.metrics.jackknife import too_few_for_interval
 from bdia_edm.metrics.metric import (
     FeatureSpace,
     Metric,
@@ -28,10 +29,11 @@ from bdia_edm.metrics.metric import (
     uncertainty_of_figures,
 )
 from bdia_edm.metrics.reference import Reference
+from bdia_edm.metrics.statistics import too_few_images
 from bdia_edm.records.record import FigureUncertainty
 from bdia_edm.records.uncertainty import KeptDistance
 
-__all__ = ["Encoder", "Found", "Measurement", "all_found", "metrics_of", "together"]
+__all__ = ["Encoder", "Found", "Measurement", "all_found", "metrics_of", "together", "too_few_warnings"]
 
 
 class Encoder(NamedTuple):
@@ -182,3 +184,14 @@ class Measurement:
 
         # map: a loop would hold the last shard while it asks for the next.
         return lambda: map(one, again())
+
+
+def too_few_warnings(encoders: Sequence[Encoder], num: int) -> list[str]:
+    """A warning for each detector in whose features so many images are too few for a distance or its interval."""
+    found: list[str] = []
+    for detector, _ in encoders:
+        warning = too_few_images(num, detector.num_features) or too_few_for_interval(num, detector.num_features)
+        whose = f"warning: detector={detector.name}: " if len(encoders) > 1 else "warning: "
+        if warning:
+            found.append(warning.replace("warning: ", whose))
+    return found

@@ -12,11 +12,9 @@ from bdia_edm.engine.block_sampler import BlockSampler
 from bdia_edm.engine.block_work import BlockWork
 from bdia_edm.engine.plan import format_seeds
 from bdia_edm.engine.shards import Shard
-from bdia_edm.metrics.jackknife import too_few_for_interval
-from bdia_edm.metrics.statistics import too_few_images
 from bdia_edm.records.record import Record
 from bdia_edm.records.wording import run_words
-from bdia_edm.run.encoders import together
+from bdia_edm.run.encoders import together, too_few_warnings
 from bdia_edm.run.run import Run
 from bdia_edm.run.summary import labels_of_run, model_facts, summarize
 from bdia_edm.workers.sharing import read_all
@@ -62,17 +60,13 @@ class Sampling:
 
     def warnings(self) -> list[str]:
         run, config = self.run, self.run.config
-        num, found = len(config.seeds), []
-        for detector, _ in run.encoders:
-            warning = too_few_images(num, detector.num_features) or too_few_for_interval(num, detector.num_features)
-            whose = f"warning: detector={detector.name}: " if len(run.encoders) > 1 else "warning: "
-            found.append(warning.replace("warning: ", whose))
+        found = too_few_warnings(run.encoders, len(config.seeds))
         if run.encoders and config.class_idx is not None:
             found.append(
                 f"warning: class_idx={config.class_idx}: the images are of one class; unless model.reference="
                 f"{config.model.reference} is of this class alone, the distance says that the others are missing"
             )
-        return [warning for warning in found if warning]
+        return found
 
     def summarize(self, shards: Iterator[Shard], facts: Mapping[str, Any], say: Say) -> Record:
         run, config = self.run, self.run.config

@@ -18,12 +18,12 @@ from bdia_edm.base.lines import one_line
 from bdia_edm.config.common_config import require_blocks
 from bdia_edm.run.loading import check_workers, place_of, require_writable
 from bdia_edm.run.run import AnyRun, in_file_names, shown_number
+from bdia_edm.text_to_image.beginning import begin
 from bdia_edm.text_to_image.edits.config import EditPicturesConfig
 from bdia_edm.text_to_image.edits.measures import Measures, load_measures
 from bdia_edm.text_to_image.edits.tasks import Checked, Tasks, find_tasks
 from bdia_edm.text_to_image.loading import load_pipeline
 from bdia_edm.text_to_image.pictures import decode, encode, latent_factor
-from bdia_edm.text_to_image.pipelines import check_levels, check_pipeline, levels_for, prediction_type
 from bdia_edm.text_to_image.prompts import check_prompt
 
 __all__ = ["EditPicturesRun", "Named", "prepare_edit_pictures"]
@@ -178,13 +178,21 @@ def prepare_edit_pictures(config: EditPicturesConfig, command: str) -> EditPictu
 
 def _check_method(config: EditPicturesConfig, pipe: Any) -> list[str]:
     """Looks whether the pipeline can be inverted by the method; what it warns of."""
-    check_pipeline(pipe)
-    way = config.way
-    levels = levels_for(pipe, way, config.num_steps, config.part, None, config.set_alpha_to_one)
-    check_levels(levels, way, prediction_type(pipe), inverts=True)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
-        way.check(levels, getattr(torch, config.state_dtype), config.guidance)
+        begin(
+            pipe,
+            config.method,
+            config.way.options(),
+            inverts=True,
+            num_steps=config.num_steps,
+            guidance=config.guidance,
+            strength=config.part,
+            timesteps=None,
+            set_alpha_to_one=config.set_alpha_to_one,
+            state_dtype=getattr(torch, config.state_dtype),
+            low_memory=config.low_memory,
+        )
     return [f"warning: {one_line(each.message)}" for each in caught]
 
 

@@ -13,11 +13,9 @@ from bdia_edm.engine.block_folder import BlockFolder
 from bdia_edm.engine.block_work import BlockWork
 from bdia_edm.engine.plan import format_seeds
 from bdia_edm.engine.precision import describe_precision
-from bdia_edm.metrics.jackknife import too_few_for_interval
-from bdia_edm.metrics.statistics import too_few_images
 from bdia_edm.records.record import Record
 from bdia_edm.records.wording import run_words
-from bdia_edm.run.encoders import together
+from bdia_edm.run.encoders import together, too_few_warnings
 from bdia_edm.run.kinds import KINDS, Kind
 from bdia_edm.run.summary import RECORDED, facts_of, labels_of, summarize
 from bdia_edm.text_to_image.generating.block_generator import BlockGenerator, PictureShard
@@ -27,8 +25,6 @@ from bdia_edm.text_to_image.pipelines import name_of
 from bdia_edm.workers.sharing import read_all
 
 __all__ = ["TASK", "Generating"]
-
-_BESIDE = ("sampler", "num_inference_steps", "guidance_scale", "negative_prompt", "gamma", "p", "leapfrog")
 
 
 @dataclass(frozen=True)
@@ -67,14 +63,11 @@ class Generating:
         return run_words(labels_of(run.sampler), run.sampler.num_steps, format_seeds(run.seeds), None)
 
     def warnings(self) -> list[str]:
-        run, num, found = self.run, len(self.run.seeds), []
-        for detector, _ in run.encoders:
-            warning = too_few_images(num, detector.num_features) or too_few_for_interval(num, detector.num_features)
-            whose = f"warning: detector={detector.name}: " if len(run.encoders) > 1 else "warning: "
-            found.append(warning.replace("warning: ", whose))
+        run = self.run
+        found = too_few_warnings(run.encoders, len(run.seeds))
         if run.num_truncated:
             found.append(f"warning: {run.num_truncated:,} of {len(run.prompts):,} prompts are cut: too many tokens")
-        return [warning for warning in found if warning]
+        return found
 
     def summarize(self, shards: Iterator[PictureShard], facts: Mapping[str, Any], say: Say) -> Record:
         run = self.run
@@ -108,4 +101,4 @@ class Generating:
         return BlockFolder(run.folder, run.identity, PictureShard, run.config.save_images)
 
 
-KINDS[TASK] = Kind(GenerationConfig, _BESIDE, read_generation_config, prepare_generation, Generating)
+KINDS[TASK] = Kind(GenerationConfig, (), read_generation_config, prepare_generation, Generating)

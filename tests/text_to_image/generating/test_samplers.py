@@ -13,8 +13,11 @@ import torch
 from diffusers import DDIMScheduler
 
 from bdia_edm.base.errors import UserError
+from bdia_edm.base.options import options_of
+from bdia_edm.config.generation_config import GenerationConfig
 from bdia_edm.text_to_image.generating.samplers import make_prompt_sampler, sampler_names
 from bdia_edm.text_to_image.generating.scheduled import SCHEDULERS
+from bdia_edm.text_to_image.method import METHODS
 from tests.text_to_image.generating.given import config_of
 from tests.text_to_image.pipelines import pipeline, with_scheduler
 from tests.text_to_image.xl import xl_pipeline
@@ -119,3 +122,13 @@ def test_what_a_scheduler_cannot_do_is_said_before_the_first_evaluation(tmp_path
     sampler = make_prompt_sampler(config_of(tmp_path, sampler="dpmpp", num_inference_steps=999), CPU)
     with pytest.raises(UserError, match="ends in NaN or infinity"):
         sampler.check(base)
+
+
+@pytest.mark.parametrize(("name", "method"), [("gamma", "bdia"), ("p", "edict"), ("leapfrog", "edict")])
+def test_an_option_of_a_method_has_its_range(name: str, method: str) -> None:
+    """``GenerationConfig`` is read without the extra, so it writes them once more, with sampling's defaults."""
+    (ours,) = (facts for found, facts in options_of(GenerationConfig) if found.name == name)
+    (own,) = (facts for found, facts in options_of(METHODS[method]) if found.name == name)
+    for each in ("low", "high"):
+        assert getattr(ours, each) == getattr(own, each)
+    assert set(ours.one_of) <= set(own.one_of)
