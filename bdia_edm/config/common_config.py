@@ -29,6 +29,7 @@ __all__ = [
     "ModelConfig",
     "WorkOptions",
     "import_modules",
+    "import_modules_of",
     "read_parts",
     "require_blocks",
     "section",
@@ -193,6 +194,11 @@ def import_modules(names: Sequence[str]) -> None:
             raise UserError(f"{given}: cannot be imported: {type(error).__name__}: {one_line(error)}") from error
 
 
+def import_modules_of(values: Mapping[str, Any]) -> None:
+    """``import_modules`` of what plain values name; UserError too where that is no list of names."""
+    import_modules(read_options(_Modules, {"modules": values.get("modules", ())}, "").modules)
+
+
 def read_parts(rest: dict[str, Any], sampler: Sampler | None = None) -> tuple[ModelCard, Sampler]:
     """The model's card and the sampler, which are taken out of ``rest``; the user's modules are imported first.
 
@@ -202,7 +208,7 @@ def read_parts(rest: dict[str, Any], sampler: Sampler | None = None) -> tuple[Mo
     Raises:
         UserError: at the first option that is unknown, missing or out of range.
     """
-    import_modules(read_options(_Modules, {"modules": rest.get("modules", ())}, "").modules)
+    import_modules_of(rest)
     model = section(rest, "model")
     kind = model.pop("kind", None)
     for note in _NOTES:

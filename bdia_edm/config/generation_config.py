@@ -13,7 +13,7 @@ from bdia_edm.base.errors import UserError
 from bdia_edm.base.option_names import named
 from bdia_edm.base.options import option, read_options, require
 from bdia_edm.checkpoints.locating import RemoteFile, remote_files
-from bdia_edm.config.common_config import AnyConfig, WorkOptions, import_modules
+from bdia_edm.config.common_config import AnyConfig, WorkOptions, import_modules_of
 from bdia_edm.config.detector_card import NONE, DetectorCard
 from bdia_edm.config.run_config import RunOptions, read_detectors
 from bdia_edm.detectors.registry import DETECTORS
@@ -194,7 +194,7 @@ def read_generation_config(values: Mapping[str, Any]) -> GenerationConfig:
                 raise UserError(f"{named(f'sampler.{name}')}: the options of a sampler stand alone here: {name}=")
         chosen = chosen.get("name")
     require(isinstance(chosen, str), "sampler", chosen, "the name of a sampler")
-    import_modules(read_options(_Modules, {"modules": rest.get("modules", ())}, "").modules)
+    import_modules_of(rest)
     cards = tuple(card for card in read_detectors(rest) if card.name != NONE)
     seeds = rest.pop("seeds", None)
     checked = read_options(GenerationOptions, rest, "")
@@ -206,8 +206,3 @@ def read_generation_config(values: Mapping[str, Any]) -> GenerationConfig:
         source=dict(values),
         **plain,
     )
-
-
-@dataclass(frozen=True)
-class _Modules:
-    modules: tuple[str, ...] = ()

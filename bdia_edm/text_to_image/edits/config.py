@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from bdia_edm.base.options import option, options_of, read_options, require
-from bdia_edm.config.common_config import MOST, AnyConfig, WorkOptions, import_modules
+from bdia_edm.config.common_config import MOST, AnyConfig, WorkOptions, import_modules_of
 from bdia_edm.config.indices import ANY, chosen_numbers
 from bdia_edm.text_to_image.loading import NETWORK_DTYPES
 from bdia_edm.text_to_image.method import METHODS, Method, make_method
@@ -171,7 +171,7 @@ def read_edit_pictures(values: Mapping[str, Any]) -> EditPicturesConfig:
         UserError: at the first that is unknown, missing or out of range, or that the method has not.
     """
     rest, known = dict(values), method_options()
-    import_modules([each for each in rest.get("modules") or () if isinstance(each, str)])
+    import_modules_of(rest)
     own = {name: value for name in known if (value := rest.pop(name, None)) is not None}
     checked = read_options(EditPicturesOptions, rest, "")
     way = make_method(checked.method, own)
